@@ -68,11 +68,12 @@ CALLS ?= 5000
 COMMANDS ?= 5000
 RESTORES ?= 100
 QUARTERS ?= 5
+ORDERS ?= 50
 SEED ?= 5
 WRITE ?=
 soak: $(VENV)/.installed-test  ## random nights, kills, restores, poison, calls, commands, quarters, lives: make soak NIGHTS=200 POISON=50 SEED=7
 	@$(BIN)/python -m tests.soak --nights $(NIGHTS) --kills $(KILLS) --poison $(POISON) --calls $(CALLS) \
-		--commands $(COMMANDS) --restores $(RESTORES) --quarters $(QUARTERS) --seed $(SEED) $(WRITE)
+		--commands $(COMMANDS) --restores $(RESTORES) --quarters $(QUARTERS) --orders $(ORDERS) --seed $(SEED) $(WRITE)
 	@KEIZOKU_TEST_SOAK=$(LIVES) $(BIN)/python -m pytest -n $(JOBS) tests/integration/night/test_lives.py \
 		tests/integration/night/test_missed_nights.py
 

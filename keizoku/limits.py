@@ -25,6 +25,7 @@ __all__ = [
     "LONGEST_STORED_ID",
     "LONGEST_TEXT",
     "MOST_COLUMNS",
+    "MOST_LISTED",
     "MOST_NAMED",
     "STEPS_OF_A_RULE",
     "YEARS",
@@ -47,6 +48,8 @@ LONGEST_STORED_ID: Final = LONGEST_ID + 40
 """Letters of a name that we make of an id: UID#start of an occurrence, account-month-number of a claim."""
 MOST_COLUMNS: Final = 1_000
 """Columns of a CSV file."""
+MOST_LISTED: Final = 1_000
+"""Rows of a bank's or store's file that cannot be used and are listed one by one; of the others their number."""
 MOST_NAMED: Final = 20
 """Columns of a file that one finding names."""
 LARGEST_FILE: Final = 256 * 1024 * 1024

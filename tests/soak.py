@@ -1,7 +1,7 @@
 """`make soak`: random nights, kills, restores, poison, hostile calls and commands, and quarters, with their figures.
 
 python -m tests.soak [--nights 200] [--kills 100] [--poison 20] [--calls 5000] [--commands 5000] [--restores 100]
-                     [--quarters 5] [--seed 5] [--log FILE] [--write]
+                     [--quarters 5] [--orders 50] [--seed 5] [--log FILE] [--write]
 
 `--log` keeps the figures of each seed of poison, commands and restores, a line each, as soon as it is done; a run with
 the same log goes on behind what it has.
@@ -36,6 +36,8 @@ from keizoku.db.migrate import create_all
 from keizoku.db.session import make_engine
 from tests.quarter.company import WHOLE
 from tests.quarter.played import RULES, Quarter
+from tests.worlds.arrivals import RULES as ORDERS
+from tests.worlds.arrivals import arrivals
 from tests.worlds.disturbed_nights import FAST
 from tests.worlds.hostile_calls import TODAY, acts, described, hostile_calls, write_files
 from tests.worlds.hostile_commands import hostile_commands, prepare
@@ -240,6 +242,21 @@ def calls(count: int, seed: int, told: Callable[[], None]) -> Figures:
     }
 
 
+def orders(count: int, seed: int, told: Callable[[], None]) -> Figures:
+    """Facts of random lives, recorded in up to 24 orders each; raises what a night raises."""
+    lived = []
+    for number in range(seed, seed + count):
+        with _folder() as folder, _tables_in(folder) as engine, services_on(engine, ORDERS) as services:
+            lived.append(arrivals(services, number, folder))
+        told()
+    return {
+        "lives": len(lived),
+        "facts": _summed(Counter(fact.kind for fact in each.facts) for each in lived),
+        "orders": sum(each.orders for each in lived),
+        "differences": [line for each in lived for line in each.differences],
+    }
+
+
 def quarters(count: int, seed: int, told: Callable[[], None]) -> Figures:
     """Quarters of banks, stores and cards with three hundred faults and more each, found, mended, closed."""
     lived = []
@@ -299,6 +316,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--commands", type=int, default=5_000)
     parser.add_argument("--restores", type=int, default=100)
     parser.add_argument("--quarters", type=int, default=5)
+    parser.add_argument("--orders", type=int, default=50)
     parser.add_argument("--seed", type=int, default=5)
     parser.add_argument("--log", type=Path, help="where the figures of each seed are kept, and found again")
     parser.add_argument("--write", action="store_true", help="keep the figures in the documents")
@@ -308,6 +326,7 @@ def main(arguments: list[str]) -> int:
     found: Figures = {}
     for part, count in (
         (quarters, asked.quarters),
+        (orders, asked.orders),
         (calls, asked.calls),
         (commands, asked.commands),
         (poison, asked.poison),

@@ -150,13 +150,18 @@ def _by_card(session: Session, account: str) -> list[FeeReceived]:
     ):
         refunds[row.attempt_id].append(FeeReturned(row.settled_at, row.yen))
     later = gateway_dispute.alias("later")
-    won_since = sa.exists().where(later.c.dispute == gateway_dispute.c.dispute, later.c.state == "won")
+    superseded = sa.exists().where(
+        later.c.dispute == gateway_dispute.c.dispute, later.c.number > gateway_dispute.c.number
+    )
+    gone = gateway_dispute.c.amount - gateway_dispute.c.returned
     for row in session.execute(
-        sa.select(payment_attempt.c.id, gateway_dispute.c.amount, gateway_dispute.c.happened_at)
+        sa.select(payment_attempt.c.id, gone.label("yen"), gateway_dispute.c.happened_at)
         .join(gateway_dispute, gateway_dispute.c.payment == payment_attempt.c.gateway_id)
-        .where(payment_attempt.c.account == account, gateway_dispute.c.state == "lost", ~won_since)
+        .where(
+            payment_attempt.c.account == account, gateway_dispute.c.state.in_(("lost", "won")), gone > 0, ~superseded
+        )
     ):
-        refunds[row.id].append(FeeReturned(row.happened_at, row.amount, never_received=True))
+        refunds[row.id].append(FeeReturned(row.happened_at, row.yen, never_received=True))
     rows = session.execute(
         sa.select(payment_attempt.c.id, payment_attempt.c.settled_at, settlement.c.yen)
         .join(settlement, sa.and_(settlement.c.kind == "card", settlement.c.source_id == payment_attempt.c.id))

@@ -101,15 +101,30 @@ def _attempts(session: Session, account: str) -> Iterator[Event]:
 
 
 def _disputes(session: Session, account: str) -> Iterator[Event]:
-    """What the gateway says of disputed charges, each state as it came."""
+    """What the gateway says of disputed charges: each state as it came, and money or fees that moved within one."""
     rows = session.execute(
         sa.select(gateway_dispute, payment_attempt.c.id.label("charge"), payment_attempt.c.invoice_id)
         .join(payment_attempt, payment_attempt.c.gateway_id == gateway_dispute.c.payment)
         .where(payment_attempt.c.account == account)
+        .order_by(gateway_dispute.c.dispute, gateway_dispute.c.number)
     )
+    before: sa.Row[Any] | None = None
     for row in rows:
+        same = before is not None and before.dispute == row.dispute
+        returned, fee = (before.returned, before.fee) if same and before is not None else (0, 0)
         facts = {"attempt": row.charge, "invoice": row.invoice_id, "yen": row.amount, "dispute": row.dispute}
-        yield Event(row.happened_at, row.recorded_at, f"dispute_{row.state}", "premium/5.2", facts)
+        kind = f"dispute_{row.state}"
+        if row.state == "won":
+            facts["yen"] = row.returned
+        elif row.state == "lost":
+            facts["yen"] = row.amount - row.returned
+        if same and before is not None and before.state == row.state and row.amount == before.amount:
+            kind, facts["yen"] = (
+                ("dispute_returned", row.returned - returned) if row.returned > returned
+                else ("dispute_fee", row.fee - fee)
+            )  # fmt: skip
+        before = row
+        yield Event(row.happened_at, row.recorded_at, kind, "premium/5.2", facts)
 
 
 def _receipts(session: Session, account: str) -> Iterator[Event]:
@@ -140,7 +155,7 @@ def _deposits(session: Session, account: str) -> Iterator[Event]:
         facts = {"yen": abs(row.yen), "author": row.author, "ground": row.ground}
         if row.kind == "refunded":
             facts["through"] = row.through
-        kind = f"deposit_{row.kind}" if row.yen > 0 else "deposit_came_back"
+        kind = f"deposit_{row.kind}" if row.yen > 0 or row.kind == "dispute" else "deposit_came_back"
         yield Event(row.recorded_at, row.recorded_at, kind, "premium/5.2", facts)
 
 

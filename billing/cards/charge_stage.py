@@ -212,7 +212,7 @@ def _left_to_people(session: Session) -> set[str]:
 
 def look_up(session: Session, rules: Rules, gateway: Gateway, attempt_id: int, now: datetime) -> int:
     """Look one attempt up, if it has no answer yet, and save a definite one; nothing is sent again. Commits."""
-    waiting = [each for each in _in_flight(session) if each.request.attempt_id == attempt_id]
+    waiting = _in_flight(session, attempt_id=attempt_id)
     found = gateway.find_charges([each.request for each in waiting], now) if waiting else {}
     changes = save_results(session, rules, [each.request for each in waiting], found.values(), now)
     session.commit()
@@ -311,13 +311,17 @@ def _among(contract_ids: Collection[int] | None) -> list[sa.ColumnElement[bool]]
     return [] if contract_ids is None else [invoice.c.contract_id == sa.any_(numbers(contract_ids))]
 
 
-def _in_flight(session: Session, contract_ids: Collection[int] | None = None) -> list[InFlight]:
+def _in_flight(
+    session: Session, contract_ids: Collection[int] | None = None, attempt_id: int | None = None
+) -> list[InFlight]:
     query = (
         sa.select(payment_attempt, invoice.c.open_yen)
         .join(invoice, invoice.c.id == payment_attempt.c.invoice_id)
         .where(_UNANSWERED, *_among(contract_ids))
         .order_by(payment_attempt.c.id)
     )
+    if attempt_id is not None:
+        query = query.where(payment_attempt.c.id == attempt_id)
     return [
         InFlight(
             ChargeRequest(row.key, row.account, row.id, row.invoice_id, row.yen, row.started_at),

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from keizoku.billing.cards.disputes import CLAIM_STAYS, SALE_VOIDED, charge_of, chosen, void
+from keizoku.billing.cards.dispute_booking import CLAIM_STAYS, ENDED, SALE_VOIDED, charge_of, chosen, void
 from keizoku.billing.dunning.write_off import Act
 from keizoku.billing.receivables.open_items import lock_accounts
 from keizoku.db.session import Session
@@ -25,17 +25,19 @@ UNDECIDED = ("inquiry", "open")
 def choose(session: Session, rules: Rules, dispute_id: str, choice: str, act: Act, now: datetime) -> str:
     """People choose what a loss of this dispute means, before or after it is lost; commits; the account.
 
-    Raises Refused where the dispute is unknown or won, or what was chosen cannot be had any more.
+    Raises Refused where the dispute is unknown or all of its money is back, or what was chosen cannot be had any more.
     """
-    states = {
-        row.state: row
-        for row in session.execute(sa.select(gateway_dispute).where(gateway_dispute.c.dispute == dispute_id))
-    }
-    charge = charge_of(session, states["open"].payment) if "open" in states else None
-    if charge is None or "won" in states:
+    rows = session.execute(
+        sa.select(gateway_dispute).where(gateway_dispute.c.dispute == dispute_id).order_by(gateway_dispute.c.number)
+    ).all()
+    last = rows[-1] if rows else None
+    open_once = any(row.state == "open" and row.attempt_id is not None for row in rows)
+    charge = charge_of(session, rows[-1].payment) if open_once else None
+    won = last is not None and last.state == "won" and last.returned >= last.amount
+    if last is None or charge is None or won:
         session.rollback()
         see = "(see `keizoku payments disputes`)"
-        if "won" in states:
+        if won:
             raise Refused("dispute.won", f"dispute {dispute_id}: it was won", see)
         raise Refused("dispute.unknown", f"dispute {dispute_id}: no charge of ours is known under it", see)
     lock_accounts(session, [charge.account])
@@ -44,7 +46,7 @@ def choose(session: Session, rules: Rules, dispute_id: str, choice: str, act: Ac
             dispute=dispute_id, choice=choice, author=act.by, ground=act.ground, recorded_at=now
         )
     )
-    if "lost" in states:
+    if last.state in ENDED:
         fee = session.execute(sa.select(invoice).where(invoice.c.id == charge.invoice_id)).one()
         if choice == SALE_VOIDED and fee.state != "void":
             if not fee.open_yen:
@@ -64,13 +66,17 @@ def choose(session: Session, rules: Rules, dispute_id: str, choice: str, act: Ac
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DisputeRow(ReadModel):
-    """A dispute with its newest state; `choice` is what people chose its loss to mean, amounts are whole yen."""
+    """A dispute with its newest state; `choice` is what people chose its loss to mean, amounts are whole yen.
+
+    `yen` is what left the balance (or is asked about), `returned_yen` what of it has come back.
+    """
 
     dispute: str
     state: str
     account: str | None
     invoice: int | None
     yen: int
+    returned_yen: int
     fee_yen: int
     opened_at: datetime | None
     decided_at: datetime | None
@@ -82,10 +88,11 @@ def disputes(session: Session) -> list[DisputeRow]:
     rows: Sequence[Any] = session.execute(
         sa.select(gateway_dispute, payment_attempt.c.account, payment_attempt.c.invoice_id)
         .outerjoin(payment_attempt, payment_attempt.c.id == gateway_dispute.c.attempt_id)
+        .where(gateway_dispute.c.currency == "jpy")
         .order_by(gateway_dispute.c.id)
     ).all()
     newest = {row.dispute: row for row in rows}
-    opened = {row.dispute: row.happened_at for row in rows if row.state == "open"}
+    opened = {row.dispute: row.happened_at for row in reversed(rows) if row.state == "open"}
     found = []
     for row in sorted(newest.values(), key=lambda each: (each.state not in UNDECIDED, each.id)):
         choice = chosen(session, row.dispute)
@@ -96,6 +103,7 @@ def disputes(session: Session) -> list[DisputeRow]:
                 account=row.account,
                 invoice=row.invoice_id,
                 yen=row.amount,
+                returned_yen=row.returned,
                 fee_yen=row.fee,
                 opened_at=opened.get(row.dispute),
                 decided_at=None if row.state in UNDECIDED else row.happened_at,

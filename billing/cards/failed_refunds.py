@@ -1,7 +1,7 @@
 """Refunds that fail after they had succeeded: days later the card's bank sends the money back.
 
-    event or movement of a refund of ours ──> the refund is fetched again ──> failed, canceled: booked back on its day,
-                                                                             the refund is on the list for people
+    event, movement, or age of a refund ──> it is fetched again ──> failed, canceled: booked back on its day,
+                                                                   the refund is on the list for people
 
 Booked as what it is: 1131 / 2130 for a credit, which is owed again (premium/9.2), 1131 / 2140 for what a card had paid
 too much. Always holds: one reason makes us fetch once, a failure is booked once, whatever came, how often and in which
@@ -10,21 +10,22 @@ order. It is not tried again by itself: the card that sent it back would do so a
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from keizoku.billing.gateway import restored
-from keizoku.billing.gateway.books import RefundState
-from keizoku.billing.gateway.events import REFUND_FAILURES
+from keizoku.billing.gateway.books import NOWHERE, RefundState
+from keizoku.billing.gateway.events import REFUND_FAILURES, is_gone, leave_gone
 from keizoku.billing.gateway.port import Gateway
 from keizoku.billing.gateway.refunds import KINDS, SUBJECTS, subject_of
 from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.receivables.customer_deposits import CARD, DepositUse, use_deposit
 from keizoku.billing.receivables.open_items import lock_accounts
 from keizoku.db.fence import Fence, is_of_item
+from keizoku.db.probes import NOW
 from keizoku.db.review_tasks import open_task
 from keizoku.db.session import Session
 from keizoku.db.tables.gateway import balance_transaction, gateway_event, refund_look
@@ -35,6 +36,9 @@ FAILED_EVENT = "refund.failed"
 EVENTS = (FAILED_EVENT, "refund.updated", "charge.refund.updated")
 """Events that speak of a refund, and may tell of its failure."""
 NONE_OF_OURS, KNOWN = "none_of_ours", "known"
+LOOKED_AT_DAYS = (7, 31)
+"""How old a refund that succeeded is when it is fetched again, whatever was told: a bank takes up to 30 days to send
+one back, as Stripe says."""
 GROUND = "the card sent the refund back"
 
 _TOLD = sa.literal_column(f"gateway_event.kind IN {EVENTS}", sa.Boolean())  # as its index has it
@@ -43,7 +47,7 @@ _MOVED = sa.literal_column(f"balance_transaction.kind IN {REFUND_FAILURES}", sa.
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why a refund is fetched again: an event about it, or a movement that brought its money back."""
+    """Why a refund is fetched again: an event about it, a movement that brought its money back, or its age."""
 
     id: str
     refund: str
@@ -68,7 +72,8 @@ class Made:
 
 def anything_due() -> sa.ColumnElement[bool]:
     """Whether there is news of a refund that was not looked into."""
-    return sa.or_(sa.exists(_reported()), sa.exists(_moved()))
+    aged = sa.or_(*(sa.exists(query) for query in _aged()))
+    return sa.or_(sa.exists(_reported()), sa.exists(_moved()), aged)
 
 
 def _reported() -> sa.Select[Any]:
@@ -78,6 +83,29 @@ def _reported() -> sa.Select[Any]:
 def _moved() -> sa.Select[Any]:
     looked = sa.exists().where(refund_look.c.reason == balance_transaction.c.id)
     return sa.select(balance_transaction).where(_MOVED, ~looked)
+
+
+def _aged() -> list[sa.Select[Any]]:
+    """Refunds that succeeded so many days ago and were not looked at since for their age: reason, id, when."""
+    found = []
+    for table in KINDS.values():
+        for days, until in zip(LOOKED_AT_DAYS, (*LOOKED_AT_DAYS[1:], 2 * LOOKED_AT_DAYS[-1]), strict=True):
+            reason = sa.func.concat(f"age:{days}:", table.c.gateway_id)
+            found.append(
+                sa.select(reason.label("reason"), table.c.gateway_id, table.c.settled_at).where(
+                    table.c.outcome == "succeeded",
+                    table.c.failure_recorded_at.is_(None),
+                    table.c.gateway_id.is_not(None),
+                    table.c.settled_at <= NOW - timedelta(days=days),
+                    table.c.settled_at > NOW - timedelta(days=until),
+                    ~sa.exists().where(
+                        refund_look.c.refund == table.c.gateway_id,
+                        refund_look.c.recorded_at >= table.c.settled_at + timedelta(days=days),
+                    ),
+                    ~is_gone("refund", table.c.gateway_id),
+                )
+            )
+    return found
 
 
 def sync_events(session: Session, gateway: Gateway, now: datetime, fence: Fence | None = None) -> int:
@@ -90,7 +118,7 @@ def sync_events(session: Session, gateway: Gateway, now: datetime, fence: Fence 
         return 0
     changes = 0
     to_ask: dict[str, list[tuple[Reason, Made]]] = {}
-    for reason, made in _events(session):
+    for reason, made in _events(session, now):
         if made is not None and made.outcome is None:
             continue  # whoever asked for it looks it up first
         if made is None or made.outcome != "succeeded":
@@ -102,6 +130,10 @@ def sync_events(session: Session, gateway: Gateway, now: datetime, fence: Fence 
     session.commit()
     for state in gateway.refunds(sorted(to_ask), now):
         reasons, made = [reason for reason, _ in to_ask[state.id]], to_ask[state.id][0][1]
+        if state.state == NOWHERE:
+            changes += leave_gone(session, "refund", state.id, now) + _looked(session, reasons, state, now)
+            session.commit()
+            continue
         try:
             if state.failed:
                 changes += _fail(session, made, state, _failed_at(state, reasons, now), now)
@@ -118,14 +150,22 @@ def sync_events(session: Session, gateway: Gateway, now: datetime, fence: Fence 
     return changes
 
 
-def _events(session: Session) -> list[tuple[Reason, Made | None]]:
+def _events(session: Session, now: datetime) -> list[tuple[Reason, Made | None]]:
     """Every reason to look with the refund of ours that it speaks of, by the gateway's id or by our key."""
     reasons = [
         Reason(row.id, row.about, None, row.happened_at, False, row.kind == FAILED_EVENT)
         for row in session.execute(_reported().order_by(gateway_event.c.happened_at, gateway_event.c.id))
-    ] + [
+    ]
+    reasons += [
         Reason(row.id, row.source or "", row.our_key, row.happened_at, True, True)
         for row in session.execute(_moved().order_by(balance_transaction.c.happened_at, balance_transaction.c.id))
+    ]
+    told = {each.refund for each in reasons}
+    reasons += [
+        Reason(row.reason, row.gateway_id, None, row.settled_at, False, False)
+        for query in _aged()
+        for row in session.execute(query.order_by("reason"), {NOW.key: now})
+        if row.gateway_id not in told
     ]
     ids, keys = {each.refund for each in reasons}, {each.key for each in reasons if each.key}
     known: dict[str, Made] = {}

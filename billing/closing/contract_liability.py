@@ -179,7 +179,9 @@ _LINES = f"""{ORIGINS}, posted AS (
                 SELECT invoice.term_id FROM gateway_dispute
                 JOIN payment_attempt ON payment_attempt.id = gateway_dispute.attempt_id
                 JOIN invoice ON invoice.id = payment_attempt.invoice_id
-                WHERE concat('dispute:', gateway_dispute.dispute, chr(58), 'void') = origin_key LIMIT 1)
+                WHERE concat('dispute:', gateway_dispute.dispute, chr(58), 'void') = origin_key
+                   OR starts_with(origin_key, concat('dispute:', gateway_dispute.dispute, chr(58), 'void', chr(58)))
+                LIMIT 1)
             END AS term_id
         FROM posted
     ), whose AS (

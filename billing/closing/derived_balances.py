@@ -76,11 +76,15 @@ MOVEMENTS = """
 """What only the gateway's balance reports: fees and payouts, with their JST days."""
 
 DISPUTES = """
-    SELECT CASE state WHEN 'open' THEN amount WHEN 'won' THEN -amount ELSE 0 END AS yen,
-           fee - coalesce(lag(fee) OVER (PARTITION BY dispute ORDER BY id), 0) AS fee,
+    SELECT gone - coalesce(lag(gone) OVER (PARTITION BY dispute ORDER BY number), 0) AS yen,
+           fee - coalesce(lag(fee) OVER (PARTITION BY dispute ORDER BY number), 0) AS fee,
            CAST(happened_at AT TIME ZONE 'Asia/Tokyo' AS date) AS on_day
-    FROM gateway_dispute WHERE attempt_id IS NOT NULL"""
-"""What each state of a dispute moved, and what its fee was more or less than before, on its JST day."""
+    FROM (
+        SELECT dispute, number, fee, happened_at,
+               CASE WHEN state IN ('inquiry', 'closed', 'prevented') THEN 0 ELSE amount - returned END AS gone
+        FROM gateway_dispute WHERE attempt_id IS NOT NULL
+    ) AS stood"""
+"""What left the balance, or came back, with each row of a dispute, and what its fee was more or less than before."""
 
 BY_PEOPLE = "SELECT line.code, sum(line.yen) AS yen FROM manual_entry JOIN line USING (entry_id) GROUP BY line.code"
 
@@ -115,7 +119,10 @@ SUMS: Final[Mapping[str, Mapping[Part, str]]] = {
             UNION ALL SELECT fee_yen - yen FROM store_refund WHERE payout_id IS NOT NULL) AS paid""",
         "gateway": "SELECT -coalesce((SELECT sum(yen) FROM movements WHERE is_payout), 0)",
     },
-    "1132": {"gateway": "SELECT coalesce((SELECT sum(yen) FROM our_disputes), 0)"},
+    "1132": {
+        "gateway": "SELECT coalesce((SELECT sum(yen) FROM our_disputes), 0)",
+        "bank": "SELECT -coalesce(sum(yen), 0) FROM deposit_use WHERE kind = 'dispute'",
+    },
     "2145": {"bank": "SELECT -coalesce((SELECT sum(yen) FROM open_lines WHERE fee IS NOT true), 0)"},
     "1131": {
         "credits": "SELECT -coalesce(sum(yen), 0) FROM credit_refund WHERE outcome = 'succeeded' AND failed_on IS NULL",

@@ -100,7 +100,8 @@ _GATEWAY = """
                 WHEN part = 'dispute' THEN source || CASE WHEN net > 0 THEN ':in' ELSE ':out' END END,
            payment, source,
            CASE WHEN part IN ('charge', 'refund', 'refund_failed', 'fee', 'payout') THEN amount ELSE net END,
-           CASE part WHEN 'fee' THEN fee_tax ELSE 0 END, currency, on_day FROM moved
+           CASE WHEN kind = 'tax_fee' THEN -amount WHEN part = 'fee' THEN fee_tax ELSE 0 END, currency, on_day
+    FROM moved
     UNION ALL
     SELECT id || ':fee', 'fee', id, payment, source, -fee, fee_tax, currency, on_day FROM moved
     WHERE fee <> 0 AND part IN ('charge', 'refund', 'refund_failed', 'fee', 'payout')"""

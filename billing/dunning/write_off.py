@@ -4,35 +4,26 @@ Decides nothing of the contract: the journal's rules and the order of allocation
 what follows. Each act is one transaction; its record is a contract_fact.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, ClassVar
+from typing import Any
 
 import sqlalchemy as sa
 
 from keizoku.billing.contracts.contract_events import record_fact
 from keizoku.billing.documents.notices import save_notice
 from keizoku.billing.ledger.posting import Posting, post
-from keizoku.billing.receivables.cash_application import (
-    Application,
-    Owed,
-    amounts_of,
-    apply_money,
-    book_interest_paid,
-)
+from keizoku.billing.receivables.cash_application import apply_money
 from keizoku.billing.receivables.interest_bookings import book_interest, interest_booked
 from keizoku.billing.receivables.open_items import interest_owed, load_open_items, lock_accounts
-from keizoku.billing.receivables.remedies import IS_FREE
+from keizoku.billing.receivables.rework.set_offs import OpenCredits, first_contract
 from keizoku.billing.receivables.settlement import Settled, settle
 from keizoku.billing.rules.books.revenue_recognition import divide_claim, remaining
 from keizoku.billing.rules.documents import notice_text
-from keizoku.billing.rules.late_interest import InterestRate
-from keizoku.billing.rules.payment_allocation import Allocation, Fund, allocate, allocate_back
-from keizoku.db.session import Session, copy_rows
+from keizoku.db.session import Session
 from keizoku.db.tables.books import term_closure
 from keizoku.db.tables.contracts import term
-from keizoku.db.tables.money import credit, credit_application, interest_checkpoint, invoice
+from keizoku.db.tables.money import interest_checkpoint, invoice
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.money import tax_included_yen
 from keizoku.terms.refusal import Refused
@@ -142,81 +133,15 @@ def set_off(session: Session, rules: Rules, account: str, act: Act, now: datetim
     By the reading `set_off_effect` it works back to the day on which both could first be set off (Civil Code 506 II).
     """
     today = jst_day(now)
-    applied = apply_money(session, rules, account, OpenCredits(act), on=today, now=now)
+    source = OpenCredits(
+        lambda session, made: record_act(session, first_contract(made), made.account, "set_off", act, made.now)
+    )
+    applied = apply_money(session, rules, account, source, on=today, now=now)
     if applied is None:
         raise AssertionError("credits meet debts, or are refused")
     notice = notice_text.set_off(today, applied.used_yen)
-    save_notice(session, account, _first_contract(applied.application), notice, applied.occasion, now)
+    save_notice(session, account, first_contract(applied.application), notice, applied.occasion, now)
     session.commit()
-
-
-@dataclass(frozen=True, slots=True)
-class OpenCredits:
-    """An account's open credits, set off by people, as a source of money for what is due."""
-
-    act: Act
-    kind: ClassVar[str] = "set_off"
-    word: ClassVar[str] = "act"
-    works_back: ClassVar[bool] = True
-
-    def funds(self, session: Session, account: str, on: date) -> Sequence[Fund]:
-        """Each with something left, by the day on which it was granted; locked."""
-        query = sa.select(credit.c.id, credit.c.available_yen, credit.c.granted_on).where(
-            credit.c.account == account, credit.c.available_yen > 0, IS_FREE
-        )
-        rows = session.execute(query.order_by(credit.c.usable_from, credit.c.id).with_for_update())
-        return [Fund(row.granted_on, row.available_yen, row.id) for row in rows]
-
-    def divide(self, rules: Rules, owed: Owed) -> Allocation:
-        """Over what is due: both debts have to be (Civil Code 505). Refuses where there is nothing on either side."""
-        debts = [each.debt for each in owed.items if each.due_on <= owed.on]
-        who = f"account {owed.account}"
-        if not debts:
-            raise Refused("set_off.nothing_due", f"{who}: nothing is due, so nothing can be set off")
-        if not owed.funds:
-            raise Refused("set_off.no_credit", f"{who}: there is no open credit, so nothing can be set off")
-        policy = rules.terms.at(owed.on)
-        rate = InterestRate.of(policy)
-        if policy.readings["set_off_effect"] == "works_back":
-            return allocate_back(owed.funds, debts, owed.on, rate)
-        return allocate(sum(fund.yen for fund in owed.funds), 0, debts, owed.on, rate)
-
-    def record(self, session: Session, application: Application) -> int:
-        """The act of people."""
-        contract_id = _first_contract(application)
-        return record_act(session, contract_id, application.account, "set_off", self.act, application.now)
-
-    def write_parts(self, session: Session, application: Application, source_id: int) -> None:
-        """The credits that were used, and the interest that they paid."""
-        _use_credits(session, application)
-        book_interest_paid(session, application, self.kind, f"{self.word}:{source_id}")
-
-    def postings(self, application: Application, occasion: str, undemanded_yen: int) -> Sequence[Posting]:
-        """2130 becomes what it paid."""
-        amounts = amounts_of(application, undemanded_yen)
-        return [Posting("set_off", occasion, application.on, amounts, application.account)]
-
-
-def _first_contract(application: Application) -> int:
-    """The contract of the debt that fell due first."""
-    return application.owed.items[0].contract_id
-
-
-def _use_credits(session: Session, application: Application) -> None:
-    """Draw the credits down in order, invoice by invoice."""
-    wanted = [(share.invoice_id, share.interest_yen + share.principal_yen) for share in application.parts.shares]
-    left = {fund.credit_id: fund.yen for fund in application.owed.funds if fund.credit_id is not None}
-    rows = []
-    for invoice_id, yen in wanted:
-        for credit_id in left:
-            part = min(yen, left[credit_id])
-            if part:
-                rows.append((credit_id, invoice_id, part, application.on, application.now))
-                left[credit_id] -= part
-                yen -= part
-    copy_rows(session, credit_application, ("credit_id", "invoice_id", "yen", "applied_on", "recorded_at"), rows)
-    for credit_id, available in left.items():
-        session.execute(sa.update(credit).where(credit.c.id == credit_id).values(available_yen=available))
 
 
 def record_act(

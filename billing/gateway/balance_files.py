@@ -2,7 +2,8 @@
 
 They are read into the same movements and payouts that the API gives, so that what comes twice, by a file and later by
 the API, is recorded once. A file does not say what tax stands in a fee: none is taken to (Stripe's fees are exempt in
-Japan). Columns as Stripe documents its reports (looked up 2026-11). Rows that cannot be used are findings.
+Japan). Columns as Stripe documents its reports (looked up 2026-11): none names the mode, and only those of connected
+accounts an account, so whose a file is shows in what it carries (balance_owner). Rows that cannot be used are findings.
 """
 
 import errno
@@ -12,6 +13,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
+from keizoku.billing.gateway.balance_owner import Said, hold_owner
 from keizoku.billing.gateway.books import Movement, Payout
 from keizoku.billing.gateway.events import record_movements, record_payouts
 from keizoku.billing.statements.presets import folded_name
@@ -40,6 +42,9 @@ _CATEGORIES = {
     "risk_reserved_funds": "reserve_transaction",
 }
 """Stripe's reporting categories as the types of balance transactions."""
+_ACCOUNTS = ("account", "account_id", "connected_account", "connected_account_id")
+_MODES = ("livemode", "mode")
+_LIVE = {"true": True, "live": True, "false": False, "test": False, "sandbox": False}
 _AGAIN = "export the report again, with times in UTC"
 KEY = "keizoku_key"
 """The metadata of ours on a charge or a refund (stripe_calls.KEY); a file is read without Stripe's client."""
@@ -54,16 +59,20 @@ class BalanceFile:
     paid: tuple[Payout, ...] = ()
     members: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+    said: tuple[Said, ...] = ()
 
     def movements_of(self, payout: str) -> Sequence[str]:
         """The ids of the movements that an automatic payout is made of."""
         return self.members.get(payout, ())
 
 
-def take_balance_file(session: Session, path: Path, now: datetime) -> tuple[BalanceFile, int]:
+def take_balance_file(
+    session: Session, path: Path, now: datetime, *, by: str = "", ground: str = ""
+) -> tuple[BalanceFile, int]:
     """Record what a file tells of the gateway's balance, and book it; commits; the file, and the rows written.
 
-    Raises OSError if it cannot be opened.
+    Raises OSError if it cannot be opened, and Refused where it is not of this database's account and mode, or nothing
+    shows that it is and nobody says so (`by`, `ground`).
     """
     want_to_add(session, balance_transaction)
     try:
@@ -74,6 +83,7 @@ def take_balance_file(session: Session, path: Path, now: datetime) -> tuple[Bala
         finding = Finding(str(path), None, "too large", f"the file {error.strerror}", "import the parts")
         return BalanceFile("", findings=(finding,)), 0
     file = read_balance_file(str(path), raw)
+    hold_owner(session, str(path), file.sha256, file.found, file.paid, file.said, by, ground, now)
     changes = record_movements(session, file.found, now) if file.found else 0
     if file.paid:
         changes += record_payouts(session, file, file.paid, now)
@@ -96,6 +106,7 @@ def read_balance_file(source: str, raw: bytes) -> BalanceFile:
     found: dict[str, Movement] = {}
     payouts: dict[str, Payout] = {}
     members: dict[str, list[str]] = {}
+    said: dict[tuple[str | None, bool | None], Said] = {}
     for line, row in _rows(source, names, records, findings):
         try:
             movement, payout = (_itemised if itemised else _of_balance)(row)
@@ -107,6 +118,8 @@ def read_balance_file(source: str, raw: bytes) -> BalanceFile:
             findings.append(Finding(source, line, movement.id, rule, _AGAIN))
             continue
         found[movement.id] = movement
+        account, live = _of(row, *_ACCOUNTS) or None, _LIVE.get(_of(row, *_MODES).lower())
+        said.setdefault((account, live), Said(line, account, live))
         if movement.kind == "payout" and movement.source:
             arrives = payout.arrives_at if payout and payout.id == movement.source else movement.available_at
             payouts[movement.source] = Payout(
@@ -121,7 +134,7 @@ def read_balance_file(source: str, raw: bytes) -> BalanceFile:
         for each in payouts.values()
     )  # fmt: skip
     named = {payout: tuple(several) for payout, several in members.items()}
-    return BalanceFile(digest, tuple(found.values()), made, named, tuple(findings))
+    return BalanceFile(digest, tuple(found.values()), made, named, tuple(findings), tuple(said.values()))
 
 
 def _net(found: Mapping[str, Movement], members: Mapping[str, Sequence[str]], payout: str) -> int:

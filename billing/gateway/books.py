@@ -63,29 +63,50 @@ NO_MONEY = ("inquiry", "closed", "prevented")
 """States of a dispute in which no money has moved: asked about; over; over before it was one."""
 
 
+NOWHERE = "nowhere"
+"""The state of an object that the gateway does not know, or no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class DisputeMove:
+    """A balance transaction of a dispute: `amount` below zero left the balance, above it came back.
+
+    `fee` is what the gateway took with it; below zero: gave back.
+    """
+
+    id: str
+    amount: int
+    fee: int
+    happened_at: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class Dispute:
-    """A cardholder's dispute of a payment, by what moved the balance: the amount that left it, the fees so far.
+    """A cardholder's dispute of a payment, with all that moved the balance for it.
 
-    `state`: inquiry, closed, prevented (no money moved); open (it left), won (it came back), lost. `happened_at` is
-    when the money left, else when the cardholder asked; `closed_at` when it was decided, where the gateway says so.
-    `returned`: what came back where it is won; None: the amount.
+    `state`: inquiry, closed, prevented (no money moved); open (it left), won (it is over and money came back), lost;
+    nowhere (the gateway does not know it). `amount`: what left the balance, else what the cardholder asks about.
+    `happened_at`: when the cardholder asked; `closed_at`: when it was decided, where the gateway says so.
     """
 
     id: str
     payment: str
     amount: int
-    fee: int
     state: str
     happened_at: datetime
+    moves: tuple[DisputeMove, ...] = ()
     closed_at: datetime | None = None
-    returned: int | None = None
     currency: str = "jpy"
+
+    @property
+    def fee(self) -> int:
+        """All fees so far, less what was given back."""
+        return sum(each.fee for each in self.moves)
 
 
 @dataclass(frozen=True, slots=True)
 class RefundState:
-    """A refund as it stands now, in the gateway's words; `failed_at` where the gateway says when."""
+    """A refund as it stands now, in the gateway's words, or NOWHERE; `failed_at` where the gateway says when."""
 
     id: str
     state: str

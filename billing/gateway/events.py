@@ -10,7 +10,7 @@ transaction that records it. A movement that no rule of the journal knows goes t
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from itertools import islice
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on, insert
@@ -27,6 +27,7 @@ from keizoku.db.tables.gateway import (
     gateway_payout,
     payout_movement,
 )
+from keizoku.db.tables.money import review_task
 from keizoku.terms.calendar import jst_day
 
 Item = TypeVar("Item")
@@ -40,7 +41,8 @@ BOOKED_ELSEWHERE = ("charge", "payment", "refund", "payment_refund", *REFUND_FAI
 """Kinds whose amount is booked by the attempt, the refund or the dispute that they come from; their fee is not."""
 DISPUTE_IDS = ("dp_", "du_")
 """How ids of disputes begin: an adjustment for anything else is booked by nobody but people."""
-FEES = ("stripe_fee", "tax_fee")
+TAX = "tax_fee"
+FEES = ("stripe_fee", TAX)
 PAYOUTS = ("payout", "payout_cancel", "payout_failure")
 HELD_BACK = (
     "payment_network_reserve_hold",
@@ -53,6 +55,8 @@ HELD_BACK = (
     "reserved_funds",
 )
 """Kinds that hold a part of our own balance back, or let it go: no payout, and nothing to book."""
+GONE: Final = "gateway_object_unknown"
+"""The task of an object that the gateway does not know: of another account or mode, or deleted in a test account."""
 CHUNK = 1_000
 FAILS_AFTER = timedelta(days=14)
 """A payout that was paid is asked about for so long after its arrival: it may fail up to five business days later."""
@@ -113,10 +117,25 @@ def _poll_payouts(session: Session, books: GatewayBooks, now: datetime) -> int:
     move_cursor(session, "payouts", seen_to(books, now))
     # what is not final is asked for again by its age, whatever events came
     for payout in _unsettled_payouts(session, now):
-        found = books.payout(payout) if payout not in seen else None
+        if payout in seen:
+            continue
+        found = books.payout(payout)
+        changes += leave_gone(session, "payout", payout, now) if found is None else 0
         if found is not None:
             changes += record_payouts(session, books, [found], now)
     return changes
+
+
+def leave_gone(session: Session, kind: str, object_id: str, now: datetime) -> int:
+    """What the gateway does not know, or no more, is a task of people, and is not asked for again; commits; rows."""
+    opened = open_task(session, GONE, f"{kind} {object_id}", {"kind": kind}, now)
+    session.commit()
+    return opened
+
+
+def is_gone(kind: str, object_id: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    """Whether people were told that the gateway does not know an object; kind: payout, dispute, refund."""
+    return sa.exists().where(review_task.c.kind == GONE, review_task.c.subject == sa.func.concat(f"{kind} ", object_id))
 
 
 def _unsettled_payouts(session: Session, now: datetime) -> list[str]:
@@ -129,7 +148,8 @@ def _unsettled_payouts(session: Session, now: datetime) -> list[str]:
         sa.and_(last.c.state == "paid", last.c.arrives_at > now - FAILS_AFTER),
         sa.and_(last.c.automatic, last.c.happened_at > now - MEMBERS_WITHIN, last.c.state == "paid", ~members),
     )
-    found = list(session.scalars(sa.select(last.c.payout).where(waiting).order_by(last.c.payout)))
+    wanted = sa.select(last.c.payout).where(waiting, ~is_gone("payout", last.c.payout))
+    found = list(session.scalars(wanted.order_by(last.c.payout)))
     session.rollback()
     return found
 
@@ -203,6 +223,8 @@ def movement_postings(movement: Movement) -> list[Posting]:
     if movement.kind in PAYOUTS:
         paid = Posting("payout", key, on, {"yen": -movement.amount})
         return [paid, *_fee(f"{key}:fee", on, movement.fee, movement.fee_tax)]
+    if movement.kind == TAX:  # all of it is the tax on fees that were taken without it
+        return [Posting("processor_tax", key, on, {"yen": -movement.amount})] if movement.amount else []
     fee = -movement.amount if movement.kind in FEES else movement.fee
     # the dispute's own fee is booked with the dispute; a reserve is still ours
     return [] if movement.kind == "adjustment" else _fee(key, on, fee, movement.fee_tax)

@@ -130,11 +130,11 @@ class Gateway(Protocol):
         ...
 
     def disputes(self, ids: Sequence[str], at: datetime) -> Iterator[Dispute]:
-        """The disputes with these ids as they stand now; one that cannot be had now is left out."""
+        """The disputes with these ids as they stand now, NOWHERE where there is none; without an answer: left out."""
         ...
 
     def refunds(self, ids: Sequence[str], at: datetime) -> Iterator[RefundState]:
-        """The refunds with these ids as they stand now; one that cannot be had now is left out."""
+        """The refunds with these ids as they stand now, NOWHERE where there is none; without an answer: left out."""
         ...
 
     def refund(self, request: RefundRequest, at: datetime) -> RefundResult:

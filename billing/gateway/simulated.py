@@ -10,7 +10,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from keizoku.billing.gateway.books import Dispute, KeyedAct, RefundState
+from keizoku.billing.gateway.books import Dispute, DisputeMove, KeyedAct, RefundState
 from keizoku.billing.gateway.keys import invoice_in
 from keizoku.billing.gateway.port import BANK_NAMES, Answer, ChargeRequest, ChargeResult, RefundRequest, RefundResult
 from keizoku.db.session import plain_array, text_array, texts
@@ -202,13 +202,16 @@ class SimulatedGateway:
         )
         for row in rows.all():
             decided = row.decided_at <= at
+            moves = [DisputeMove(f"sim_txn_dp_out_{row.id}", -row.yen, 0, row.opened_at)]
+            if decided and row.outcome == "won":
+                moves.append(DisputeMove(f"sim_txn_dp_in_{row.id}", row.yen, 0, row.decided_at))
             yield Dispute(
                 id=f"sim_dp_{row.charge_id}",
                 payment=f"sim_ch_{row.charge_id}",
                 amount=row.yen,
-                fee=0,
                 state=row.outcome if decided else "open",
                 happened_at=row.opened_at,
+                moves=tuple(moves),
                 closed_at=row.decided_at if decided else None,
             )
 

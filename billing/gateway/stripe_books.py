@@ -6,9 +6,9 @@ from typing import Any
 
 import stripe
 
-from keizoku.billing.gateway.books import Dispute, GatewayEvent, KeyedAct, Movement, Payout
+from keizoku.billing.gateway.books import Dispute, DisputeMove, GatewayEvent, KeyedAct, Movement, Payout
 from keizoku.billing.gateway.port import UnansweredError
-from keizoku.billing.gateway.stripe_calls import ACCOUNT, INVOICE, KEY, PAGE, StripeCalls, plain
+from keizoku.billing.gateway.stripe_calls import ACCOUNT, INVOICE, KEY, PAGE, StripeCalls, is_nowhere, plain
 
 UNDER_WAY = ("processing", "requires_capture")
 """States of an intent that may still end in a charge without us."""
@@ -44,11 +44,13 @@ class StripeBooks:
             yield _payout(each)
 
     def payout(self, payout: str) -> Payout | None:
-        """A payout as it stands now."""
+        """A payout as it stands now; None where Stripe knows none."""
         try:
             return _payout(plain(self._calls.call(lambda client: client.v1.payouts.retrieve(payout))))
-        except stripe.InvalidRequestError:
-            return None
+        except stripe.InvalidRequestError as error:
+            if is_nowhere(error):
+                return None
+            raise UnansweredError(str(error.code)) from error
 
     def disputes(self, since: datetime) -> Iterator[Dispute]:
         """Disputes and inquiries from an instant on, newest first."""
@@ -108,29 +110,34 @@ class StripeBooks:
 def dispute_now(found: dict[str, Any]) -> Dispute:
     """A dispute by what moved the balance, its status only where nothing did: an inquiry moves nothing.
 
-    A dispute that is "won" is open until its money is back, and one that is lost may still come to that, on appeal.
+    A dispute that is "won" is open until money is back, also where it was taken once more. One that is lost may have
+    got a part back (what had been refunded before; the dashboard calls it partially won), and may still be won, on
+    appeal.
     """
-    moved = [plain(each) for each in found.get("balance_transactions") or []]
-    out = [each for each in moved if each["amount"] < 0]
-    back = [each for each in moved if each["amount"] > 0]
-    taken, returned = -sum(each["amount"] for each in out), sum(each["amount"] for each in back)
+    moves = tuple(
+        DisputeMove(each["id"], each["amount"], each.get("fee", 0), _instant(each["created"]))
+        for each in sorted(map(plain, found.get("balance_transactions") or []), key=lambda each: each["created"])
+    )
+    taken = -sum(each.amount for each in moves if each.amount < 0)
+    back = [each for each in moves if each.amount > 0]
+    came_last = next((each.amount > 0 for each in reversed(moves) if each.amount), False)
     status, closed_at = found["status"], None
-    if not out:
+    if not taken:
         state = {"prevented": "prevented"}.get(status, "closed" if status in _OVER else "inquiry")
-    elif back and (status == "won" or returned >= taken):
-        state, closed_at = "won", _instant(max(each["created"] for each in back))
+    elif back and ((status == "won" and came_last) or sum(each.amount for each in back) >= taken):
+        state, closed_at = "won", back[-1].happened_at
     else:
         state = "lost" if status in ("lost", "prevented") else "open"
+    currencies = [plain(each)["currency"] for each in found.get("balance_transactions") or []]
     return Dispute(
         id=found["id"],
         payment=str(found.get("payment_intent") or found["charge"]),
         amount=taken or found["amount"],
-        fee=sum(each.get("fee", 0) for each in moved),
         state=state,
-        happened_at=_instant(min((each["created"] for each in out), default=found["created"])),
+        happened_at=_instant(found["created"]),
+        moves=moves,
         closed_at=closed_at,
-        returned=returned if state == "won" else None,
-        currency=next((each["currency"] for each in moved if each["currency"] != "jpy"), "jpy"),
+        currency=next((each for each in currencies if each != "jpy"), "jpy"),
     )
 
 

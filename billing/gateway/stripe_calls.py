@@ -151,10 +151,24 @@ class StripeCalls:
             account = error.account
         except stripe.InvalidRequestError:
             account = None
-        live = self.live
-        if live is None:
-            live = bool(self.ask_freely(lambda client: client.v1.balance.retrieve()).livemode)
-        return Identity(account, live)
+        return Identity(account, self._mode())
+
+    def _mode(self) -> bool:
+        """Whether the key is live, by Stripe's own word, before anything is asked that changes something.
+
+        A key that may not read the balance is of the mode that it begins with.
+        """
+        if self.http is None and self.live is not None:
+            return self.live
+        try:
+            said = bool(self.ask_freely(lambda client: client.v1.balance.retrieve()).livemode)
+        except MissingRightError:
+            if self.live is None:
+                raise
+            return self.live
+        if self.live is not None and said != self.live:
+            raise GatewayRefusesUsError(WRONG_MODE)
+        return said
 
     def _wait_after(self, error: stripe.RateLimitError, busy: int) -> None:
         """After a 429: by its reason its pace has been slowed; one object that is locked holds this call alone."""
@@ -303,6 +317,11 @@ def _seconds_asked(error: stripe.RateLimitError, busy: int) -> float:
     except ValueError:
         seconds = 2.0**busy
     return min(max(seconds, 0.0), LONGEST_WAIT_SECONDS)
+
+
+def is_nowhere(error: stripe.InvalidRequestError) -> bool:
+    """Whether Stripe says that it knows no such object: asking again is of no use."""
+    return error.code == "resource_missing"
 
 
 def plain(value: object) -> dict[str, Any]:

@@ -21,7 +21,7 @@ import sqlalchemy as sa
 import stripe
 
 from keizoku.billing.gateway.binding import hold
-from keizoku.billing.gateway.books import Dispute, KeyedAct, RefundState
+from keizoku.billing.gateway.books import NOWHERE, Dispute, KeyedAct, RefundState
 from keizoku.billing.gateway.limiter import awake_or_not
 from keizoku.billing.gateway.port import (
     BANK_NAMES,
@@ -34,7 +34,7 @@ from keizoku.billing.gateway.port import (
 )
 from keizoku.billing.gateway.stripe_answers import Batch, Card, all_ours
 from keizoku.billing.gateway.stripe_books import StripeBooks
-from keizoku.billing.gateway.stripe_calls import StripeCalls
+from keizoku.billing.gateway.stripe_calls import StripeCalls, is_nowhere
 from keizoku.billing.gateway.stripe_charges import StripeCharges
 from keizoku.db.session import texts
 from keizoku.db.tables.gateway import card_end, gateway_customer, saved_card
@@ -130,20 +130,26 @@ class StripeGateway:
         return self._charges.find_refund(request)
 
     def disputes(self, ids: Sequence[str], at: datetime) -> Iterator[Dispute]:
-        """Each dispute as it stands now; what does not answer, or is not found, is asked for again."""
+        """Each dispute as it stands now; what does not answer is asked for again."""
         for each in ids:
             try:
                 yield self.books.dispute(each)
-            except (UnansweredError, stripe.InvalidRequestError):
+            except UnansweredError:
                 continue
+            except stripe.InvalidRequestError as error:
+                if is_nowhere(error):
+                    yield Dispute(each, "", 0, NOWHERE, at)
 
     def refunds(self, ids: Sequence[str], at: datetime) -> Iterator[RefundState]:
-        """Each refund as it stands now; what does not answer, or is not found, is asked for again."""
+        """Each refund as it stands now; what does not answer is asked for again."""
         for each in ids:
             try:
                 yield self._charges.refund_state(each)
-            except (UnansweredError, stripe.InvalidRequestError):
+            except UnansweredError:
                 continue
+            except stripe.InvalidRequestError as error:
+                if is_nowhere(error):
+                    yield RefundState(each, NOWHERE)
 
     def acts_since(self, since: datetime) -> Iterator[KeyedAct]:
         """Intents and refunds with our key; raises UnansweredError also while one of them is under way."""

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from keizoku.billing.gateway import restored
+from keizoku.billing.gateway.books import NO_MONEY
 from keizoku.billing.gateway.keys import key_prefix
 from keizoku.billing.gateway.port import Answer, Gateway, GatewayRefusesUsError
 from keizoku.billing.gateway.refunds import OpenRefund, answer_of, open_refunds, save_answer
@@ -36,7 +37,9 @@ _UNANSWERED = credit_refund.c.outcome.is_(None)
 _FAILED = sa.or_(credit_refund.c.outcome == "failed", credit_refund.c.failure_recorded_at.is_not(None))
 _NOT_MADE = sa.or_(credit_refund.c.outcome == "abandoned", _FAILED)
 _later = gateway_dispute.alias("later_state")
-_won = sa.exists().where(_later.c.dispute == gateway_dispute.c.dispute, _later.c.state == "won")
+_superseded = sa.exists().where(
+    _later.c.dispute == gateway_dispute.c.dispute, _later.c.number > gateway_dispute.c.number
+)
 _LEFT_OVER = sa.and_(
     credit.c.available_yen > 0,
     remedies.IS_FREE,
@@ -226,8 +229,12 @@ def _refund(session: Session, rules: Rules, gateway: Gateway, row: sa.Row[tuple[
     )
     # what the cardholder disputes or disputed with success, and what goes back as charged too much, is no longer there
     disputed = (
-        sa.select(sa.func.coalesce(sa.func.sum(gateway_dispute.c.amount), 0))
-        .where(gateway_dispute.c.attempt_id == payment_attempt.c.id, gateway_dispute.c.state == "open", ~_won)
+        sa.select(sa.func.coalesce(sa.func.sum(gateway_dispute.c.amount - gateway_dispute.c.returned), 0))
+        .where(
+            gateway_dispute.c.attempt_id == payment_attempt.c.id,
+            gateway_dispute.c.state.not_in(NO_MONEY),
+            ~_superseded,
+        )
         .scalar_subquery()
     )
     over = (

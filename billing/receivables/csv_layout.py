@@ -14,9 +14,11 @@ its line. Days and yen are read as banks write them (billing/statements/values.p
 
 from __future__ import annotations
 
+import codecs
 import errno
+import io
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from hashlib import sha256
@@ -31,7 +33,7 @@ from keizoku.billing.statements.notes import is_note
 from keizoku.billing.statements.presets import folded_name
 from keizoku.billing.statements.table import Records
 from keizoku.billing.statements.values import BadValueError, day_of, folded, text_of, yen_of
-from keizoku.limits import LARGEST_PAGE
+from keizoku.limits import LARGEST_PAGE, MOST_LISTED
 from keizoku.terms.decision import Finding
 from keizoku.terms.inputs.input_files import BrokenRecord, csv_records, header_names, read_whole
 from keizoku.terms.refusal import Refused
@@ -41,13 +43,16 @@ __all__ = [
     "Layout",
     "MoneyFile",
     "MoneyRow",
+    "MoneyRows",
     "day_of",
+    "open_money_file",
     "read_layout",
     "read_money_file",
     "text_of",
     "yen_of",
 ]
 
+_PIECE = 1_048_576
 HEADER_WITHIN = 60
 """Records among which the header is looked for; banks write up to a dozen lines above it."""
 
@@ -121,6 +126,26 @@ def read_layout(path: Path | None, columns: Sequence[str]) -> Layout:
     return layout
 
 
+class MoneyRows:
+    """The rows of a file, one by one as they are read; `findings` and `notes` are whole when the last one was."""
+
+    def __init__(self, sha256: str, findings: list[Finding], notes: int = 0, rows: Iterable[MoneyRow] = ()) -> None:
+        self.sha256, self.findings, self.notes = sha256, findings, notes
+        self.unlisted = 0  # findings beside the first ones
+        self.most: int | None = MOST_LISTED  # that are listed; None: all
+        self._rows = rows
+
+    def add(self, finding: Finding) -> None:
+        """A row that cannot be used: listed, or counted."""
+        if self.most is None or len(self.findings) < self.most:
+            self.findings.append(finding)
+        else:
+            self.unlisted += 1
+
+    def __iter__(self) -> Iterator[MoneyRow]:
+        return iter(self._rows)
+
+
 def read_money_file(
     path: Path,
     columns: Sequence[str],
@@ -128,6 +153,20 @@ def read_money_file(
     layout: Layout,
     known_names: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> MoneyFile:
+    """The rows of a file by our columns, all at once: see `open_money_file`."""
+    read = open_money_file(path, columns, needed, layout, known_names)
+    read.most = None
+    every = tuple(read)
+    return MoneyFile(read.sha256, every, tuple(read.findings), read.notes)
+
+
+def open_money_file(
+    path: Path,
+    columns: Sequence[str],
+    needed: Sequence[str],
+    layout: Layout,
+    known_names: Mapping[str, Sequence[str]] = MappingProxyType({}),
+) -> MoneyRows:
     """The rows of a file by our columns; optional ones may be missing. Raises OSError if it cannot be opened.
 
     `known_names`: how others call a column of ours that the layout does not name; read where the file has one of them.
@@ -138,44 +177,58 @@ def read_money_file(
     except OSError as error:
         if error.errno != errno.EFBIG:
             raise
-        return _unread("", Finding(source, None, "too large", f"the file {error.strerror}", "import the parts"))
+        return MoneyRows("", [Finding(source, None, "too large", f"the file {error.strerror}", "import the parts")])
     digest = sha256(raw).hexdigest()
-    text = _decoded(raw, layout.encoding)
-    if text is None:
+    encoding = _encoding_of(raw, layout.encoding)
+    if encoding is None:
         wanted = "UTF-8 or cp932" if layout.encoding == "auto" else layout.encoding
-        return _unread(
-            digest,
-            Finding(source, None, "its letters", f"the file is not {wanted}", "save it so, or name its encoding"),
-        )
+        remedy = "save it so, or name its encoding"
+        return MoneyRows(digest, [Finding(source, None, "its letters", f"the file is not {wanted}", remedy)])
+    text = io.TextIOWrapper(io.BytesIO(raw), encoding=encoding, newline="")
     findings: list[Finding] = []
     above, records = _from_header(csv_records(text, layout.delimiter, layout.skip_lines), needed, layout)
     header = header_names(source, records, findings)
     if header is None:
-        return _unread(digest, *findings)
+        return MoneyRows(digest, findings)
     if not any(header):
-        return _unread(digest, Finding(source, None, "no header", "the file is empty", "export it again"))
+        return MoneyRows(digest, [Finding(source, None, "no header", "the file is empty", "export it again")])
     places, findings = _places(source, header, columns, needed, layout)
     if findings:
-        return _unread(digest, *findings)
+        return MoneyRows(digest, findings)
     by_name = _by_known_names(header, places, layout, known_names)
     places |= {name: (place,) for name, place in by_name.items()}
+    found = MoneyRows(digest, findings, above)
+    found._rows = _rows(source, found, records, len(header), places, layout)
+    return found
+
+
+def _rows(
+    source: str, read: MoneyRows, records: Records, width: int, places: Mapping[str, tuple[int, ...]], layout: Layout
+) -> Iterator[MoneyRow]:
     ignored = {name: tuple(folded(start) for start in starts) for name, starts in layout.ignore.items()}
-    rows: list[MoneyRow] = []
-    notes = above
+    alone = [(name, at[0]) for name, at in places.items() if len(at) == 1]
+    joined = [(name, at) for name, at in places.items() if len(at) > 1]
+    constants = layout.constants
     for line, values in records:
         if isinstance(values, BrokenRecord):
-            findings.append(Finding(source, line, values.value, "rows are CSV", "close the quotes, one row per line"))
-        elif is_note(values) and len(header) > 1:
-            notes += any(value.strip() for value in values)
-        elif len(values) < len(header) or any(value.strip() for value in values[len(header) :]):
-            rule = f"the header has {len(header)} columns, this row {len(values)}"
+            remedy = "close the quotes, one row per line"
+            read.add(Finding(source, line, values.value, "rows are CSV", remedy))
+        elif is_note(values) and width > 1:
+            read.notes += any(value.strip() for value in values)
+        elif len(values) < width or any(value.strip() for value in values[width:]):
+            rule = f"the header has {width} columns, this row {len(values)}"
             row_text = layout.delimiter.join(values)[:80]
-            findings.append(Finding(source, line, row_text, rule, "quote values that hold the delimiter"))
+            read.add(Finding(source, line, row_text, rule, "quote values that hold the delimiter"))
         else:
-            row = {name: _joined(values, at) for name, at in places.items()} | layout.constants
-            left_out = any(folded(row.get(name, "")).startswith(starts) for name, starts in ignored.items())
-            rows.append(MoneyRow(line, row, layout.delimiter.join(values), left_out))
-    return MoneyFile(digest, tuple(rows), tuple(findings), notes)
+            row = {name: values[place].strip() for name, place in alone}
+            for name, several in joined:
+                row[name] = _joined(values, several)
+            if constants:
+                row |= constants
+            left_out = bool(ignored) and any(
+                folded(row.get(name, "")).startswith(starts) for name, starts in ignored.items()
+            )
+            yield MoneyRow(line, row, layout.delimiter.join(values), left_out)
 
 
 def _joined(values: Sequence[str], places: Sequence[int]) -> str:
@@ -205,10 +258,6 @@ def _from_header(records: Records, needed: Sequence[str], layout: Layout) -> tup
     return 0, chain(looked_at, records)
 
 
-def _unread(digest: str, *findings: Finding) -> MoneyFile:
-    return MoneyFile(digest, (), findings)
-
-
 def _by_known_names(
     header: Sequence[str],
     places: Mapping[str, tuple[int, ...]],
@@ -230,14 +279,20 @@ def _by_known_names(
     return found
 
 
-def _decoded(raw: bytes, encoding: str) -> str | None:
+def _encoding_of(raw: bytes, encoding: str) -> str | None:
+    """In which of the encodings a file is written, all of it; looked at piece by piece."""
     if b"\0" in raw:  # no text of a bank; UTF-16, or no text at all
         return None
     for name in ("utf-8-sig", "cp932") if encoding == "auto" else ("utf-8-sig" if encoding == "utf-8" else "cp932",):
+        decoder = codecs.getincrementaldecoder(name)()
+        view = memoryview(raw)
         try:
-            return raw.decode(name)
+            for start in range(0, len(raw), _PIECE):
+                decoder.decode(view[start : start + _PIECE])
+            decoder.decode(b"", final=True)
         except UnicodeDecodeError:
             continue
+        return name
     return None
 
 

@@ -102,6 +102,7 @@ def deposits(session: Session) -> list[Deposit]:
         sa.select(payment_attempt.c.account)
         .outerjoin(settlement, sa.and_(settlement.c.kind == "card", settlement.c.source_id == payment_attempt.c.id))
         .where(payment_attempt.c.outcome == "succeeded", payment_attempt.c.yen > sa.func.coalesce(settlement.c.yen, 0)),
+        sa.select(deposit_use.c.account).where(deposit_use.c.kind == "dispute"),
     ).subquery()
     found = [
         deposit_of(session, account) for account in session.scalars(sa.select(holders.c.account).order_by("account"))
@@ -182,13 +183,13 @@ def refund(
 def end_tasks_when_all_went_back(session: Session, account: str, by: str, ground: str, now: datetime) -> int:
     """Once nothing is held of what a card paid too much, the tasks about it end; rows written. Does not commit.
 
-    They are on charges that were too much, and on refunds of these that failed.
+    They are on charges that were too much, on refunds of these that failed, and on disputes that were won late.
     """
     if deposit_of(session, account).card_yen:
         return 0
     task = review_task.c
     failed = sa.and_(task.kind == "refund_failed", task.subject.startswith(f"{SUBJECTS['overcharge']} "))
-    about_it = sa.or_(task.kind == "charged_too_much", failed)
+    about_it = sa.or_(task.kind.in_(("charged_too_much", "dispute_won_late")), failed)
     return close_tasks(session, by, ground, now, task.detail["account"].astext == account, about_it)
 
 

@@ -5,7 +5,7 @@ say with another mapping: rows that are known are passed by.
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from keizoku.db.session import Session
 from keizoku.db.tables.bank import money_import, money_import_undone
+from keizoku.limits import MOST_LISTED
 from keizoku.terms.decision import Finding
 from keizoku.terms.refusal import Refused
 
@@ -40,6 +41,33 @@ class MoneyImport:
     lines_new: int = 0  # of the bank's book, in and out, whatever the currency
     undone: bool = False
     preset: str = ""  # as which format a bank's file was read just now
+
+
+class FindingsInPart:
+    """What cannot be used in a file: the first ones as they are, all counted."""
+
+    def __init__(self, first: Iterable[Finding] = (), unlisted: int = 0) -> None:
+        self.count = unlisted
+        self._kept: list[Finding] = []
+        for each in first:
+            self.add(each)
+
+    def add(self, finding: Finding) -> None:
+        """One more."""
+        self.count += 1
+        if len(self._kept) < MOST_LISTED:
+            self._kept.append(finding)
+
+    @property
+    def listed(self) -> tuple[Finding, ...]:
+        """Those kept, by line, and how many there are beside them."""
+        found = sorted(self._kept, key=lambda finding: finding.line or 0)
+        if found and (more := self.count - len(found)):
+            rule = f"{MOST_LISTED:,} rows that cannot be used are listed, these are not"
+            found.append(
+                Finding(found[0].source, None, f"{more:,} more", rule, "mend those above, and import it again")
+            )
+        return tuple(found)
 
 
 def known_import(session: Session, kind: str, sha256: str, digest: str = "") -> MoneyImport | None:

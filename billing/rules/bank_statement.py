@@ -87,7 +87,7 @@ class Statement:
     """
 
     account: str
-    lines: tuple[StatementLine, ...]
+    lines: Sequence[StatementLine]
     currency: str = YEN
     opening: Balance | None = None
     closing: Balance | None = None
@@ -109,6 +109,7 @@ class StatementFile:
     digest: str
     statements: tuple[Statement, ...]
     findings: tuple[Finding, ...] = field(default=())
+    unlisted: int = 0  # rows that cannot be used beside those of `findings`
 
     @property
     def all_findings(self) -> tuple[Finding, ...]:

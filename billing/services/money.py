@@ -49,22 +49,28 @@ class MoneyService(Service):
         costs: int = 0,
         costs_proof: str | None = None,
         term: date | None = None,
+        received_on: date | None = None,
         key: str | None = None,
         now: datetime,
     ) -> None:
         """The payer sent money: costs, then interest, then fees; the rest is kept as a deposit (Civil Code 489).
 
-        Costs that the payer owes for the payment are what was really paid, with its proof (premium/5.2).
+        Costs that the payer owes for the payment are what was really paid, with its proof (premium/5.2). It counts from
+        the JST day on which it reached us, `received_on`, today if none is said: what later days made of the debts is
+        worked out again.
         """
 
         def take() -> None:
             self._latest(account)
-            receive(self.session, self.rules, Payment(account, yen, via, costs, term, costs_proof=costs_proof), now)
+            payment = Payment(account, yen, via, costs, term, received_on, costs_proof=costs_proof)
+            receive(self.session, self.rules, payment, now)
             self._reconsider(account, now)
 
         content = {"account": account, "yen": yen, "via": via, "costs": costs, "term": term}
         if costs:
             content["costs_proof"] = costs_proof
+        if received_on is not None:
+            content["received_on"] = received_on
         self._once(key, "payment", content, take, now)
 
     def preview_interest(self, account: str, on: date) -> Workings:
@@ -186,9 +192,14 @@ class MoneyService(Service):
         )
         return made
 
-    def import_balance(self, file: Path, *, now: datetime) -> tuple[balance_files.BalanceFile, int]:
-        """The gateway's balance by a file of its own, where its API cannot be read; the file, and the rows written."""
-        return balance_files.take_balance_file(self.session, file, now)
+    def import_balance(
+        self, file: Path, *, by: str = "", ground: str = "", now: datetime
+    ) -> tuple[balance_files.BalanceFile, int]:
+        """The gateway's balance by a file of its own, where its API cannot be read; the file, and the rows written.
+
+        `by`, `ground`: who says that the file is of our account and mode, where nothing in it shows that.
+        """
+        return balance_files.take_balance_file(self.session, file, now, by=by, ground=ground)
 
     def sync_refund_events(self, *, now: datetime) -> int:
         """Fetch every refund of which the gateway tells, and book what failed after it had succeeded; rows written."""
@@ -274,7 +285,7 @@ class MoneyService(Service):
             self.session, self.rules, file, layout or Layout(), author, now,
             account=account, bank_names=self.gateway.bank_names, preset=preset, ours=ours,
         )  # fmt: skip
-        self._reconsider_all(sorted({each.account for each in done.matched}), now)
+        self._reconsider_all(done.matched.accounts, now)
         return done.logged
 
     def match_payment(

@@ -17,7 +17,10 @@ def is_note(cells: Sequence[str]) -> bool:
 
     A row that was cut after its day or its number is none: what begins with a digit or a sign is a row.
     """
-    filled = [even(cell) for cell in cells if cell.strip()]
-    if not filled or _NOTE.fullmatch(filled[0]):
+    filled = [cell for cell in cells if cell.strip()]
+    if not filled:
         return True
-    return len(filled) == 1 and filled[0][0] not in "0123456789+-−△▲¥\\("
+    first = even(filled[0])
+    if _NOTE.fullmatch(first):
+        return True
+    return len(filled) == 1 and first[:1] not in "0123456789+-−△▲¥\\("

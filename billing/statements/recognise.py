@@ -16,6 +16,7 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from keizoku.billing.rules.bank_statement import LineState, Statement, StatementFile, file_digest
+from keizoku.billing.rules.packed_lines import first_and_last_day, packed
 from keizoku.billing.statements.camt import ROOTS, read_camt
 from keizoku.billing.statements.mt940 import read_mt940
 from keizoku.billing.statements.ofx import read_ofx
@@ -186,15 +187,16 @@ def _finished(
     """With its preset and account; lines of days to come are findings, or not yet lines at all."""
     lines = statement.lines
     if account and not statement.account:
-        lines = tuple(replace(each, account=account) for each in lines)
+        lines = packed(replace(each, account=account) for each in lines)
     skipped = statement.skipped
-    if today is not None and any(each.booked_on > today for each in lines):
+    days = first_and_last_day(lines)
+    if today is not None and days is not None and days[1] > today:
         for each in lines:
             if each.booked_on > today and each.state is LineState.BOOKED:
                 value, rule = each.booked_on.isoformat(), "it lies ahead"
                 findings.append(Finding(source, each.line, value, rule, "import it when it has arrived"))
             elif each.booked_on > today:
                 skipped += 1
-        lines = tuple(each for each in lines if each.booked_on <= today)
+        lines = packed(each for each in lines if each.booked_on <= today)
     own = statement.account or account
     return replace(statement, account=own, lines=lines, preset=statement.preset or name, skipped=skipped)

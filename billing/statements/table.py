@@ -7,13 +7,14 @@ in its place is a note; a row that has one of them and cannot be used is a findi
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from itertools import pairwise
 
 from keizoku.billing.rules.bank_statement import YEN, Balance, Direction, LineState, Statement, StatementLine
+from keizoku.billing.rules.packed_lines import PackedLines, packed, shows_balances
 from keizoku.billing.statements.lines import cut, line_of
 from keizoku.billing.statements.notes import is_note
 from keizoku.billing.statements.presets import Places, Preset, folded_name, places_of, preset_of
@@ -85,7 +86,7 @@ def read_table(source: str, table: Table, account: str = "") -> tuple[list[State
     """The statements in a table, one per account and currency, lines oldest first; and what cannot be used in it."""
     findings = table.findings
     named = account or _account(table.above, table.preset.bank)
-    lines: dict[tuple[str, str], list[StatementLine]] = {}
+    lines: dict[tuple[str, str], PackedLines] = {}
     skipped = table.notes
     for number, cells in table.below:
         if isinstance(cells, BrokenRecord):
@@ -104,7 +105,7 @@ def read_table(source: str, table: Table, account: str = "") -> tuple[list[State
         if made is None:
             skipped += 1
         else:
-            lines.setdefault((made.account, made.currency), []).append(made)
+            lines.setdefault((made.account, made.currency), PackedLines()).append(made)
     statements = [_statement(source, key, of, findings) for key, of in lines.items()]
     if not statements:
         return [Statement(named, (), preset=table.preset.name, skipped=skipped)], findings
@@ -248,33 +249,36 @@ def _account(above: Sequence[Sequence[str]], bank: str) -> str:
     return cut("-".join(each for each in (bank, first(_BRANCH_NAMES), kind_code, number) if each))
 
 
-def _statement(source: str, key: tuple[str, str], read: Sequence[StatementLine], findings: list[Finding]) -> Statement:
+def _statement(source: str, key: tuple[str, str], read: PackedLines, findings: list[Finding]) -> Statement:
     """Lines oldest first, with the balances before and after them where the bank writes balances."""
     lines = in_order(read)
     wrong = contradictions(source, lines, "row")
-    if len(wrong) * 2 <= _follows(lines):  # else it writes a day's lines in another order
+    if wrong and len(wrong) * 2 <= _follows(lines):  # else it writes a day's lines in another order
         findings += wrong
         left_out = {finding.line for finding in wrong}
-        lines = [each for each in lines if each.line not in left_out] or lines
+        lines = packed(each for each in lines if each.line not in left_out) or lines
     opening = closing = None
-    if lines[0].balance is not None and lines[-1].balance is not None:
-        opening = Balance(lines[0].booked_on, lines[0].balance - lines[0].signed)
-        closing = Balance(lines[-1].booked_on, lines[-1].balance)
-    return Statement(key[0], tuple(lines), key[1], opening, closing)
+    first, last = lines[0], lines[-1]
+    if first.balance is not None and last.balance is not None:
+        opening = Balance(first.booked_on, first.balance - first.signed)
+        closing = Balance(last.booked_on, last.balance)
+    return Statement(key[0], lines, key[1], opening, closing)
 
 
-def in_order(read: Sequence[StatementLine]) -> list[StatementLine]:
+def in_order(read: PackedLines) -> PackedLines:
     """Lines oldest first: banks write them either way, and the balances tell which."""
-    backwards = list(reversed(read))
     days = (read[0].booked_on, read[-1].booked_on)
-    if days[0] > days[1] or (days[0] == days[1] and _follows(backwards) > _follows(read)):
-        return backwards
-    return list(read)
+    turned = days[0] > days[1]
+    if days[0] == days[1] and shows_balances(read):
+        turned = _follows(read.backwards()) > _follows(read)
+    return read.backwards() if turned else read
 
 
-def contradictions(source: str, lines: Sequence[StatementLine], said_by: str) -> list[Finding]:
+def contradictions(source: str, lines: PackedLines, said_by: str) -> list[Finding]:
     """Lines whose balance moved the other way than the `said_by` (the mapping, the row itself) says: out is not in."""
-    found = []
+    found: list[Finding] = []
+    if not shows_balances(lines):
+        return found
     for before, after in pairwise(lines):
         if before.balance is None or after.balance is None:
             continue
@@ -285,7 +289,7 @@ def contradictions(source: str, lines: Sequence[StatementLine], said_by: str) ->
     return found
 
 
-def _follows(lines: Sequence[StatementLine]) -> int:
+def _follows(lines: Iterable[StatementLine]) -> int:
     """How many lines leave the balance that the one before it and their amount say."""
     return sum(
         None not in (before.balance, after.balance) and before.balance + after.signed == after.balance  # type: ignore[operator]

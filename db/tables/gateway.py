@@ -106,14 +106,15 @@ balance_transaction = Table(
         "source",
         postgresql_where=sql("kind IN ('refund_failure', 'payment_failure_refund')"),
     ),
+    Index("ix_balance_transaction_adjustment", "source", postgresql_where=sql("kind = 'adjustment'")),
 )
 
 refund_look = Table(
     "refund_look",
     metadata,
-    Column("reason", TEXT, primary_key=True),  # the event, or the movement, that made us ask
+    Column("reason", TEXT, primary_key=True),  # the event, or the movement, that made us ask; "age:7:re_…"
     text("refund"),
-    text("state"),  # succeeded, pending, requires_action, failed, canceled; none_of_ours
+    text("state"),  # succeeded, pending, requires_action, failed, canceled; none_of_ours, known, nowhere
     text("code", nullable=True),
     instant("recorded_at"),
 )
@@ -148,18 +149,28 @@ gateway_dispute = Table(
     metadata,
     identity(),
     text("dispute"),
+    Column("number", BigInteger, nullable=False),  # of the dispute's rows, from 1: each says how it stood then
+    text("movement", nullable=True),  # the balance transaction that this row takes in; null: only its state is new
     text("payment"),
     Column(
         "attempt_id", BigInteger, ForeignKey("payment_attempt.id"), nullable=True
     ),  # ours; null: a payment not of ours
-    Column("amount", BigInteger, nullable=False),
+    Column("amount", BigInteger, nullable=False),  # all that has left the balance so far; else what is asked about
+    Column("returned", BigInteger, nullable=False),  # of it, all that has come back so far
+    Column("held", BigInteger, nullable=False),  # of it, what stands in 1132: not back, and not lost yet
     Column("fee", BigInteger, nullable=False),  # all that the gateway has taken for it so far
+    text("currency"),  # of the balance; other than jpy, nothing of it is ours to book
     text("state"),  # inquiry, closed, prevented: nothing moved; open, won, lost
     instant("happened_at"),
     instant("recorded_at"),
     CheckConstraint("state IN ('inquiry', 'closed', 'prevented', 'open', 'won', 'lost')", name="state"),
-    UniqueConstraint("dispute", "state"),
+    CheckConstraint("number > 0", name="number"),
+    CheckConstraint("held >= 0 AND (attempt_id IS NOT NULL OR held = 0)", name="held"),
+    UniqueConstraint("dispute", "number"),
+    UniqueConstraint("movement"),
+    Index("ix_gateway_dispute_attempt_id", "attempt_id"),
 )
+"""A dispute as it stood after each movement of its money and each change of its state: the last row holds."""
 
 dispute_choice = Table(
     "dispute_choice",
@@ -221,6 +232,11 @@ overpayment_refund = Table(
         "attempt_id",
         unique=True,
         postgresql_where=sql("outcome IS DISTINCT FROM 'abandoned'"),
+    ),
+    Index(
+        "ix_overcharge_refund_settled_at",
+        "settled_at",
+        postgresql_where=sql("outcome = 'succeeded' AND failure_recorded_at IS NULL"),
     ),
     Index("ix_overcharge_refund_account", "account"),
     Index("ix_overcharge_refund_gateway_id", "gateway_id"),

@@ -146,7 +146,7 @@ deposit_use = Table(
     instant("recorded_at"),
     Column("reverses", BigInteger, ForeignKey("deposit_use.id"), nullable=True),
     UniqueConstraint("reverses"),
-    CheckConstraint("kind IN ('applied', 'refunded')", name="kind"),
+    CheckConstraint("kind IN ('applied', 'refunded', 'dispute')", name="kind"),
     CheckConstraint("origin IN ('sent', 'card')", name="origin"),
     CheckConstraint(
         "CASE kind WHEN 'refunded' THEN through IN ('bank', 'card') ELSE through IS NULL END IS TRUE", name="through"
@@ -155,6 +155,7 @@ deposit_use = Table(
     CheckConstraint("kind <> 'refunded' OR (author IS NOT NULL AND ground IS NOT NULL)", name="refund_by_people"),
     CheckConstraint(
         "CASE WHEN reverses IS NOT NULL THEN kind = 'applied' AND yen < 0"
+        " WHEN kind = 'dispute' THEN origin = 'card' AND yen < 0"
         " ELSE yen > 0 OR (kind = 'refunded' AND (origin = 'card' OR through = 'bank') AND yen < 0) END",
         name="positive_or_came_back",
     ),
@@ -304,8 +305,10 @@ credit_application = Table(
     yen("yen"),
     day("applied_on"),
     instant("recorded_at"),
-    CheckConstraint("yen > 0", name="positive"),
+    Column("act_id", BigInteger, ForeignKey("contract_fact.id"), nullable=True),  # set off by people: by this act
+    CheckConstraint("yen > 0 OR (yen < 0 AND act_id IS NOT NULL)", name="positive"),  # below zero: taken back
     Index("ix_credit_application_credit_id", "credit_id"),
+    Index("ix_credit_application_act_id", "act_id", postgresql_where=sql("act_id IS NOT NULL")),
     Index("ix_credit_application_invoice_id", "invoice_id"),
 )
 
@@ -352,6 +355,11 @@ credit_refund = Table(
     Index("ix_credit_refund_credit_id", "credit_id"),
     Index("ix_credit_refund_attempt_id", "attempt_id"),
     Index("ix_credit_refund_gateway_id", "gateway_id"),
+    Index(
+        "ix_credit_refund_settled_at",
+        "settled_at",
+        postgresql_where=sql("outcome = 'succeeded' AND failure_recorded_at IS NULL"),
+    ),
     Index(
         "uq_credit_refund_in_flight", "credit_id", "attempt_id", unique=True, postgresql_where=sql("outcome IS NULL")
     ),

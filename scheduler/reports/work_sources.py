@@ -74,7 +74,7 @@ _DISPUTES: Final = """
     FROM gateway_dispute JOIN payment_attempt ON payment_attempt.id = attempt_id
     WHERE state = 'open'
     AND NOT EXISTS (SELECT 1 FROM gateway_dispute AS later
-                    WHERE later.dispute = gateway_dispute.dispute AND later.state NOT IN ('open', 'inquiry'))
+                    WHERE later.dispute = gateway_dispute.dispute AND later.number > gateway_dispute.number)
     AND NOT EXISTS (SELECT 1 FROM dispute_choice WHERE dispute_choice.dispute = gateway_dispute.dispute)
 """
 _APPLICATIONS: Final = """
@@ -151,7 +151,9 @@ KINDS: Final = {
     "dispute_beyond_fee": Kind("premium/5.2", DONE, by_word=True),
     "dispute_won_late": Kind("premium/5.2", DONE, by_word=True),
     "dispute_of_unknown_payment": Kind("premium/5.2", DONE, by_word=True),
+    "balance_file_whose": Kind(None, DONE, by_word=True),
     "gateway_movement": Kind(None, DONE, by_word=True),
+    "gateway_object_unknown": Kind(None, DONE, by_word=True),
     "mail_no_address": Kind(None, DONE, by_word=True),
     "addressee_unfit": Kind(None, DONE, by_word=True),
     "collect_silent": Kind("premium/9.3", "keizoku sla imports"),

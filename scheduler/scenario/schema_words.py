@@ -143,6 +143,7 @@ ACTIONS: Final[Mapping[str, Words]] = {
         "costs": may(natural),
         "costs_proof": may(text),
         "for": may(day),
+        "received_on": may(day),
     },
     "write_off": {"account": _ACCOUNT, "term": must(day), "by": must(text), "ground": must(text)},
     "set_off": {"account": _ACCOUNT, "by": must(text)},

@@ -236,7 +236,9 @@ class GeneratedMonth:
             if (state == "won" and not won) or day > date(2026, 4, 30):
                 return
             yen, fee = (-bill.yen, 1_300) if state == "open" else (bill.yen, 0)
-            self.rows.put("gateway_dispute", name, bill.payment, attempt_id, bill.yen, 1_300, state, at, NOW)
+            number, back = (1, 0) if state == "open" else (2, bill.yen)
+            stood = (bill.yen, back, bill.yen - back, 1_300, "jpy", state)
+            self.rows.put("gateway_dispute", name, number, bill.payment, attempt_id, *stood, at, NOW)
             amounts = {"yen": bill.yen, "fee_yen": 1_300} if state == "open" else {"yen": bill.yen}
             self.rows.post(kind, f"dispute:{name}:{state}", day, bill.account, **amounts)
             self.move("adjustment", yen, at, fee=fee, source=name, payment=bill.payment)

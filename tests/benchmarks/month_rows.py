@@ -52,7 +52,8 @@ COLUMNS: dict[str, str] = {
     "recorded_at",
     "gateway_payout": "payout amount currency state automatic happened_at arrives_at recorded_at",
     "payout_movement": "movement payout recorded_at",
-    "gateway_dispute": "dispute payment attempt_id amount fee state happened_at recorded_at",
+    "gateway_dispute": "dispute number payment attempt_id amount returned held fee currency state happened_at "
+    "recorded_at",
     "bank_line": "id source line paid_on yen payer reference nth recorded_at",
     "bank_act": "line_id kind change account receipt_id author recorded_at",
     "review_task": "kind subject opened_at detail",

@@ -72,6 +72,9 @@ def plant_in_paper(paper: Paper, kind: str, rng: Random, used: set[int]) -> bool
     for at in places:
         here, after = rows[at], rows[at + 1]
         last_of_day = here.movement.on != after.movement.on
+        there = paper.strange.get(here.movement.on)
+        if there == "wrong_balance" or (there and kind == "wrong_balance"):
+            continue  # two ways to explain one day
         changed = list(rows)
         if kind == "missing_line":
             del changed[at]
@@ -95,6 +98,7 @@ def plant_in_paper(paper: Paper, kind: str, rng: Random, used: set[int]) -> bool
             moved = {each + shift if each > at else each for each in used}
             used.clear()
             used.update(moved | {at, at + 1} - ({at} if kind == "missing_line" else set()))
+            paper.strange |= {here.movement.on: kind} | ({after.movement.on: kind} if kind == "swapped_days" else {})
             return True
         paper.rows = rows
     return False

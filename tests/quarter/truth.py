@@ -6,6 +6,7 @@ A week of an account is a file. `Line` is the truth; what a file says may differ
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -90,6 +91,7 @@ class Paper:
     rows: list[Row] = field(default_factory=list)
     left_out: set[int] = field(default_factory=set)  # ids that a file without balances lacks
     turned: set[int] = field(default_factory=set)  # ids whose direction it has wrong
+    strange: dict[date, str] = field(default_factory=dict)  # days that have a fault, and which
 
     def __post_init__(self) -> None:
         balances = accumulate((each.yen for each in self.truth), initial=self.opening)
@@ -139,7 +141,8 @@ def table(form: str, rows: Sequence[Row]) -> bytes:
 def _row(form: str, row: Row) -> str:
     text = TABLES[form].row(row.movement, row.balance)
     if row.spoilt == "cut":
-        return text.rsplit(",", 2)[0]
+        cells = next(csv.reader([text]))[:-2]
+        return ",".join(f'"{cell}"' for cell in cells)
     if row.spoilt == "amount":
         for amount in (f'"{abs(row.movement.yen):,}"', f"{row.movement.yen}"):
             if amount in text:

@@ -85,6 +85,9 @@ def _moved(books: Books, dispute: Thing, amount: int, fee: int, category: str) -
 def move_dispute(books: Books, dispute: str, status: str, moves: list[Thing] | None = None, fee: int = 0) -> Thing:
     """The next state; without `moves` the money that Stripe says goes with it.
 
+    `moves` is what else may happen: `lost` with a part back (what had been refunded before; "partially won" in the
+    dashboard), money that leaves once more, a fee alone.
+
     `won` gives the amount back (also what was lost before, on appeal) and a `fee` below zero with it; an inquiry that
     becomes a dispute takes it away; `lost`, `prevented` and the states of an inquiry move nothing.
     """
@@ -95,8 +98,9 @@ def move_dispute(books: Books, dispute: str, status: str, moves: list[Thing] | N
     if status == "needs_response" and before["status"] in INQUIRY:
         found["payment_method_details"]["card"]["case_type"] = "chargeback"
     for each in moves or ():
-        _moved(books, found, each["amount"], each.get("fee", 0), "dispute" if each["amount"] < 0 else
-               "dispute_reversal")  # fmt: skip
+        out = each["amount"] < 0
+        _moved(books, found, each["amount"], each.get("fee", 0), "dispute" if out else "dispute_reversal")
+        books.tell(f"charge.dispute.funds_{'withdrawn' if out else 'reinstated'}", found)
     taken = -sum(each["amount"] for each in found["balance_transactions"])
     if moves is None and status == "won" and taken > 0:
         _moved(books, found, taken, fee, "dispute_reversal")

@@ -20,11 +20,21 @@ from keizoku.billing.rules.late_interest import InterestRate, total_interest
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.reports.finance_rows import receivables
 from keizoku.terms.calendar import Month, day_start_at, jst_day
-from tests.worlds.recomputed import ONE_DAY, RATE, replay
+from tests.worlds.recomputed import ONE_DAY, RATE, Fee, replay
+from tests.worlds.recomputed_credits import LEAST_ON_A_CARD, Credits, check_award, check_letters
+from tests.worlds.recomputed_months import Verdict, verdicts
+from tests.worlds.recomputed_terms import (
+    check_due_days,
+    check_no_end_here_of_what_a_store_collects,
+    check_prices,
+    check_rises_are_told,
+    check_terms_bind,
+    check_wishes,
+)
+from tests.worlds.recorded import Recorded
 
 INVOICED = ("card", "other")
 FROM = date(2024, 12, 2)
-DAY_COUNT = "years_then_split"
 
 
 def open_shop(services: Services, now: datetime) -> None:
@@ -37,17 +47,54 @@ def open_shop(services: Services, now: datetime) -> None:
         )
 
 
-def check(services: Services, now: datetime, last_night: date | None, *, at_night: bool) -> None:
-    """Raise AssertionError for the first thing that does not hold."""
-    ask = Asker(services)
-    _terms_follow_each_other(ask)
-    _every_term_is_invoiced_once(ask)
-    _wishes_were_kept(ask)
-    accounts = ask.column("SELECT id FROM account ORDER BY 1")
-    deposits_yen = sum(_owed(services, ask, account, now, at_night=at_night) for account in accounts)
-    _books(ask, last_night, deposits_yen)
-    _deferred(services, now)
-    services.session.rollback()
+class Lived:
+    """What has to be true of a life: what each night has granted so far is remembered beside the engine."""
+
+    def __init__(self) -> None:
+        self._granted: dict[tuple[str, str], int] = {}
+        self._claims: dict[str, Verdict] = {}
+
+    def night_has_run(self, services: Services, on: date, now: datetime) -> None:
+        """Decide every claim of the months that are over, once more; a month is never worth less than it was."""
+        recorded = Recorded(services.session)
+        self._claims = verdicts(recorded, now, str(Month.of(on)))
+        claims = recorded.by_id("claim")
+        for claim, verdict in self._claims.items():
+            of = claims[claim].account, claims[claim].month
+            self._granted[of] = max(self._granted.get(of, 0), verdict.yen)
+        check_award(recorded, self._granted, self._claims)
+        services.session.rollback()
+
+    def check(self, services: Services, now: datetime, last_night: date | None, *, at_night: bool) -> None:
+        """Raise AssertionError for the first thing that does not hold."""
+        ask = Asker(services)
+        _terms_follow_each_other(ask)
+        _every_term_is_invoiced_once(ask)
+        accounts = ask.column("SELECT id FROM account ORDER BY 1")
+        deposits_yen = sum(_owed(services, ask, account, now, at_night=at_night) for account in accounts)
+        _books(ask, last_night, deposits_yen)
+        _deferred(services, now)
+        if at_night and last_night is not None:
+            self._recompute(services, accounts, now, last_night)
+        services.session.rollback()
+
+    def _recompute(self, services: Services, accounts: Sequence[str], now: datetime, last_night: date) -> None:
+        """After a night: what follows from the rows of events alone."""
+        recorded = Recorded(services.session)
+        terms = services.rules.terms
+        check_wishes(recorded)
+        check_no_end_here_of_what_a_store_collects(recorded)
+        check_prices(recorded)
+        check_rises_are_told(recorded)
+        check_due_days(recorded, moves=terms.at(jst_day(now)).readings["due_on_holiday"] == "next_business_day")
+        if len(terms.versions) > 1:
+            check_terms_bind(recorded, terms.versions[-1].version, terms.versions[-1].in_force_from)
+        for account in accounts:
+            credits = Credits(recorded, account)
+            credits.check_invoices()
+            credits.check_held()
+            credits.check_after_a_night(last_night, now)
+            check_letters(recorded, account, credits, self._claims, now)
 
 
 class Asker:
@@ -103,29 +150,12 @@ def _every_term_is_invoiced_once(ask: Asker) -> None:
         assert term.issued_on == (term.starts_on if term.method in INVOICED else None), term
 
 
-def _wishes_were_kept(ask: Asker) -> None:
-    """A contract was not renewed over a standing request to end it, and ended so only with one."""
-    for row in ask.rows(
-        "SELECT term.contract_id, term.starts_on FROM term WHERE follows_on IS NOT NULL "
-        "UNION ALL SELECT id, ended_on FROM contract WHERE ended_reason = 'end_of_use'"
-    ):
-        renewed = ask.column(
-            "SELECT 1 FROM term WHERE contract_id = :id AND starts_on = :on", id=row.contract_id, on=row.starts_on
-        ) != []  # fmt: skip
-        wishes = ask.column(
-            "SELECT kind FROM contract_fact WHERE contract_id = :id AND kind IN ('end_of_use', 'withdraw_end_of_use') "
-            "AND occurred_at < :at ORDER BY id",
-            id=row.contract_id, at=day_start_at(row.starts_on),
-        )  # fmt: skip
-        assert renewed is (wishes[-1:] != ["end_of_use"]), row
-
-
 def _owed(services: Services, ask: Asker, account: str, now: datetime, *, at_night: bool) -> int:
     """What is owed, by every way of asking; the yen that we hold."""
     today = jst_day(now)
     shown = owed_view(services.session, services.rules, account, now)
-    works_back = services.rules.terms.at(today).readings["set_off_effect"] == "works_back"
-    again = replay(services.session, account, now, works_back=works_back)
+    readings = services.rules.terms.at(today).readings
+    again = replay(services.session, account, now, readings)
     interest = again.interest(now)
     principal = sum(fee.open_yen for fee in again.fees.values())
     assert shown == {
@@ -138,10 +168,10 @@ def _owed(services: Services, ask: Asker, account: str, now: datetime, *, at_nig
     unpaid = load_open_items(services.session, services.rules, today, account=account, with_accrued=True)
     for known_at in (None, now):  # worked out from the settlements, the account owes what its invoices' caches say
         assert open_items_on(services.session, services.rules, account, today, known_at=known_at) == unpaid
-    late_interest = services.rules.terms.at(today).late_interest
+    late_interest, day_count = services.rules.terms.at(today).late_interest, readings["late_interest_day_count"]
     assert (
         interest
-        == total_interest([each.debt for each in unpaid], today, InterestRate(late_interest.rate, DAY_COUNT)).exact
+        == total_interest([each.debt for each in unpaid], today, InterestRate(late_interest.rate, day_count)).exact
     )
     left = ask.rows(
         "SELECT invoice.id, open_yen, total_yen - coalesce((SELECT sum(yen) FROM settlement WHERE invoice_id = "
@@ -152,6 +182,8 @@ def _owed(services: Services, ask: Asker, account: str, now: datetime, *, at_nig
     _bound(ask, account, today, interest + again.interest_paid_yen)
     if at_night:
         _standing(ask, account, now, again.fees.values())
+        if readings["deposit_use"] == "when_due" and any(fund.yen for fund in again.sent):
+            assert [fee for fee in again.owing(today) if fee.due(today) <= today] == [], account
     return again.deposit_yen
 
 
@@ -178,10 +210,15 @@ def _standing(ask: Asker, account: str, now: datetime, fees: Any) -> None:
         account=account,
     ):
         days = max(
-            (fee.overdue_days(now) for fee in fees if fee.open_yen and fee.contract_id == contract.id), default=0
+            (fee.overdue_days(now) for fee in fees if _weighs(fee) and fee.contract_id == contract.id), default=0
         )
         assert days < 40, contract
         assert contract.suspended == (1 if days >= 10 else 0), (contract, days)
+
+
+def _weighs(fee: Fee) -> bool:
+    """A rest that no card can be charged waits, and ends nothing."""
+    return fee.open_yen >= (LEAST_ON_A_CARD if fee.method == "card" else 1)
 
 
 def _books(ask: Asker, last_night: date | None, deposits_yen: int) -> None:
@@ -192,7 +229,9 @@ def _books(ask: Asker, last_night: date | None, deposits_yen: int) -> None:
     assert at.get("1140", 0) == ask.yen("SELECT sum(open_yen) FROM invoice")
     assert -at.get("2130", 0) == ask.yen("SELECT sum(granted_yen) FROM credit") - ask.yen(
         "SELECT sum(yen) FROM credit_application"
-    ) - ask.yen("SELECT sum(yen) FROM credit_refund WHERE outcome = 'succeeded'")
+    ) - ask.yen("SELECT sum(yen) FROM credit_refund WHERE outcome = 'succeeded'") - ask.yen(
+        "SELECT sum(yen) FROM credit_extinguishment"
+    )
     assert -at.get("2140", 0) == deposits_yen
     booked = ask.yen("SELECT sum(yen) FROM interest_booking") - ask.yen(
         "SELECT sum(yen) FROM allocation WHERE kind = 'interest'"

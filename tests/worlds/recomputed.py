@@ -8,7 +8,7 @@ marks, allocations) is not looked at.
 from __future__ import annotations
 
 from calendar import isleap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from fractions import Fraction
@@ -20,6 +20,7 @@ from keizoku.db.session import Session
 from keizoku.terms.calendar import jst_day
 
 RATE = Fraction(146, 1000)
+STATUTORY = Fraction(3, 100)  # Civil Code 404, since 1 April 2020
 ONE_DAY = timedelta(days=1)
 
 
@@ -70,6 +71,8 @@ class Fee:
     tries: list[Try] = field(default_factory=list)
     accrued_unpaid_yen: int = 0
     after: date | None = None
+    rate: Fraction = RATE
+    fixed_365: bool = False
 
     def due(self, today: date) -> date:
         """The due date as it stands on a day."""
@@ -101,14 +104,17 @@ class Fee:
     def accrued(self, on: date, now: datetime) -> Fraction:
         """Interest on the open fee through `on` since its last count, without what is carried, as known `now`."""
         free = self.free_days(now)
-        total = Fraction(0)
+        total, days = Fraction(0), 0
         day = first = self.accrues_after(jst_day(now)) + ONE_DAY
         while day <= on + ONE_DAY:
             if day == on + ONE_DAY or day in free:
                 total += sum(shares(first, day))
+                days += (day - first).days
                 first = day + ONE_DAY
             day += ONE_DAY
-        return self.open_yen * RATE * total
+        if self.fixed_365:  # never above the ceiling, which counts a leap year's days as 366ths
+            return self.open_yen * min(self.rate * Fraction(days, 365), RATE * total)
+        return self.open_yen * self.rate * total
 
     def overdue_days(self, now: datetime) -> int:
         """Days from the day after the due date to today that count against the user."""
@@ -207,11 +213,11 @@ def spend(funds: Sequence[Fund], yen: int) -> list[Fund]:
     return taken
 
 
-def replay(session: Session, account: str, now: datetime, *, works_back: bool) -> Account:
-    """Everything that was recorded about the account's debts until `now`, in order.
-
-    `works_back`: whether set-offs and deposits reach back to the day on which they could first have met a debt.
-    """
+def replay(session: Session, account: str, now: datetime, readings: Mapping[str, str]) -> Account:
+    """Everything that was recorded about the account's debts until `now`, in order, by the readings chosen."""
+    works_back = readings["set_off_effect"] == "works_back"
+    narrow = readings["late_interest_scope"] == "card_only"
+    fixed_365 = readings["late_interest_day_count"] == "fixed_365"
     state = Account()
     tries: dict[int, list[Try]] = {}
     for row in _rows(session, "SELECT * FROM payment_attempt WHERE account = :account ORDER BY id", account):
@@ -224,6 +230,7 @@ def replay(session: Session, account: str, now: datetime, *, works_back: bool) -
             state.fees[row.id] = Fee(
                 row.id, row.contract_id, row.method, row.starts_on, row.issued_on, row.issued_at, row.due_on,
                 row.accelerated_on, row.total_yen - row.credit_yen, tries.get(row.id, []),
+                rate=STATUTORY if narrow and row.method != "card" else RATE, fixed_365=fixed_365,
             )  # fmt: skip
         elif kind == "receipt":
             state.costs_yen += row.costs_yen

@@ -270,6 +270,7 @@ def leave_unanswered(session: Session) -> None:
     task = {"kind": "refund_failed", "subject": "refund 9", "detail": {"account": "u00", "yen": 1, "code": "x"}}
     session.execute(sa.insert(review_task).values(**task, opened_at=NOW))
     dispute = {"dispute": "dp_1", "payment": charge.gateway_id, "attempt_id": charge.id, "amount": 1, "fee": 0}
+    dispute |= {"number": 1, "returned": 0, "held": 1, "currency": "jpy"}
     session.execute(sa.insert(gateway_dispute).values(**dispute, state="open", happened_at=NOW, recorded_at=NOW))
     session.commit()
 

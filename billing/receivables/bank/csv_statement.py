@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -23,7 +23,7 @@ from keizoku.billing.receivables.csv_layout import (
     Layout,
     MoneyRow,
     day_of,
-    read_money_file,
+    open_money_file,
     text_of,
     yen_of,
 )
@@ -38,11 +38,12 @@ from keizoku.billing.rules.bank_statement import (
     digest_of,
     file_digest,
 )
+from keizoku.billing.rules.packed_lines import PackedLines, packed
 from keizoku.billing.statements.lines import minor_units
 from keizoku.billing.statements.presets import folded_name
 from keizoku.billing.statements.table import contradictions, in_order
 from keizoku.billing.statements.values import amount_of, direction_of, is_blank
-from keizoku.limits import LONGEST_ID
+from keizoku.limits import LONGEST_ID, MOST_LISTED
 from keizoku.terms.decision import Finding
 
 COLUMNS: Final = (
@@ -74,23 +75,33 @@ def read_bank_csv(path: Path, layout: Layout, today: date, account: str = "") ->
     `account`: which of our accounts it is of, where neither the file nor the mapping says.
     """
     source = str(path)
-    file = read_money_file(path, COLUMNS, NEEDED, layout, KNOWN_NAMES)
+    file = open_money_file(path, COLUMNS, NEEDED, layout, KNOWN_NAMES)
     digest = file_digest(file.sha256, layout.model_dump_json() + account)
-    findings = list(file.findings)
     if twice := _twice(source, layout):
         return StatementFile(source, file.sha256, digest, (), (twice,))
-    lines: dict[tuple[str, str], list[StatementLine]] = {}
-    skipped = file.notes
-    for row in file.every:
+    findings: list[Finding] = []
+    unlisted = 0
+    lines: dict[tuple[str, str], PackedLines] = {}
+    skipped = 0
+    for row in file:
         try:
             found = _line(row, layout, today, account)
         except BadValueError as bad:
-            findings.append(Finding(source, row.line, *bad.args))
+            if len(findings) < MOST_LISTED:
+                findings.append(Finding(source, row.line, *bad.args))
+            else:
+                unlisted += 1
             continue
         if found is None:
             skipped += 1
-        else:
-            lines.setdefault((found.account, found.currency), []).append(found)
+            continue
+        key = found.account, found.currency
+        of_account = lines.get(key)
+        if of_account is None:
+            of_account = lines[key] = PackedLines()
+        of_account.append(found)
+    skipped += file.notes
+    findings = [*file.findings, *findings]
     statements = tuple(
         _statement(source, of, currency, read, "mapping" if layout.columns else "")
         for (of, currency), read in lines.items()
@@ -100,7 +111,7 @@ def read_bank_csv(path: Path, layout: Layout, today: date, account: str = "") ->
         kept = (replace(kept[0], skipped=skipped), *kept[1:])
     elif skipped:
         kept = (Statement(account, (), skipped=skipped),)
-    return StatementFile(source, file.sha256, digest, kept, tuple(findings))
+    return StatementFile(source, file.sha256, digest, kept, tuple(findings), unlisted + file.unlisted)
 
 
 def _twice(source: str, layout: Layout) -> Finding | None:
@@ -119,7 +130,7 @@ def _twice(source: str, layout: Layout) -> Finding | None:
 def _line(row: MoneyRow, layout: Layout, today: date, account: str) -> StatementLine | None:
     """A row as a line; None: it has no amount. Raises BadValueError."""
     currency = (_of(row, "currency") or YEN).strip().upper()
-    if not re.fullmatch(r"[A-Z]{3}", currency):
+    if currency != YEN and not re.fullmatch(r"[A-Z]{3}", currency):
         raise BadValueError(_of(row, "currency"), "it is no currency", "name it by its three letters, as JPY")
     received, paid = _amount(_of(row, "amount"), currency), _amount(_of(row, "amount_out"), currency)
     if received and paid:
@@ -203,21 +214,21 @@ def _state(written: str) -> LineState:
     return LineState.CANCELLED if "取消" in said else LineState.PENDING
 
 
-def _statement(source: str, account: str, currency: str, read: Sequence[StatementLine], preset: str) -> Statement:
+def _statement(source: str, account: str, currency: str, read: PackedLines, preset: str) -> Statement:
     """The lines in the order in which they happened, and the balances before and after them."""
-    lines = in_order(read) if read else []
+    lines = in_order(read)
     findings = tuple(contradictions(source, lines, "mapping"))
     opening = closing = None
     if lines and lines[0].balance is not None:
         opening = Balance(lines[0].booked_on, lines[0].balance - lines[0].signed)
     if lines and lines[-1].balance is not None:
         closing = Balance(lines[-1].booked_on, lines[-1].balance)
-    return Statement(account, tuple(lines), currency, opening, closing, findings, preset)
+    return Statement(account, lines, currency, opening, closing, findings, preset)
 
 
 def _without_contradicted(statement: Statement) -> Statement:
     wrong = {finding.line for finding in statement.findings}
     if not wrong:
         return statement
-    kept = tuple(each for each in statement.lines if each.line not in wrong)
+    kept = packed(each for each in statement.lines if each.line not in wrong)
     return replace(statement, lines=kept, opening=None, closing=None)

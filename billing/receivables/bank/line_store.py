@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from keizoku.billing.ledger.bank_acts import NOT_TAKEN_BACK
 from keizoku.billing.rules.bank_identity import KnownLine
 from keizoku.billing.rules.bank_statement import YEN, Direction, LineState, Statement, StatementFile, StatementLine
+from keizoku.billing.rules.packed_lines import first_and_last_day, shows_balances
 from keizoku.db.keys import next_ids
 from keizoku.db.session import Session, copy_rows
 from keizoku.db.tables.bank import bank_line, bank_statement
@@ -33,11 +34,7 @@ def posts(line: StatementLine, whole: bool) -> bool:
 
 def whole_accounts(file: StatementFile) -> frozenset[str]:
     """The accounts of whose balances a file tells."""
-    return frozenset(
-        each.account
-        for each in file.statements
-        if each.closing is not None or any(line.balance is not None for line in each.lines)
-    )
+    return frozenset(each.account for each in file.statements if each.closing is not None or shows_balances(each.lines))
 
 
 def known_lines(session: Session, lines: Sequence[StatementLine]) -> list[KnownLine]:
@@ -136,6 +133,6 @@ def write_statements(session: Session, file: StatementFile, statements: Iterable
 
 
 def _days(statement: Statement) -> tuple[date, date] | None:
-    days = [line.booked_on for line in statement.lines]
+    days = list(first_and_last_day(statement.lines) or ())
     days += [balance.on for balance in (statement.opening, statement.closing) if balance is not None]
     return (min(days), max(days)) if days else None

@@ -7,11 +7,13 @@ Always holds: an account's lines are applied in the order of their days. A line 
 or not at all, so that a file that was cut short, or a refused line, is taken by reading the file again.
 """
 
+from array import array
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Final
+from sys import intern
+from typing import Final, NamedTuple
 
 from keizoku.billing.ledger.bank_acts import note_matches
 from keizoku.billing.receivables.bank.line_store import write_lines
@@ -41,6 +43,44 @@ class MatchedLine:
     def account(self) -> str:
         """Whose it is."""
         return self.applied.application.account
+
+
+class MatchedIds(NamedTuple):
+    """A payment that found its account, by the ids of its line, of the act that says so and of its receipt."""
+
+    line_id: int
+    act_id: int
+    receipt_id: int
+    account: str
+
+
+class Matched(Iterable[MatchedIds]):
+    """The payments of a file that found their account: their ids alone, for there may be a million."""
+
+    __slots__ = ("_accounts", "_acts", "_lines", "_receipts")
+
+    def __init__(self) -> None:
+        self._lines, self._acts, self._receipts = array("q"), array("q"), array("q")
+        self._accounts: list[str] = []
+
+    def extend(self, matched: Iterable[MatchedLine]) -> None:
+        """Keep the ids of more."""
+        for each in matched:
+            self._lines.append(each.line_id)
+            self._acts.append(each.act_id)
+            self._receipts.append(each.applied.source_id)
+            self._accounts.append(intern(each.account))
+
+    @property
+    def accounts(self) -> list[str]:
+        """Whose payments there are, each once."""
+        return sorted(set(self._accounts))
+
+    def __len__(self) -> int:
+        return len(self._accounts)
+
+    def __iter__(self) -> Iterator[MatchedIds]:
+        return map(MatchedIds, self._lines, self._acts, self._receipts, self._accounts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from pathlib import Path
 from keizoku.billing.receivables.bank.csv_statement import read_bank_csv
 from keizoku.billing.receivables.csv_layout import Layout
 from keizoku.billing.rules.bank_statement import StatementFile, StatementLine, file_digest
+from keizoku.billing.rules.packed_lines import packed
 from keizoku.billing.statements.presets import formats
 from keizoku.billing.statements.recognise import read_statements, recognised
 from keizoku.billing.statements.values import folded
@@ -75,12 +76,15 @@ def _read(path: Path, layout: Layout, today: date, account: str, preset: str) ->
     of_file = recognised(raw, preset)
     own = account or layout.constants.get("account", "")
     if layout.columns or layout.skip_lines or of_file.name in ("", OURS):
+        del raw  # it is read once more, row by row
         file = read_bank_csv(path, layout, today, own or of_file.bank)
         return file, "mapping" if layout.columns else OURS if of_file.name == OURS else ""
     read = read_statements(str(path), raw, preset=of_file.name, today=today, account=own)
-    statements = tuple(
-        replace(each, lines=tuple(_ignored(line, layout) for line in each.lines)) for each in read.statements
-    )
+    statements = read.statements
+    if layout.ignore:
+        statements = tuple(
+            replace(each, lines=packed(_ignored(line, layout) for line in each.lines)) for each in statements
+        )
     digest = file_digest(read.sha256, f"{of_file.name}\x1f{layout.model_dump_json()}{account}")
     return replace(read, statements=statements, digest=digest), of_file.name
 

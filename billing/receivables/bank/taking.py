@@ -7,11 +7,11 @@ anything else in yen                                   ──> 1110 / 2145, or 2
 not booked yet, cancelled, another currency, left out  ──> in the book, in no account of ours
 """
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from keizoku.billing.gateway.port import BANK_NAMES
 from keizoku.billing.ledger.bank_acts import note_act
@@ -25,14 +25,15 @@ from keizoku.billing.receivables.bank.line_store import (
     write_lines,
     write_statements,
 )
-from keizoku.billing.receivables.bank.matching import FreshLine, MatchedLine, take_fenced, take_matched
+from keizoku.billing.receivables.bank.matching import FreshLine, Matched, RefusedLine, take_fenced, take_matched
 from keizoku.billing.receivables.bank.payers import Whose, whose
 from keizoku.billing.receivables.bank.reading import read_bank_file
 from keizoku.billing.receivables.csv_layout import Layout
-from keizoku.billing.receivables.import_log import MoneyImport, known_import, note_import
+from keizoku.billing.receivables.import_log import FindingsInPart, MoneyImport, known_import, note_import
 from keizoku.billing.rules.bank_identity import tell_apart
 from keizoku.billing.rules.bank_names import is_fee
-from keizoku.billing.rules.bank_statement import Direction, StatementFile, StatementLine
+from keizoku.billing.rules.bank_statement import Direction, Statement, StatementFile, StatementLine
+from keizoku.billing.rules.packed_lines import PackedLines, PackedRows, fields_of, line_of_fields, packed
 from keizoku.db.session import Session, release_leader_lock, try_leader_lock
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.decision import Finding
@@ -42,15 +43,18 @@ from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
 
 _CHUNK: Final = 5_000
+_TOGETHER: Final = 20_000
+"""Lines of a file that are told apart at once; a larger one is worked through day by day."""
+_NOBODY: Final = Whose(None)
 BY_WORDS: Final = "the bank's words"  # who said that a line is a fee
 
 
 @dataclass(frozen=True, slots=True)
 class BankImport:
-    """What became of a bank's file, and which of its payments found their account just now."""
+    """What became of a bank's file, and which of its payments found their account just now, by their ids."""
 
     logged: MoneyImport
-    matched: tuple[MatchedLine, ...] = ()
+    matched: Matched = field(default_factory=Matched)
 
 
 def import_bank(
@@ -102,80 +106,181 @@ def take_statement(
 def _take(
     session: Session, rules: Rules, file: StatementFile, author: str, now: datetime, bank_names: Sequence[str]
 ) -> BankImport:
-    findings = list(file.all_findings)
-    usable = _covered(file, rules, findings)
-    told = tell_apart(usable, known_lines(session, usable), used_numbers(session, usable))
-    for line, before in told.otherwise:
-        rule = f"this row was taken as money {before.line.direction} of {before.line.amount:,} by another mapping"
-        remedy = "take that import back first (`keizoku bank imports`, `keizoku bank take-back`)"
-        findings.append(Finding(file.source, line.line, f"{line.direction} {line.amount:,}", rule, remedy))
-    source = Path(file.source).name
-    incoming = [line for line, _ in told.fresh if line.direction is Direction.IN]
-    found = iter(whose(session, incoming))
-    nobody, whole = Whose(None), whole_accounts(file)
-    fresh = [
-        FreshLine(
-            line, nth, next(found) if line.direction is Direction.IN else nobody, posts(line, line.account in whole)
-        )
-        for line, nth in told.fresh
-    ]
-    others = [each for each in fresh if not each.is_member_s]
-    anything_booked = bool(booked_elsewhere(session))
-    names = bank_names if anything_booked else None
-    refused = take_fenced(
-        session,
-        file.source,
-        others,
-        (range(start, min(start + _CHUNK, len(others))) for start in range(0, len(others), _CHUNK)),
-        lambda places: _take_others(session, rules, file, source, [others[at] for at in places], now, names),
-    )
-    if anything_booked:  # those without a name: all lines are there now, so that equals are seen
+    run = _Run(session, rules, file, now, bank_names)
+    for batch in batches(file.statements, run.covered):
+        run.tell_apart(batch)
+    run.take_others(last=True)
+    if run.anything_booked:  # those without a name: all lines are there now, so that equals are seen
         join_known(session, now, bank_names)
         session.commit()
-    of_members = sorted((each for each in fresh if each.is_member_s), key=lambda each: each.line.booked_on)
-    matched, of_those = take_matched(session, rules, file, source, of_members, now)
-    refused += of_those
-    findings += (finding for _, finding in refused)
-    left = {id(each) for each, _ in refused}
-    fresh = [each for each in fresh if id(each) not in left]
-    if fresh or told.known:
+    run.take_members()
+    if run.lines_new or run.known:
         write_statements(session, file, file.statements, now)
     skipped = sum(each.skipped for each in file.statements)
-    received = [each for each in fresh if each.line.direction is Direction.IN and each.posts]
-    met = [line for line, _ in told.known if line.direction is Direction.IN and posts(line, whole=False)]
+    findings = run.findings
     logged = note_import(
         session,
         MoneyImport(
             kind="bank",
-            source=source,
+            source=run.source,
             sha256=file.sha256,
-            rows_read=len(usable) + skipped + len(findings) - len(told.otherwise) - len(refused),
-            rows_new=len(received),
-            rows_known=len(met),
-            rows_passed_over=skipped + len(usable) - len(received) - len(met) - len(told.otherwise) - len(refused),
-            rows_refused=len(findings),
+            rows_read=run.usable + skipped + findings.count - run.otherwise - run.refused,
+            rows_new=run.received,
+            rows_known=run.met,
+            rows_passed_over=skipped + run.usable - run.received - run.met - run.otherwise - run.refused,
+            rows_refused=findings.count,
             author=author,
             recorded_at=now,
-            findings=tuple(sorted(findings, key=lambda finding: finding.line or 0)),
+            findings=findings.listed,
             digest=file.digest,
-            lines_new=len(fresh),
+            lines_new=run.lines_new,
         ),
     )
-    return BankImport(logged, matched)
+    return BankImport(logged, run.matched)
 
 
-def _covered(file: StatementFile, rules: Rules, findings: list[Finding]) -> list[StatementLine]:
-    """The lines of days that terms cover; a finding for each other."""
-    kept = []
-    for statement in file.statements:
-        for line in statement.lines:
+class _Run:
+    """One file on its way into the book: what is not taken yet, and how many became what."""
+
+    def __init__(
+        self, session: Session, rules: Rules, file: StatementFile, now: datetime, bank_names: Sequence[str]
+    ) -> None:
+        self.session, self.rules, self.file, self.now = session, rules, file, now
+        self.source = Path(file.source).name
+        self.findings = FindingsInPart(file.all_findings, file.unlisted)
+        self.anything_booked = bool(booked_elsewhere(session))
+        self.usable = self.known = self.met = self.otherwise = self.refused = self.received = self.lines_new = 0
+        self.matched = Matched()
+        self._names = bank_names if self.anything_booked else None
+        self._whole = whole_accounts(file)
+        self._others: list[FreshLine] = []
+        self._members: dict[date, PackedRows] = {}
+        self._covered: dict[date, str] = {}  # days, and why no terms cover them; empty: they do
+
+    def covered(self, line: StatementLine) -> bool:
+        """Whether terms cover the line's day; a finding where they do not."""
+        on = line.booked_on
+        why = self._covered.get(on)
+        if why is None:
             try:
-                rules.terms.at(line.booked_on)
+                self.rules.terms.at(on)
             except UncoveredDateError as error:
-                findings.append(Finding(file.source, line.line, str(line.booked_on), str(error), "leave the row out"))
+                why = str(error)
+            self._covered[on] = why = why or ""
+        if why:
+            self.findings.add(Finding(self.file.source, line.line, str(on), why, "leave the row out"))
+        self.usable += not why
+        return not why
+
+    def tell_apart(self, lines: Sequence[StatementLine]) -> None:
+        """All lines of some days: the new ones go to their desks, as far as these are full they are worked off."""
+        session = self.session
+        told = tell_apart(lines, known_lines(session, lines), used_numbers(session, lines))
+        for line, before in told.otherwise:
+            rule = f"this row was taken as money {before.line.direction} of {before.line.amount:,} by another mapping"
+            remedy = "take that import back first (`keizoku bank imports`, `keizoku bank take-back`)"
+            value = f"{line.direction} {line.amount:,}"
+            self.findings.add(Finding(self.file.source, line.line, value, rule, remedy))
+        self.otherwise += len(told.otherwise)
+        self.known += len(told.known)
+        self.met += sum(line.direction is Direction.IN and posts(line, whole=False) for line, _ in told.known)
+        found = iter(whose(session, [line for line, _ in told.fresh if line.direction is Direction.IN]))
+        for line, nth in told.fresh:
+            of = next(found) if line.direction is Direction.IN else _NOBODY
+            fresh = FreshLine(line, nth, of, posts(line, line.account in self._whole))
+            self._count(fresh, 1)
+            if fresh.is_member_s:
+                self._members.setdefault(line.booked_on, PackedRows()).append(_packed(fresh))
             else:
-                kept.append(line)
-    return kept
+                self._others.append(fresh)
+        self.take_others()
+
+    def _count(self, fresh: FreshLine, change: int) -> None:
+        self.lines_new += change
+        self.received += change * (fresh.line.direction is Direction.IN and fresh.posts)
+
+    def take_others(self, *, last: bool = False) -> None:
+        """Lines that are no known member's, chunk by chunk; a rest waits for more until the `last` ones are here."""
+        others = self._others
+        ready = len(others) if last else len(others) - len(others) % _CHUNK
+        if ready:
+            self._others = others[ready:]
+            self._refused(
+                take_fenced(
+                    self.session,
+                    self.file.source,
+                    others,
+                    (range(start, min(start + _CHUNK, ready)) for start in range(0, ready, _CHUNK)),
+                    lambda places: _take_others(
+                        self.session, self.rules, self.file, self.source, [others[at] for at in places], self.now,
+                        self._names,
+                    ),
+                )
+            )  # fmt: skip
+
+    def take_members(self) -> None:
+        """Payments whose accounts are known, day by day."""
+        for on in sorted(self._members):
+            lines = [_unpacked(each) for each in self._members.pop(on)]
+            matched, refused = take_matched(self.session, self.rules, self.file, self.source, lines, self.now)
+            self.matched.extend(matched)
+            self._refused(refused)
+
+    def _refused(self, refused: Sequence[RefusedLine]) -> None:
+        for fresh, finding in refused:
+            self._count(fresh, -1)
+            self.findings.add(finding)
+        self.refused += len(refused)
+
+
+def _packed(fresh: FreshLine) -> tuple[object, ...]:
+    of = fresh.whose
+    term = None if of.for_term_on is None else of.for_term_on.toordinal()
+    return (*fields_of(fresh.line), fresh.nth, of.account, term, of.by, of.ground)
+
+
+def _unpacked(row: Sequence[Any]) -> FreshLine:
+    nth, account, term, by, ground = row[-5:]
+    of = Whose(account, None if term is None else date.fromordinal(term), by=by, ground=ground)
+    return FreshLine(line_of_fields(row), nth, of, True)
+
+
+def batches(
+    statements: Sequence[Statement], wanted: Callable[[StatementLine], bool]
+) -> Iterator[Sequence[StatementLine]]:
+    """The wanted lines of a file: all at once, or of a large file some days of an account at a time, all of a day's.
+
+    What tells lines apart never looks beyond an account's day.
+    """
+    if sum(len(each.lines) for each in statements) <= _TOGETHER:
+        if every := [line for each in statements for line in each.lines if wanted(line)]:
+            yield every
+        return
+    accounts: dict[str, list[PackedLines]] = {}
+    for each in statements:
+        for account, lines in _by_account(each):
+            accounts.setdefault(account, []).append(lines)
+    for of_account in accounts.values():
+        batch: list[StatementLine] = []
+        for day in sorted({day for lines in of_account for day in lines.days}):
+            batch += [line for lines in of_account for line in lines.of_day(day) if wanted(line)]
+            if len(batch) >= _CHUNK:
+                yield batch
+                batch = []
+        if batch:
+            yield batch
+
+
+def _by_account(statement: Statement) -> Iterator[tuple[str, PackedLines]]:
+    """The lines of a statement by the account that they name, which is nearly always one."""
+    lines = packed(statement.lines)
+    if lines.accounts == {statement.account}:
+        yield statement.account, lines
+        return
+    found: dict[str, PackedLines] = {}
+    for line in lines:
+        found.setdefault(line.account, PackedLines()).append(line)
+    yield from found.items()
 
 
 def _take_others(

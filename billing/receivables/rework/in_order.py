@@ -1,17 +1,18 @@
 """Order of arrival changes nothing: money counts from its day, and what is recorded already of later days gives way.
 
-    an older receipt ──> later receipts and uses of deposits are taken back, the newest first
+    an older receipt ──> later receipts, uses of deposits and set-offs are taken back, the newest first
                      ──> the older one is applied on its day
                      ──> the later ones are applied again, each on its own day, the oldest first
 
 Interest, what each paid and what is left over are as if all had been recorded in the order of their days. The journal
 gets the differences: in the month itself while it is open, else on the first open day, naming the month. Fees that were
-given up, set off, reduced or voided since stand as people left them: nothing is taken back across them.
+given up, reduced or voided since stand as people left them: nothing is taken back across them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from types import MappingProxyType
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,13 +23,17 @@ from keizoku.billing.receivables.customer_deposits import SentDeposit
 from keizoku.billing.receivables.open_items import lock_accounts
 from keizoku.billing.receivables.rework.received_money import Payment, ReceivedMoney
 from keizoku.billing.receivables.rework.reversal import take_back_receipt, take_back_use
+from keizoku.billing.receivables.rework.set_offs import set_off_again, set_offs_after, take_back_set_off
 from keizoku.db.session import Session
 from keizoku.db.tables.bank import bank_act
 from keizoku.db.tables.money import deposit_use, receipt, settlement
 from keizoku.terms.rules import Rules
 
-_FINAL = ("set_off", "write_off", "reduction", "dispute", "sale_void")
+_FINAL = ("write_off", "reduction", "dispute", "sale_void")
 """Kinds of settlements that people or the contract made: they stand."""
+
+
+_KINDS = ("receipt", "use", "set_off")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +41,13 @@ class _Later:
     """Something recorded already that counts from a later day."""
 
     on: date
-    is_use: bool
+    kind: str  # receipt, use, set_off
     row: sa.Row[Any]
 
     @property
-    def place(self) -> tuple[date, bool, int]:
-        """Where it stands in the order: by day, receipts before uses, as recorded."""
-        return self.on, self.is_use, self.row.id
+    def place(self) -> tuple[date, int, int]:
+        """Where it stands in the order: by day, receipts before uses, these before set-offs, as recorded."""
+        return self.on, _KINDS.index(self.kind), self.row.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +63,7 @@ def receive_in_order(session: Session, rules: Rules, payment: Payment, on: date,
     lock_accounts(session, [payment.account])
     later = later_than(session, payment.account, on)
     for each in reversed(later):
-        if each.is_use:
-            take_back_use(session, each.row, now)
-        else:
-            take_back_receipt(session, each.row, now)
+        _TAKE_BACK[each.kind](session, each.row, now)
     applied = apply_money(session, rules, payment.account, ReceivedMoney(payment), on=on, now=now)
     if applied is None:
         raise AssertionError("money that nothing is owed for is kept as a deposit")
@@ -71,7 +73,7 @@ def receive_in_order(session: Session, rules: Rules, payment: Payment, on: date,
 
 
 def later_than(session: Session, account: str, on: date) -> Sequence[_Later]:
-    """Receipts and uses of deposits of later days that can be worked out again, oldest first."""
+    """Receipts, uses of deposits and set-offs of later days that can be worked out again, oldest first."""
     fixed_on = session.execute(
         sa.select(sa.func.max(settlement.c.settled_on)).where(
             settlement.c.account == account, settlement.c.kind.in_(_FINAL)
@@ -98,14 +100,23 @@ def later_than(session: Session, account: str, on: date) -> Sequence[_Later]:
             deposit_use.c.id.not_in(undone),
         )
     )
-    found = [_Later(row.received_on, False, row) for row in receipts]
-    found += [_Later(row.used_on, True, row) for row in uses]
+    found = [_Later(row.received_on, "receipt", row) for row in receipts]
+    found += [_Later(row.used_on, "use", row) for row in uses]
+    found += [_Later(row.set_off_on, "set_off", row) for row in set_offs_after(session, account, on)]
     return sorted(found, key=lambda each: each.place)
+
+
+_TAKE_BACK: Mapping[str, Callable[[Session, sa.Row[Any], datetime], object]] = MappingProxyType(
+    {"receipt": take_back_receipt, "use": take_back_use, "set_off": take_back_set_off}
+)
 
 
 def _again(session: Session, rules: Rules, later: _Later, now: datetime) -> None:
     row = later.row
-    if later.is_use:
+    if later.kind == "set_off":
+        set_off_again(session, rules, row, now)
+        return
+    if later.kind == "use":
         apply_money(session, rules, row.account, SentDeposit(row.author, row.ground), on=later.on, now=now)
         return
     payment = Payment(

@@ -50,12 +50,12 @@ def take_back_receipt(session: Session, row: sa.Row[Any], now: datetime) -> int:
     )
     principal = {p.invoice_id: p.yen for p in parts if p.kind == "principal"}
     mirrored = (row.account, row.received_on, f"receipt:{row.id}", f"receipt:{mirror_id}")
-    _reopen(session, principal, "receipt", mirror_id, mirrored, now)
+    reopen_fees(session, principal, "receipt", mirror_id, mirrored, now)
     amounts = {f"{kind}_yen": sum(p.yen for p in parts if p.kind == kind) for kind in _KINDS}
-    amounts["undemanded_yen"] = _unbook(session, row.account, f"receipt:{row.id}", "unmatched", now)
+    amounts["undemanded_yen"] = unbook(session, row.account, f"receipt:{row.id}", "unmatched", now)
     key = f"receipt:{mirror_id}"
     post(session, [Posting("receipt_unmatched", key, row.received_on, amounts, row.account)], now)
-    _uncorrect(session, row.account, f"receipt:{row.id}", now)
+    uncorrect(session, row.account, f"receipt:{row.id}", now)
     return mirror_id
 
 
@@ -71,9 +71,9 @@ def take_back_use(session: Session, row: sa.Row[Any], now: datetime) -> int:
     ).all()
     principal = {each.invoice_id: int(each.yen) for each in paid}
     mirrored = (row.account, row.used_on, f"deposit:{row.id}", f"deposit:{mirror_id}")
-    _reopen(session, principal, "deposit", mirror_id, mirrored, now)
-    undemanded_yen = _unbook(session, row.account, f"deposit:{row.id}", "undone", now)
-    interest_yen = _unbook(session, row.account, f"deposit:{row.id}:paid", "undone", now)
+    reopen_fees(session, principal, "deposit", mirror_id, mirrored, now)
+    undemanded_yen = unbook(session, row.account, f"deposit:{row.id}", "undone", now)
+    interest_yen = unbook(session, row.account, f"deposit:{row.id}:paid", "undone", now)
     amounts = {
         "undemanded_yen": -undemanded_yen,
         "interest_yen": interest_yen,
@@ -81,11 +81,11 @@ def take_back_use(session: Session, row: sa.Row[Any], now: datetime) -> int:
     }
     key = f"deposit:{mirror_id}:undone"
     post(session, [Posting("deposit_applied", key, row.used_on, amounts, row.account)], now)
-    _uncorrect(session, row.account, f"deposit:{row.id}", now)
+    uncorrect(session, row.account, f"deposit:{row.id}", now)
     return mirror_id
 
 
-def _reopen(
+def reopen_fees(
     session: Session,
     principal: Mapping[int, int],
     kind: str,
@@ -138,7 +138,7 @@ def _before(session: Session, invoice_id: int, mark_id: int, on: date) -> list[d
     return restored
 
 
-def _unbook(session: Session, account: str, occasion: str, word: str, now: datetime) -> int:
+def unbook(session: Session, account: str, occasion: str, word: str, now: datetime) -> int:
     """Undo what an occasion booked of late interest, either way; the yen that it had booked."""
     yen = session.execute(
         sa.select(interest_booking.c.yen).where(
@@ -151,9 +151,9 @@ def _unbook(session: Session, account: str, occasion: str, word: str, now: datet
     return int(yen)
 
 
-def _uncorrect(session: Session, account: str, occasion: str, now: datetime) -> None:
+def uncorrect(session: Session, account: str, occasion: str, now: datetime) -> None:
     """What had left the books because of the money, demanded for days on which nothing was owed, is back in them."""
-    yen = _unbook(session, account, f"{occasion}:corrected", "undone", now)
+    yen = unbook(session, account, f"{occasion}:corrected", "undone", now)
     if yen:
         posting = Posting("interest_reduced", f"{occasion}:corrected:undone", jst_day(now), {"yen": yen}, account)
         post(session, [posting], now)

@@ -54,13 +54,13 @@ def receive_together(
 
 
 def _with_later(session: Session, accounts: Collection[str], on: date) -> frozenset[str]:
-    """Accounts that have money, or a card's payment, of a later day."""
+    """Accounts that have money, a card's payment, or a set-off, of a later day."""
     wanted = sa.any_(texts(accounts))
     found = sa.union(
         sa.select(receipt.c.account).where(receipt.c.account == wanted, receipt.c.received_on > on),
         sa.select(deposit_use.c.account).where(deposit_use.c.account == wanted, deposit_use.c.used_on > on),
         sa.select(settlement.c.account).where(
-            settlement.c.account == wanted, settlement.c.kind == "card", settlement.c.settled_on > on
+            settlement.c.account == wanted, settlement.c.kind.in_(("card", "set_off")), settlement.c.settled_on > on
         ),
     )
     return frozenset(session.scalars(found))

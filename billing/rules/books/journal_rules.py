@@ -138,7 +138,7 @@ RULES: tuple[Rule, ...] = (
         "set_off", "", "credits are set off against what is owed, by notice",
         "1150 undemanded_yen; 2130 interest_yen + principal_yen",
         "7110 undemanded_yen; 1150 interest_yen; 1140 principal_yen",
-        optional=("undemanded_yen", "interest_yen", "principal_yen"),
+        optional=("undemanded_yen", "interest_yen", "principal_yen"), signed=True,
     ),
     # The payment processor
     Rule(
@@ -146,6 +146,7 @@ RULES: tuple[Rule, ...] = (
         "6110 exempt_yen; 6111 taxable_yen - tax_yen; 1180 tax_yen", "1131 exempt_yen + taxable_yen",
         tax_of="taxable_yen", optional=("exempt_yen", "taxable_yen"), signed=True,
     ),
+    Rule("processor_tax", "", "the processor takes the tax on its fees by itself", "1180 yen", "1131 yen", signed=True),
     Rule("payout", "", "the processor pays out", "1110 yen", "1131 yen", signed=True),
     Rule(
         "dispute_opened", "premium/5.2", "a cardholder disputes a charge",
@@ -157,6 +158,10 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule("dispute_won", "premium/5.2", "the money of a dispute comes back", "1131 yen", "1132 yen"),
     Rule("dispute_won_on_appeal", "premium/5.2", "a lost dispute is won: the fee is paid", "1131 yen", "1140 yen"),
+    Rule(
+        "dispute_won_late", "premium/5.2", "a lost dispute is won after its fee was paid or voided: it is the payer's",
+        "1131 yen", "2140 yen",
+    ),
     Rule(
         "dispute_lost_claim_stays", "premium/5.2", "a dispute is lost, the fee stays owed",
         "1140 yen", "1132 yen",

@@ -116,16 +116,31 @@ def failed_refunds(
     "import-balance",
     help=japanese(
         "Stripe の API が使えないときに、balance.csv または支払い照合の明細(itemised)を取り込みます。"
-        "あとで API から来た分は重複しません。使えない行があれば終了コード 1。"
+        "あとで API から来た分は重複しません。テストや別口座のファイルは拒みます。使えない行があれば終了コード 1。"
     ),
 )
-def import_balance(file: File, as_json: AsJson = False) -> None:
+def import_balance(
+    file: File,
+    by: Annotated[
+        str,
+        typer.Option(
+            "--by",
+            help=both(
+                "Who says that the file is of our account and mode, where nothing in it shows that.",
+                "ファイルの内容から当社の口座・モードのものと分からないときに、そうと確認した人。",
+            ),
+        ),
+    ] = "",
+    ground: Annotated[str, typer.Option("--ground", help=both("How that is known.", "そう分かる理由。"))] = "",
+    as_json: AsJson = False,
+) -> None:
     """Take Stripe's balance.csv, or its itemised payout reconciliation report, where the API cannot be read.
 
-    What comes by the API later is recorded once. Exit 1 if a row could not be used.
+    What comes by the API later is recorded once. A file of a test or of another account is refused. Exit 1 if a row
+    could not be used.
     """
     with services_now() as (services, now):
-        read, changes = services.billing.import_balance(file, now=now)
+        read, changes = services.billing.import_balance(file, by=by, ground=ground, now=now)
     told = {"movements": len(read.found), "payouts": len(read.paid), "rows_written": changes}
     sentence = f"{len(read.found)} movements and {len(read.paid)} payouts read, {changes} rows written"
     emit({**told, "findings": [asdict(each) for each in read.findings]} if as_json else sentence, as_json)

@@ -23,6 +23,7 @@ from keizoku.terms.calendar import parse_instant
 from keizoku.terms.discretion import Discretion
 from keizoku.terms.policy import Terms
 from keizoku.terms.rules import Rules
+from tests.worlds.arrivals import RULES, arrivals
 from tests.worlds.world import balances, open_world, services_on
 
 JULY_6 = parse_instant("2026-07-06 10:00")
@@ -109,6 +110,15 @@ def test_5_2__closed_months_stay_as_they_are_and_what_changes_names_its_month(
         new = services.session.execute(sa.select(entry).where(entry.c.recorded_at == JULY_6)).all()
         assert {(each.posted_on, each.belongs_to) for each in new} == {(date(2026, 7, 1), "2026-06")}
         assert balances(services, "1110", "1140", "1150", "2140", "2145", "7110") == [40_000, 0, 0, -3_321, 0, -179]
+
+
+def test_5_2__receipts_matches_and_a_set_off_beside_a_card_s_charge_end_the_same_in_any_order(
+    engine: sa.Engine, tmp_path: Path
+) -> None:
+    """Six orders; `make soak` lives more facts in up to 24 orders (tests/worlds/arrivals.py)."""
+    with services_on(engine, RULES) as services:
+        done = arrivals(services, 3, tmp_path)
+        assert (done.orders, {fact.kind for fact in done.facts}, done.differences) == (6, {"receipt", "set_off"}, [])
 
 
 PATIENT = Discretion(suspend_after_days=80, terminate_after_days=90)

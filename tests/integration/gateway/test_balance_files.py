@@ -1,14 +1,18 @@
 """Stripe's own files in place of its API: the same movements and payouts, recorded and booked once."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from keizoku.billing.gateway.balance_files import read_balance_file
+from keizoku.billing.gateway.binding import Identity, hold
 from keizoku.billing.gateway.books import Movement, Payout
+from keizoku.db.tables.money import payment_attempt
+from keizoku.scheduler.app import Services
 from keizoku.terms.calendar import parse_instant
+from keizoku.terms.refusal import Refused
 from tests.worlds.world import balances, open_world, services_on
 
 NOW = parse_instant("2026-11-20 10:00")
@@ -52,6 +56,57 @@ def test_a_file_is_booked_once_however_often_it_comes(engine: sa.Engine, tmp_pat
             -500,
             482,
         ]  # the charge itself is booked with its attempt
+
+
+def test_a_file_of_a_test_or_of_another_account_is_refused_and_one_that_says_nothing_asks(
+    engine: sa.Engine, tmp_path: Path
+) -> None:
+    file = tmp_path / "balance.csv"
+    later = ITEMISED.replace("txn_1", "txn_7").replace("po_1", "po_7").replace("pi_1", "pi_7").replace("k-1", "k-7")
+
+    def take(written: str, **said: str) -> int:
+        file.write_text(written, encoding="utf-8")
+        return services.billing.import_balance(file, now=NOW, **said)[1]
+
+    with services_on(engine) as services:
+        open_world(services)
+        hold(services.session, Identity("acct_1Ours", livemode=True))
+        services.session.commit()
+        assert take(BALANCE) == 4
+        mode, account = (
+            "\n".join(
+                f"{line},{name if not number else value}" for number, line in enumerate(ITEMISED.strip().split("\n"))
+            )
+            for name, value in (("livemode", "false"), ("connected_account_id", "acct_1Theirs"))
+        )
+        for written, why in (
+            (mode, "line 2 is of test mode, and this database is bound to acct_1Ours, live mode"),
+            (account, "line 2 is of acct_1Theirs"),
+            (BALANCE.replace("482.00,jpy", "472.00,jpy"), r"txn_1 is \(472, 'jpy'\) there and \(482, 'jpy'\) here"),
+            (later, "none of its 1 movements and 1 payouts is known here"),
+        ):
+            with pytest.raises(Refused, match=why) as refused:
+                take(written)
+            assert "\n" not in str(refused.value)
+        assert take(later, by="keiri", ground="downloaded from our own account") == 3
+        assert take(later) == 0
+        told = services.session.execute(sa.text("SELECT kind, closed_by, closed_ground FROM review_task")).all()
+        assert [tuple(row) for row in told] == [("balance_file_whose", "keiri", "downloaded from our own account")]
+        # a test database has the same keys: the payment of the key tells it apart
+        on = date(2026, 11, 5)
+        _charged(services, {"key": "k-9", "outcome": "succeeded", "gateway_id": "pi_9", "settled_on": on})
+        theirs = later.replace("k-7", "k-9").replace("txn_7", "txn_9").replace("po_7", "po_9")
+        with pytest.raises(Refused, match="payment of the key k-9 is pi_7 there and pi_9 here"):
+            take(theirs)
+        assert take(theirs.replace("pi_7", "pi_9")) == 3
+
+
+def _charged(services: Services, charge: dict[str, object]) -> None:
+    """A charge of ours that succeeded."""
+    services.billing.approve("hanako", "monthly", "card", now=NOW)
+    services.session.execute(sa.text("ALTER TABLE payment_attempt DISABLE TRIGGER ALL"))
+    services.session.execute(sa.update(payment_attempt).values(**charge))
+    services.session.commit()
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,19 @@
 """Refunds that had succeeded and came back: fetched again, booked once on their own day, listed for people."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
+from typing import cast
 
 import pytest
 import sqlalchemy as sa
 
 from keizoku.billing.accounts.account_views import credit_view, trial_balance
 from keizoku.billing.accounts.history import state_at
+from keizoku.billing.cards.failed_refunds import sync_events
 from keizoku.billing.closing.reconciliation_run import reconcile_month
 from keizoku.billing.closing.subledgers import sub_ledgers
+from keizoku.billing.gateway.books import RefundState
+from keizoku.billing.gateway.port import Gateway
 from keizoku.billing.gateway.refunds import failed_refunds
 from keizoku.billing.gateway.stripe_calls import StripeCalls
 from keizoku.billing.gateway.stripe_gateway import StripeGateway
@@ -148,3 +152,39 @@ def test_5_2__what_a_card_paid_too_much_and_sends_back_again_is_held_for_its_pay
     night(30)
     reconciled = reconcile_month(services.session, services.gateway, Month(2026, 3), parse_instant("2026-04-02 09:00"))
     assert (reconciled.outcome.counts, reconciled.unexplained) == ({}, ())
+
+
+class _Told:
+    """A gateway that says the same of every refund, and keeps what it was asked."""
+
+    def __init__(self, state: str) -> None:
+        self.state, self.asked = state, list[tuple[str, ...]]()
+
+    def refunds(self, ids: Sequence[str], at: datetime) -> Iterator[RefundState]:
+        self.asked += [tuple(ids)] if ids else []
+        yield from (RefundState(each, self.state) for each in ids)
+
+
+@pytest.mark.parametrize("state", ["failed", "nowhere"])
+def test_9_2__a_refund_that_succeeded_is_fetched_again_by_its_age_whatever_was_told(
+    services: Services,  # noqa: F811
+    state: str,
+) -> None:
+    services.gateway.veiled = False  # type: ignore[attr-defined]
+    run_night(services, date(2026, 3, 27), night_at(date(2026, 3, 27)))
+    session, made_at = services.session, night_at(date(2026, 3, 27))
+    made = session.execute(sa.text("SELECT gateway_id FROM overpayment_refund")).scalar_one()
+    session.rollback()
+
+    def asked(days: int, state: str) -> tuple[list[tuple[str, ...]], int]:
+        told = _Told(state)
+        written = sync_events(session, cast("Gateway", told), made_at + timedelta(days=days, hours=1))
+        return told.asked, written
+
+    assert [asked(6, "succeeded"), asked(7, "succeeded"), asked(8, "succeeded")] == [([], 0), ([(made,)], 1), ([], 0)]
+    failed = state == "failed"
+    assert asked(31, state) == ([(made,)], 4 if failed else 2)
+    task = ("refund_failed", "overcharge 1") if failed else ("gateway_object_unknown", f"refund {made}")
+    assert [tuple(row)[:2] for row in session.execute(TASKS)][-1] == task
+    assert trial_balance(session).get("2140", 0) == (-500 if failed else 0)  # what came back is its payer's
+    assert asked(32, "failed") == ([], 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, cast
@@ -90,6 +91,18 @@ def test_an_object_of_the_other_mode_is_refused(engine: sa.Engine, session: Sess
     gateway = StripeGateway(engine, calls)
     with pytest.raises(GatewayRefusesUsError, match="of the other mode"):
         charge_due(session, RULES, gateway, night_at(DUE_ON))
+    gateway.close()
+
+
+def test_stripe_says_the_mode_before_anything_is_sent(engine: sa.Engine, session: Session) -> None:
+    open_fees(session, 1)
+    calls, asked = calls_of("acct_1Ours")
+    balance = SimpleNamespace(retrieve=lambda: SimpleNamespace(livemode=True))
+    cast("Any", calls.client).v1.balance = balance
+    gateway = StripeGateway(engine, replace(calls, http=cast("Any", SimpleNamespace(answered=None))))
+    with pytest.raises(GatewayRefusesUsError, match="of the other mode"):
+        charge_due(session, RULES, gateway, night_at(DUE_ON))
+    assert (asked, rows(session, "payment_attempt"), bound(session)) == ([], 0, None)
     gateway.close()
 
 

@@ -12,6 +12,8 @@ import sqlalchemy as sa
 import stripe
 
 from keizoku.billing.accounts.account_views import owed_view, trial_balance
+from keizoku.billing.accounts.history import account_history
+from keizoku.billing.accounts.liability_explanation import explain_liability
 from keizoku.billing.cards.dispute_choices import disputes
 from keizoku.billing.gateway.books import Movement
 from keizoku.billing.gateway.events import (
@@ -25,6 +27,9 @@ from keizoku.billing.gateway.events import (
 from keizoku.billing.gateway.stripe_books import dispute_now
 from keizoku.billing.gateway.stripe_calls import StripeCalls
 from keizoku.billing.gateway.stripe_gateway import StripeGateway
+from keizoku.billing.receivables.customer_deposits import deposit_of
+from keizoku.billing.rules.books.journal_rules import journal
+from keizoku.db.tables.gateway import gateway_event, gateway_payout
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.scheduler.night.schedule import night_at
@@ -37,6 +42,7 @@ from tests.worlds.stripe_proxy import KEY, Proxy
 from tests.worlds.stripe_running import running_proxy
 from tests.worlds.world import open_world
 
+NOW = parse_instant("2026-04-20 10:00")
 START = datetime(2026, 4, 2, 1, 0, tzinfo=UTC)
 MOVED = {"id": "txn_1", "currency": "jpy", "created": 1_775_000_000, "fee": 0}
 
@@ -170,7 +176,75 @@ def test_5_2__inquiries_book_nothing_and_what_is_booked_follows_the_money_to_the
     world.night()
     assert world.tasks() == [("dispute_won_late", f"dispute {ids['paid_since']}")]
     assert world.again() == 0
-    assert world.books("1131")["1131"] == world.balance - 500  # until people say whose it is
+    # what came back is in the books the same night: the payer has paid twice, and we hold it for them
+    assert world.books("1131", "1132", "1140", "2140") == {"1131": world.balance, "1132": 0, "1140": 0, "2140": -500}
+    assert deposit_of(world.services.session, "paid_since").card_yen == 500
+
+
+def test_5_2__what_comes_back_in_part_or_after_all_is_in_the_books_the_night_it_is_seen(world: World) -> None:
+    members(world, "won_part", "lost_part", "late_part", "fee", "again")
+    proxy = world.proxy
+    ids = {account: proxy.dispute(intent, fee=0) for account, intent in world.intents.items()}
+    world.night()
+    assert world.books("1131", "1132", "6112") == {"1131": world.balance, "1132": 2_500, "6112": 0}
+    proxy.act("events", lose=["*"] * 50)  # nothing tells of what follows but the balance itself
+    world.at_noon()
+    proxy.act("dispute", id=ids["won_part"], status="won", moves=[{"amount": 300}])
+    proxy.act("dispute", id=ids["lost_part"], status="lost", moves=[{"amount": 200}])
+    proxy.act("dispute", id=ids["late_part"], status="lost")
+    proxy.act("dispute", id=ids["fee"], status="under_review", moves=[{"amount": 0, "fee": 1_500}])
+    proxy.act("dispute", id=ids["again"], status="won")
+    world.night()
+    now = night_at(date(2026, 4, world.day))
+    owed = {each: owed_view(world.services.session, world.services.rules, each, now)["principal"] for each in ids}
+    assert owed == {"won_part": 200, "lost_part": 300, "late_part": 500, "fee": 0, "again": 0}
+    assert world.books("1131", "1132", "1140", "6112") == {
+        "1131": world.balance, "1132": 500, "1140": 1_000, "6112": 1_500,
+    }  # fmt: skip
+    # a part of the lost money comes back, the fee is given back, what was won is taken once more, in the same states
+    world.at_noon()
+    proxy.act("dispute", id=ids["late_part"], status="lost", moves=[{"amount": 120}])
+    proxy.act("dispute", id=ids["fee"], status="under_review", moves=[{"amount": 0, "fee": -1_500}])
+    proxy.act("dispute", id=ids["again"], status="won", moves=[{"amount": -500}])
+    world.night()
+    assert world.books("1131", "1132", "1140", "6112") == {
+        "1131": world.balance, "1132": 1_000, "1140": 880, "6112": 0,
+    }  # fmt: skip
+    world.at_noon()
+    proxy.act("dispute", id=ids["again"], status="lost", moves=[])
+    proxy.act("dispute", id=ids["fee"], status="won")
+    world.night()
+    assert world.books("1131", "1132", "1140") == {"1131": world.balance, "1132": 0, "1140": 1_380}
+    session = world.services.session
+    found = {each["account"]: (each["state"], each["yen"], each["returned_yen"]) for each in disputes(session)}
+    assert found == {
+        "won_part": ("won", 500, 300), "lost_part": ("lost", 500, 200), "late_part": ("lost", 500, 120),
+        "fee": ("won", 500, 500), "again": ("lost", 1_000, 500),
+    }  # fmt: skip
+    history = account_history(session, world.services.rules, "late_part", until=NOW, known_at=NOW)
+    said = [each.kind for each in history.events]
+    assert [each for each in said if each.startswith("dispute")] == ["dispute_open", "dispute_lost", "dispute_returned"]
+    assert explain_liability(session, world.services.rules, "lost_part", NOW).cap.yen == 200
+    session.rollback()
+    assert (world.tasks(), world.again()) == ([], 0)
+
+
+def test_what_stripe_does_not_know_is_a_task_and_is_not_asked_for_each_night(world: World) -> None:
+    session = world.services.session
+    at = START - timedelta(days=2)
+    event = {"kind": "charge.dispute.created", "happened_at": at, "recorded_at": at}
+    session.execute(sa.insert(gateway_event).values(id="evt_9", about="dp_9", **event))
+    payout = {"amount": 5, "currency": "jpy", "state": "in_transit", "automatic": True}
+    days = {"happened_at": at, "arrives_at": at, "recorded_at": at}
+    session.execute(sa.insert(gateway_payout).values(payout="po_9", **payout, **days))
+    session.commit()
+    world.night()
+    known = [("gateway_object_unknown", "payout po_9"), ("gateway_object_unknown", "dispute dp_9")]
+    assert world.tasks() == known
+    world.proxy.calls.clear()
+    world.night()
+    asked = [path for _, path in world.proxy.calls if path.endswith(("po_9", "dp_9"))]
+    assert (asked, world.tasks()) == ([], known)
 
 
 def test_payouts_become_paid_fail_afterwards_and_name_their_movements_when_they_can(world: World) -> None:
@@ -215,6 +289,17 @@ def test_payouts_become_paid_fail_afterwards_and_name_their_movements_when_they_
     assert entries == 2  # its own entry takes it back
     session.rollback()
     assert world.again() == 0
+
+
+def test_the_tax_that_stripe_takes_by_itself_is_input_tax() -> None:
+    [posting] = movement_postings(_movement("tax_fee", -18))
+    assert (posting.event, posting.posted_on, dict(posting.amounts)) == ("processor_tax", date(2026, 5, 1), {"yen": 18})
+    lines = journal(posting.event, **posting.amounts).lines
+    assert [(each.account, each.yen) for each in lines] == [("1180", 18), ("1131", -18)]
+    [fee] = movement_postings(_movement("stripe_fee", -198, fee_tax=18))
+    assert [(each.account, each.yen) for each in journal(fee.event, **fee.amounts).lines] == [
+        ("6111", 180), ("1180", 18), ("1131", -198),
+    ]  # fmt: skip
 
 
 def _words(made: type, name: str) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from keizoku.billing.gateway.stripe_calls import StripeCalls
 from keizoku.billing.gateway.stripe_gateway import StripeGateway
 from keizoku.db.session import Session
 from keizoku.db.tables.gateway import gateway_event
+from keizoku.db.tables.money import payment_attempt
 from keizoku.scheduler.app import Services
 from keizoku.terms.policy import Terms
 from keizoku.terms.rules import Rules
@@ -207,6 +208,15 @@ def test_5_2__a_success_is_booked_when_stripe_says_it_again_not_because_an_event
         assert told(true) == WebhookAnswer(Answer.TAKEN, "evt_8", 3)
         assert session.execute(waiting).one().outcome == "succeeded"
         assert charge_stage.look_up(session, services.rules, gateway, attempt_id, NOW) == 0
+        # of many that wait for an answer, only the one that the event speaks of is read
+        row = {"invoice_id": 1, "account": "late", "yen": 500, "wanted_on": NOW.date(), "started_on": NOW.date()}
+        session.execute(sa.text("DROP INDEX uq_payment_attempt_in_flight"))
+        waiting_rows = [row | {"key": f"k{number}", "started_at": NOW} for number in range(3)]
+        made = session.execute(sa.insert(payment_attempt).returning(payment_attempt.c.id), waiting_rows).scalars().all()
+        read: list[int] = []
+        sa.event.listen(session, "after_cursor_execute", lambda *given: read.append(given[1].rowcount))
+        assert charge_stage.look_up(session, services.rules, gateway, made[1], NOW) == 0
+        assert max(read) == 1
     gateway.close()
 
 

@@ -221,7 +221,7 @@ def test_9_2__a_dispute_that_cannot_be_booked_holds_its_own_account_and_no_other
         at = parse_instant("2026-05-05 10:00")
         for account in ("u1", "u2"):
             services.billing.leave_service(account, now=at)
-            Simulator(services).dispute(account, date(2026, 3, 26), "lost", decided_on=date(2026, 6, 30), now=at)
+            Simulator(services).dispute(account, date(2026, 3, 26), "won", decided_on=LEFT, now=at)
         refuse_disputes(services, "u1")
         result = run_night(services, LEFT, night_at(LEFT))
         [aside] = result.set_aside

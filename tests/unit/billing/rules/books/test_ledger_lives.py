@@ -134,6 +134,18 @@ LIVES: dict[str, list[tuple[str, dict[str, int]]]] = {
         ("dispute_fee", {"yen": -1500}),
         ("payout", {"yen": 500}),
     ],
+    "disputed, lost, paid by bank, and won after all: what the card paid goes back": [
+        ("term_invoiced", {"yen": 500}),
+        ("card_charge_succeeded", {"yen": 500}),
+        ("revenue_recognised", {"yen": 500}),
+        ("processor_tax", {"yen": 18}),
+        ("dispute_opened", {"yen": 500}),
+        ("dispute_lost_claim_stays", {"yen": 500}),
+        ("bank_receipt", {"principal_yen": 500}),
+        ("dispute_won_late", {"yen": 500}),
+        ("deposit_refunded", {"yen": 500}),
+        ("payout", {"yen": 482}),
+    ],
     "disputed and lost, the sale void at last": [
         ("term_invoiced", {"yen": 500}),
         ("card_charge_succeeded", {"yen": 500}),

@@ -1,0 +1,75 @@
+"""What can happen between two nights of a random life: each act is a method with a strategy of its keywords."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from typing import Any, TypeVar
+
+from hypothesis import strategies as st
+
+from keizoku.scheduler.app import Services
+from keizoku.terms.refusal import Refused
+
+ONE_DAY = timedelta(days=1)
+ACCOUNTS = ("hanako", "jiro", "taro")
+STARTS = ("2024-12-30", "2025-01-29", "2026-03-31", "2027-12-30", "2028-02-27")  # around what is odd in a calendar
+
+accounts = st.sampled_from(ACCOUNTS)
+minutes = st.integers(1, 600)
+
+ACTS: dict[str, st.SearchStrategy[dict[str, Any]]] = {}
+"""A method of the life, and the strategy of its keywords."""
+
+OFTEN: dict[str, int] = {}
+"""Acts that come more often than others, by what every life should see of them."""
+
+T = TypeVar("T", bound=Callable[..., None])
+
+
+def act(often: int = 1, /, **facts: st.SearchStrategy[Any]) -> Callable[[T], T]:
+    """The method is one of the ACTS."""
+
+    def keep(method: T) -> T:
+        ACTS[method.__name__] = st.fixed_dictionaries(facts)
+        OFTEN[method.__name__] = often
+        return method
+
+    return keep
+
+
+def any_act() -> st.SearchStrategy[tuple[str, dict[str, Any]]]:
+    """An act and its keywords; one strategy for all: as a rule each, most would be left out of most lives."""
+    return st.one_of([st.tuples(st.just(name), facts) for name, facts in ACTS.items() for _ in range(OFTEN[name])])
+
+
+class Acting:
+    """What the acts of a life stand on: `now`, the services, and how the desk is asked."""
+
+    services: Services
+    now: datetime
+    first_on: date
+
+    def after(self, passed: int) -> datetime:
+        """The instant so many minutes later; a night that comes in between runs before."""
+        raise NotImplementedError
+
+    def look(self) -> None:
+        """Every invariant, now."""
+        raise NotImplementedError
+
+    def ask(self, passed: int, method: str, account: str, *facts: Any, **more: Any) -> str | None:
+        """One act at the desk, which may say no: then the code of the refusal."""
+        return self.asked(passed, self.services.billing, method, account, *facts, **more)
+
+    def asked(self, passed: int, desk: object, method: str, *facts: Any, **more: Any) -> str | None:
+        """The same at one of the two desks."""
+        at = self.after(passed)
+        try:
+            getattr(desk, method)(*facts, now=at, **more)
+        except Refused as refused:
+            self.services.session.rollback()
+            self.look()
+            return refused.code
+        self.look()
+        return None

@@ -1,0 +1,135 @@
+"""What happens in a random life under Article 9: stops, announced updates, claims, other remedies, late claims."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from hypothesis import strategies as st
+
+from keizoku.terms.calendar import Month, day_start_at, jst_day
+from tests.worlds.life_acts import ONE_DAY, Acting, accounts, act, minutes
+
+which = st.integers(0, 99)
+"""One of what is there, counted from the newest."""
+
+
+class ClaimActs(Acting):
+    """Acts on the service, on claims and on what takes the place of a credit."""
+
+    claims: int
+    stops: int
+
+    def _one_of(self, query: str, place: int) -> Any:
+        found = self.services.session.scalars(sa.text(query)).all()
+        self.services.session.rollback()
+        return found[place % len(found)] if found else None
+
+    def _claim_made(self, place: int) -> str | None:
+        found: str | None = self._one_of("SELECT id FROM claim ORDER BY recorded_at DESC, id", place)
+        return found
+
+    @act(
+        2,
+        minutes_long=st.sampled_from((9, 10, 217, 239, 240, 432, 433, 600, 900)),
+        affected=st.sampled_from((50_000, 50_001, 60_000, 60_000)),
+        cause=st.sampled_from(("fault", "fault", "system_update")),
+        passed=minutes,
+    )
+    def the_service_stops(self, minutes_long: int, affected: int, cause: str, passed: int) -> None:
+        at = self.after(passed)
+        self.stops += 1
+        self.services.sla.stop(
+            at - timedelta(minutes=minutes_long), at, affected, id=f"s{self.stops}", cause=cause, ground="log", now=at
+        )
+
+    @act(
+        days=st.integers(3, 7),
+        early=st.sampled_from((0, 30, 24 * 60)),
+        over=st.sampled_from((0, 0, 45)),
+        hours=st.integers(4, 9),
+        passed=minutes,
+    )
+    def an_update_is_made(self, days: int, early: int, over: int, hours: int, passed: int) -> None:
+        """Announced so many days before its window, begun perhaps before it and over perhaps after it."""
+        at = self.after(passed)
+        self.stops += 1
+        from_at, to_at = at - timedelta(hours=hours), at - timedelta(minutes=over)
+        published = day_start_at(jst_day(from_at) - days * ONE_DAY)
+        self.services.sla.notice(f"n{self.stops}", published, from_at, to_at, now=at)
+        self.services.sla.stop(
+            from_at - timedelta(minutes=early), at, 60_000, id=f"s{self.stops}", cause="system_update", ground="log",
+            now=at,
+        )  # fmt: skip
+
+    @act(place=which, less=st.integers(-120, 400), affected=st.sampled_from((50_000, 60_000)), passed=minutes)
+    def a_stop_is_known_better(self, place: int, less: int, affected: int, passed: int) -> None:
+        stop = self._one_of("SELECT DISTINCT incident_id FROM incident ORDER BY 1", place)
+        if stop is None:
+            return
+        at = self.after(passed)
+        last = self.services.session.execute(
+            sa.text("SELECT * FROM incident WHERE incident_id = :id ORDER BY revision DESC LIMIT 1"), {"id": stop}
+        ).one()
+        self.services.session.rollback()
+        ends_at = min(at, last.to_at - timedelta(minutes=less))
+        if ends_at > last.from_at:
+            self.asked(0, self.services.sla, "correct_stop", stop, to_at=ends_at, affected=affected, ground="the log")
+
+    @act(hours=st.integers(1, 12), passed=minutes)
+    def service_is_interrupted(self, hours: int, passed: int) -> None:
+        at = self.after(passed)
+        self.services.sla.interruption(at - timedelta(hours=hours), at, "an attack", "the head", now=at)
+
+    @act(back=st.integers(0, 20), hours=st.integers(1, 30), passed=minutes)
+    def the_form_was_down(self, back: int, hours: int, passed: int) -> None:
+        """Around the last deadline, wherever it is known."""
+        at = self.after(passed)
+        from_at = Month.of(at).start_at - timedelta(hours=back)
+        to_at = from_at + timedelta(hours=hours)
+        if to_at <= at:
+            self.services.sla.claim_form_down(from_at, to_at, now=at)
+
+    @act(
+        3,
+        account=accounts,
+        ago=st.integers(0, 2),
+        part=st.sampled_from((None, None, (0, 31), (0, 14), (10, 20))),
+        passed=minutes,
+    )
+    def claims_time(self, account: str, ago: int, part: tuple[int, int] | None, passed: int) -> None:
+        at = self.after(passed)
+        self.claims += 1
+        month = Month.of(at).shift(-ago)
+        windows = None
+        if part is not None:
+            bounds = [min(at, month.start_at + day * ONE_DAY) for day in part]
+            windows = [(bounds[0], bounds[1])] if bounds[0] < bounds[1] else None
+        self.services.sla.claim(f"c{self.claims}", account, month, windows=windows, now=at)
+
+    @act(place=which, passed=minutes)
+    def people_grant_a_late_claim(self, place: int, passed: int) -> None:
+        if claim := self._claim_made(place):
+            self.asked(passed, self.services.sla, "grant_late", claim, "nobody could know", "the head")
+
+    @act(2, place=which, days=st.sampled_from((None, 0, 3, 20)), passed=minutes)
+    def another_remedy_is_agreed(self, place: int, days: int | None, passed: int) -> None:
+        if claim := self._claim_made(place):
+            by_on = None if days is None else jst_day(self._later(passed)) + days * ONE_DAY
+            self.asked(passed, self.services.sla, "consent_alternative", claim, "a book", by_on)
+
+    @act(2, place=which, ago=st.integers(0, 6), passed=minutes)
+    def the_remedy_is_performed(self, place: int, ago: int, passed: int) -> None:
+        """Recorded on the day, or some days later."""
+        if claim := self._claim_made(place):
+            on = jst_day(self._later(passed)) - ago * ONE_DAY
+            self.asked(passed, self.services.sla, "perform_alternative", claim, on)
+
+    @act(place=which, passed=minutes)
+    def the_remedy_is_called_off(self, place: int, passed: int) -> None:
+        if claim := self._claim_made(place):
+            self.asked(passed, self.services.sla, "withdraw_alternative", claim)
+
+    def _later(self, passed: int) -> datetime:
+        return self.now + timedelta(minutes=passed)
