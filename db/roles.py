@@ -1,8 +1,10 @@
-"""Who may do what in the database: three roles, each with no more than its work needs.
+"""Who may do what in the database: four roles, each with no more than its work needs.
 
-    NAME_worker    reads all; adds rows; changes the few columns that may change; removes nothing
-    NAME_finance   reads all, but the hashes of codes
-    NAME_support   reads all, but the hashes of codes; adds evidence, claims and rulings (append-only tables)
+    NAME_worker    reads all but tokens; adds rows; changes the few columns that may change; removes nothing
+    NAME_finance   reads all, but tokens and the hashes of codes
+    NAME_support   the same; adds evidence, claims and rulings (append-only tables)
+    NAME_tokens    reads, adds and destroys the sealed tokens of the linked service; nothing else. It is given beside
+                   `worker` to the one login that talks to the partner, and to the one that makes the backups.
 
 None of them owns a table, so none can disable the guards. They are roles without login: grant them to the logins
 of people and machines. Applying them again changes nothing; several schemas may be named.
@@ -20,13 +22,15 @@ from keizoku.db.session import DatabaseError, Session, driver_cursor
 from keizoku.db.tables import metadata
 from keizoku.db.tables.changing import LOCKED, changing_columns
 
-NAMES = ("worker", "finance", "support")
+NAMES = ("worker", "finance", "support", "tokens")
 SECRETS: Final[Mapping[str, frozenset[str]]] = {
     "api_key": frozenset({"digest"}),
     "code": frozenset({"digest"}),
     "code_batch": frozenset({"salt"}),
 }
 """Columns that would help to guess codes and keys, by table; the rest of these rows is no secret."""
+TOKENS_ALONE: Final = frozenset({"link_secret"})
+"""Tables of the role `tokens`, which no other role reads, adds to or changes."""
 SUPPORT_ADDS = frozenset(
     {
         "incident",
@@ -71,12 +75,13 @@ OWNER_ADDS: Final = frozenset({RELEASE_TABLE, "restoration"})
 
 def privileges() -> Mapping[str, Mapping[str, Mapping[str, Columns]]]:
     """role -> privilege (SELECT, INSERT, UPDATE) -> table -> the columns that it is for (none named: all of them)."""
-    tables = sorted(metadata.tables)
+    tables = sorted(set(metadata.tables) - TOKENS_ALONE)
     whole: dict[str, Columns] = dict.fromkeys([*tables, VERSION_TABLE], ())
     readable = whole | {
         table: tuple(column.name for column in metadata.tables[table].columns if column.name not in secret)
         for table, secret in SECRETS.items()
     }
+    sealed: dict[str, Columns] = dict.fromkeys(sorted(TOKENS_ALONE), ())
     may_change = {table: columns for table in tables if (columns := changing_columns(table))}
     return {
         "worker": {
@@ -86,6 +91,11 @@ def privileges() -> Mapping[str, Mapping[str, Mapping[str, Columns]]]:
         },
         "finance": {"SELECT": readable, "INSERT": {}, "UPDATE": {}},
         "support": {"SELECT": readable, "INSERT": dict.fromkeys(sorted(SUPPORT_ADDS), ()), "UPDATE": {}},
+        "tokens": {
+            "SELECT": sealed,
+            "INSERT": sealed,
+            "UPDATE": {table: changing_columns(table) for table in sorted(TOKENS_ALONE)},
+        },
     }
 
 

@@ -53,6 +53,8 @@ PAGES = {
     "billing-rules": ("Billing: rules", ("keizoku.billing.rules",)),
     "sla": ("Availability: services", ("keizoku.sla.services",)),
     "sla-rules": ("Availability: rules", ("keizoku.sla.rules",)),
+    "link": ("Linked service: services", ("keizoku.link.services",)),
+    "link-rules": ("Linked service: rules", ("keizoku.link.rules",)),
     "terms": ("Terms", ("keizoku.terms",)),
 }
 """The pages of the reference: title, and the modules or whole packages on it."""

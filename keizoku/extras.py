@@ -25,6 +25,7 @@ EXTRAS: Final[Mapping[str, tuple[str, ...]]] = {
     "worker": ("apscheduler", "prometheus_client", "structlog"),
     "backup": ("fsspec", "pyrage"),
     "banks": ("defusedxml", "mt940", "ofxtools", "zengin_code"),
+    "link": ("authlib", "cryptography", "requests"),
     "web": ("fastapi", "uvicorn"),
     "s3": ("s3fs",),
     "spark": ("pyspark",),

@@ -7,11 +7,11 @@ with services_on(engine, settings) as services:            the host's engine; do
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from keizoku.billing.gateway.port import Gateway
@@ -22,6 +22,7 @@ from keizoku.db.session import DatabaseError, Session, check_server, make_engine
 from keizoku.db.standing import check_current
 from keizoku.extras import naming_the_extra
 from keizoku.scheduler.clock import ClockName, HeldActs, HeldClock, database_now
+from keizoku.scheduler.linking import link_setup_of
 from keizoku.terms.calendar import Month
 from keizoku.terms.refusal import Refused
 from keizoku.terms.rendering import saying
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
     from keizoku.billing.closing.month_close import Closed
     from keizoku.billing.gateway.stripe_calls import StripeCalls
+    from keizoku.link.services.base import LinkSetup
+    from keizoku.link.services.link_service import LinkService
     from keizoku.scheduler.settings import Settings
     from keizoku.sla.services.sla_service import SlaService
 
@@ -56,6 +59,8 @@ class Services:
     gateway: Gateway
     clock: HeldClock | None = None
     """The second clock that every `now` is held against; None: the caller plays another time than the wall's."""
+    link_setup: Callable[[], LinkSetup] | None = None
+    """How the partner of the linked service is reached; None: it is not."""
 
     @cached_property
     def billing(self) -> BillingService:
@@ -68,6 +73,16 @@ class Services:
         from keizoku.sla.services.sla_service import SlaService
 
         return self._held(SlaService(self.session, self.rules))
+
+    @cached_property
+    def link(self) -> LinkService:
+        """Acts on links. Raises MissingExtraError where the extra is not installed."""
+        with naming_the_extra():
+            from keizoku.link.services.base import LinkSetup
+            from keizoku.link.services.link_service import LinkService
+
+        setup = self.link_setup() if self.link_setup is not None else LinkSetup()
+        return self._held(LinkService(self.session, self.rules, setup))
 
     def _held(self, service: Made) -> Made:
         return service if self.clock is None else cast("Made", HeldActs(service, self.clock))
@@ -110,7 +125,8 @@ def services_on(engine: sa.Engine, settings: Settings, *, clock: ClockName = "re
             session.rollback()
         refused = _drill_refuses(session, settings)
         with gateway_of(settings, engine, refused=refused) as gateway:
-            yield Services(session=session, rules=rules, gateway=gateway, clock=held)
+            setup = partial(link_setup_of, settings, engine)
+            yield Services(session=session, rules=rules, gateway=gateway, link_setup=setup, clock=held)
 
 
 def engine_of(settings: Settings) -> sa.Engine:

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import sqlalchemy as sa
 
-from keizoku.billing.gateway.limiter import awake_or_not
 from keizoku.db.session import Session
+from keizoku.pacing import awake_or_not
 from keizoku.terms.refusal import Refused
 
 if TYPE_CHECKING:

@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from keizoku.terms.api_link.link_discretion import LinkDiscretion
+
 Days = Annotated[int, Field(ge=0)]
 
 
@@ -18,7 +20,7 @@ def _setting(default: Any, clause: str, description: str, *, ge: int | None = No
     return Field(default=default, description=description, json_schema_extra={"clause": clause}, ge=ge, le=le)
 
 
-class Discretion(BaseModel):
+class Discretion(LinkDiscretion, BaseModel):
     """The operator's settings where the contract leaves discretion."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)

@@ -20,6 +20,8 @@ from typing import Any, NoReturn
 
 from pydantic import ValidationError
 
+from keizoku.terms.inputs.input_files import read_whole
+
 FOLDER = Path(__file__).parent
 
 
@@ -109,7 +111,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise BadTermsError(f'{path.name}: {number} would be a float; write it as text, "{number}"')
 
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"), parse_float=refuse)
+        return tomllib.loads(read_whole(path).decode(), parse_float=refuse)
     except OSError as error:
         raise BadTermsError(f"{path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

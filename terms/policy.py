@@ -203,7 +203,7 @@ class Version:
     clauses: Mapping[str, Clause]
     readings: Mapping[str, Reading]
     numbers: tuple[tuple[str, str, str], ...]  # as written: path, value, clause
-    policy: Policy | None  # None: a contract from which nothing is computed
+    policy: Policy | None  # None: another contract's, whose numbers have a model of their own
 
     def covers(self, day: date) -> bool:
         """Whether it is in force on that day."""
@@ -280,7 +280,7 @@ def _read(contract: str, folder: Path | None) -> Terms:
 
 def _policy_of(version: Version) -> Policy:
     if version.policy is None:
-        raise BadTermsError(f"the {version.contract} terms {version.version} carry no numbers, so there is no policy")
+        raise BadTermsError(f"the {version.contract} terms {version.version} carry no numbers of the premium service")
     return version.policy
 
 
@@ -328,7 +328,7 @@ def make_version(files: VersionFiles) -> Version:
                 chosen=tuple((reading.name, reading.default) for reading in readings.values()),
                 **values,
             )
-            if values and files.about.get("computed", True)
+            if values and files.about.get("policy", "premium") == "premium"
             else None
         )
     except KeyError as missing:

@@ -13,7 +13,7 @@ import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 
-from keizoku.db.roles import SECRETS, SUPPORT_ADDS, privileges
+from keizoku.db.roles import SECRETS, SUPPORT_ADDS, TOKENS_ALONE, privileges
 from keizoku.db.tables import metadata
 from keizoku.db.tables.changing import CACHES, LOCKED, SET_ONCE
 from keizoku.scheduler.cli.shared.rights import ALLOWED, WITHOUT_DATABASE
@@ -24,6 +24,7 @@ ROLES = {
     ("worker", "finance", "support"): "every role",
     ("worker", "support"): "worker, support",
     ("worker",): "worker",
+    ("tokens",): "worker with tokens",
     (): "the owner alone",
 }
 
@@ -37,13 +38,18 @@ def tables() -> str:
     worker = given["worker"]
     changing = [columns for table, columns in worker["UPDATE"].items() if table not in LOCKED]
     changes = f"{sum(map(len, changing))} columns of {len(changing)} tables"
-    added = f"{len(worker['INSERT'])} of {len(metadata.tables)} tables, not `restoration` and `schema_release`"
+    of = f"{len(worker['INSERT'])} of {len(metadata.tables)} tables"
+    added = f"{of}, not `link_secret`, `restoration` and `schema_release`"
+    sealed = ", ".join(f"`{table}`" for table in sorted(TOKENS_ALONE))
+    but = f"everything but {sealed}, {secret}"
+    own = sum(map(len, given["tokens"]["UPDATE"].values()))
     rows = [
         "| role | reads | adds rows to | changes | removes |",
         "|---|---|---|---|---|",
-        f"| `keizoku_worker` | everything | {added} | {changes} | nothing |",
-        f"| `keizoku_finance` | everything but {secret} | nothing | nothing | nothing |",
-        f"| `keizoku_support` | everything but {secret} | {len(SUPPORT_ADDS)} of them, below | nothing | nothing |",
+        f"| `keizoku_worker` | everything but {sealed} | {added} | {changes} | nothing |",
+        f"| `keizoku_finance` | {but} | nothing | nothing | nothing |",
+        f"| `keizoku_support` | {but} | {len(SUPPORT_ADDS)} of them, below | nothing | nothing |",
+        f"| `keizoku_tokens` | {sealed} alone | {sealed} | {own} columns of it | nothing |",
         "",
         _wrapped("Support adds rows to " + ", ".join(f"`{table}`" for table in sorted(SUPPORT_ADDS)) + "."),
         "",

@@ -17,7 +17,14 @@ ROOT = Path(__file__).parents[1]
 PICTURE = ROOT / "docs" / "images" / "rooms.svg"
 WIDTH, MARGIN, GAP = 980, 16, 14
 NAME, LINE, PADDING = 104, 16, 8
-COLOURS = {"scheduler": "#3d5a80", "billing": "#2f6f55", "sla": "#8a4b2d", "terms": "#5a5470", "db": "#5a5470"}
+COLOURS = {
+    "scheduler": "#3d5a80",
+    "billing": "#2f6f55",
+    "sla": "#8a4b2d",
+    "link": "#6b4c7a",
+    "terms": "#5a5470",
+    "db": "#5a5470",
+}
 PURE = "#e9f3ea"  # the pure wings
 
 
@@ -37,12 +44,13 @@ def says(place: Path) -> str:
 
 
 def rooms_svg() -> str:
-    """The whole picture: the scheduler above billing and sla, which stand beside each other above db and terms."""
+    """The whole picture: the scheduler above billing, sla and link, which stand side by side above db and terms."""
     half = (WIDTH - 2 * MARGIN - GAP) // 2
     left, right = MARGIN, MARGIN + half + GAP
     top, below = _room("scheduler", MARGIN, MARGIN, WIDTH - 2 * MARGIN)
     billing, end = _room("billing", left, below + GAP, half)
     sla, other = _room("sla", right, below + GAP, half)
+    link, other = _room("link", right, other + GAP, half)
     ground = max(end, other) + GAP
     db, bottom = _room("db", left, ground, half)
     terms, _ = _room("terms", right, ground, half)
@@ -51,7 +59,7 @@ def rooms_svg() -> str:
     drawn = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" {attributes}>',
         f'<rect width="{WIDTH}" height="{height}" fill="#ffffff"/>',
-        *top, *billing, *sla, *db, *terms,
+        *top, *billing, *sla, *link, *db, *terms,
         "</svg>",
     ]  # fmt: skip
     return "\n".join(drawn) + "\n"
@@ -67,7 +75,7 @@ def _room(room: str, x: int, y: int, width: int) -> tuple[list[str], int]:
         drawn.append(_text(x + PADDING + NAME, at, line, 'fill="#ffffff"'))
         at += LINE
     at -= 8
-    for floor in layers_of(f"keizoku.{room}") if room in ("scheduler", "billing", "sla") else ():
+    for floor in layers_of(f"keizoku.{room}") if room in ("scheduler", "billing", "sla", "link") else ():
         rows = [(name, textwrap.wrap(says(ROOT / room / name), letters)) for name in floor]
         height = sum(len(lines) for _, lines in rows) * LINE + 8
         fill = PURE if floor == ["rules"] else "#ffffff"

@@ -19,8 +19,8 @@ from urllib.parse import urlsplit
 import stripe
 
 from keizoku.billing.gateway.binding import Identity
-from keizoku.billing.gateway.limiter import Pace, Paces, awake_or_not
 from keizoku.billing.gateway.port import GatewayRefusesUsError, MissingRightError, ReplayedError, UnansweredError
+from keizoku.pacing import Pace, Paces, awake_or_not
 
 Result = TypeVar("Result")
 

@@ -7,7 +7,6 @@ from typing import Any
 import stripe
 
 from keizoku.billing.gateway.books import RefundState
-from keizoku.billing.gateway.limiter import awake_or_not
 from keizoku.billing.gateway.port import (
     REPLAYED,
     Answer,
@@ -20,6 +19,7 @@ from keizoku.billing.gateway.port import (
 )
 from keizoku.billing.gateway.stripe_answers import Card, declined, failed, refunded
 from keizoku.billing.gateway.stripe_calls import ACCOUNT, INVOICE, KEY, PAGE, StripeCalls, plain
+from keizoku.pacing import awake_or_not
 
 ATTEMPT = "keizoku_attempt"
 LOOK_BACK = timedelta(hours=1)

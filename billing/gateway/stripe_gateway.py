@@ -22,7 +22,6 @@ import stripe
 
 from keizoku.billing.gateway.binding import hold
 from keizoku.billing.gateway.books import NOWHERE, Dispute, KeyedAct, RefundState
-from keizoku.billing.gateway.limiter import awake_or_not
 from keizoku.billing.gateway.port import (
     BANK_NAMES,
     ChargeRequest,
@@ -38,6 +37,7 @@ from keizoku.billing.gateway.stripe_calls import StripeCalls, is_nowhere
 from keizoku.billing.gateway.stripe_charges import StripeCharges
 from keizoku.db.session import texts
 from keizoku.db.tables.gateway import card_end, gateway_customer, saved_card
+from keizoku.pacing import awake_or_not
 
 CONCURRENT = 16
 """Calls under way at once: at 80 a second enough for answers that take 200 ms."""

@@ -14,6 +14,7 @@ from keizoku.db.tables import (
     gateway,
     guards,
     letters,
+    link,
     measured,
     money,
     operations,
@@ -36,6 +37,8 @@ _NIGHTLY = {
     "credit",
     "user_notice",
     "letter",
+    "link_use",
+    "link_token",
 }
 """Written by nights alone, by the hundred thousand: their times are worked out, not typed."""
 
@@ -56,6 +59,7 @@ __all__ = [
     "gateway",
     "guards",
     "letters",
+    "link",
     "measured",
     "metadata",
     "money",

@@ -6,7 +6,7 @@ Tables carry no schema name: the search path chooses the schema.
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, Date, DateTime, Identity, MetaData, Text
 
-from keizoku.limits import LAST_YEAR
+from keizoku.limits import LAST_SECOND, LAST_YEAR
 
 metadata = MetaData(
     naming_convention={
@@ -24,9 +24,11 @@ __all__ = [
     "day",
     "identity",
     "instant",
+    "listed",
     "metadata",
     "spans",
     "text",
+    "whole_second",
     "within_reach",
     "yen",
 ]
@@ -40,6 +42,7 @@ _SPAN = (
     'strict $[*] ? (@.type() == "array" && @.size() == 2 '
     f'&& @[0] like_regex "{_TIME}" && @[1] like_regex "{_TIME}" && @[0].datetime() < @[1].datetime())'
 )
+_FIRST, _LAST = -86_400, LAST_SECOND + 86_400  # a day more for zones
 
 
 def identity(name: str = "id") -> Column[int]:
@@ -75,6 +78,21 @@ def spans(column: str) -> CheckConstraint:
         f"ELSE {column} IS NULL END",
         name=f"{column}_are_spans",
     )
+
+
+def listed(column: str, each: str, *, name: str) -> CheckConstraint:
+    """JSON that is a list, for each member of which (`@`) a condition of a path holds."""
+    good = f"jsonb_path_query_array({column}, 'strict $[*] ? ({each})', '{{}}', true)"
+    return CheckConstraint(
+        f"CASE WHEN jsonb_typeof({column}) = 'array' THEN jsonb_array_length({column}) = jsonb_array_length({good}) "
+        "ELSE false END",
+        name=name,
+    )
+
+
+def whole_second(place: str) -> str:
+    """The condition of a path that there is a second that a day of our years has, as a whole number since 1970."""
+    return f'{place}.type() == "number" && {place} == {place}.floor() && {place} >= {_FIRST} && {place} <= {_LAST}'
 
 
 def within_reach(columns: list[str]) -> CheckConstraint:

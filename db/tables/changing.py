@@ -17,10 +17,14 @@ CACHES: Final[Mapping[str, tuple[str, ...]]] = {
     "night_range": ("state", "changes"),
     "gateway_cursor": ("seen_to",),
     "simulated_card": ("outcome", "refund_fails"),
+    "link_secret": ("key_id", "sealed"),
+    "link_kept": ("content",),
+    "simulated_link_order": ("state",),
 }
 """What is derived from other rows, or how far work has come: it changes as often as they do."""
 
 _ANSWER = ("outcome", "code", "gateway_id", "settled_on", "settled_at", "answer_recorded_at")
+_LINK_END = ("ended_at", "ended_cause", "end_recorded_at")
 _FAILURE = ("failure_recorded_at", "failed_on", "failed_at", "failed_code")
 
 SET_ONCE: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
@@ -39,6 +43,11 @@ SET_ONCE: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
     "code_batch": (("closed_at",),),
     "code_redemption": (("contract_id", "used_on"), ("released_at",)),
     "simulated_refund": (("failed_at",),),
+    "link_grant": (_LINK_END,),
+    "link_token": (_LINK_END,),
+    "link_secret": (("destroyed_at",),),
+    "link_kept": (("destroyed_at",),),
+    "link_use": (("answered_at", "outcome", "code", "dropped"),),
 }
 """What is written together, once, when it becomes known; the first column of each group says whether it was."""
 

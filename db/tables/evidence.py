@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from keizoku.db.tables.base import day, identity, instant, metadata, spans, text
+from keizoku.db.tables.base import day, identity, instant, listed, metadata, spans, text, whole_second
 
 #: What a user could not do; one list for the database and the readers.
 SYMPTOMS = ("site", "login", "view")
@@ -145,6 +145,9 @@ unknown_ruling = Table(
     CheckConstraint("ground <> '' AND author <> ''", name="has_ground_and_author"),
 )
 
+_WHICH = f'{whole_second("@[0]")} && @[1] like_regex "^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}$"'
+"""Of which occurrence of its series: its start by the rule, and that day."""
+
 notice_issue = Table(  # an event as a file has it; what all of them announce is worked out when read
     "notice_issue",
     metadata,
@@ -170,8 +173,18 @@ notice_issue = Table(  # an event as a file has it; what all of them announce is
     CheckConstraint(r"object ~ '^[0-9a-f]{64}$'", name="object_is_hex"),
     CheckConstraint("place >= 0", name="place_from_zero"),
     CheckConstraint("uid <> '' AND author <> ''", name="has_uid_and_author"),
-    CheckConstraint("jsonb_typeof(occurrences) = 'array'", name="occurrences_are_listed"),
-    CheckConstraint("recurrence IS NULL OR jsonb_typeof(recurrence) = 'array'", name="recurrence_is_listed"),
+    listed(
+        "occurrences",
+        f'@.type() == "array" && @.size() == 5 && {_WHICH} && {whole_second("@[2]")} && {whole_second("@[3]")} '
+        '&& @[2] < @[3] && @[4].type() == "boolean"',
+        name="occurrences_are_listed",
+    ),
+    CheckConstraint(
+        "recurrence IS NULL OR jsonb_path_exists(recurrence, "
+        f'\'strict $ ? (@.type() == "array" && @.size() == 5 && {_WHICH} && @[2].type() == "boolean" '
+        '&& @[3].type() == "boolean" && @[4].type() == "boolean")\', \'{}\', true)',
+        name="recurrence_is_listed",
+    ),
     CheckConstraint("(from_at IS NULL) = (to_at IS NULL) AND from_at < to_at", name="period_not_empty"),
     CheckConstraint("(jsonb_array_length(occurrences) = 0) = (from_at IS NULL)", name="period_of_occurrences"),
     CheckConstraint("withdrawn OR from_at IS NOT NULL", name="announces_something"),
@@ -206,7 +219,12 @@ notice_publication = Table(  # a calendar of ours, as it was written to be put w
     instant("recorded_at"),
     UniqueConstraint("sha256"),
     CheckConstraint(r"sha256 ~ '^[0-9a-f]{64}$'", name="sha256_is_hex"),
-    CheckConstraint("jsonb_typeof(windows) = 'array'", name="windows_are_listed"),
+    listed(
+        "windows",
+        f'@.type() == "array" && @.size() == 3 && @[0].type() == "string" && {whole_second("@[1]")} '
+        f"&& {whole_second('@[2]')}",
+        name="windows_are_listed",
+    ),
     CheckConstraint("author <> ''", name="has_author"),
 )
 

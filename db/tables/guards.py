@@ -118,6 +118,20 @@ APPEND_ONLY = (
     "proposal",
     "proposal_decision",
     "act_key",
+    "link_fact",
+    "link_ruling",
+    "link_authorization",
+    "link_authorization_end",
+    "link_designation",
+    "link_text",
+    "link_order",
+    "link_order_event",
+    "link_stop",
+    "link_stop_end",
+    "link_announcement",
+    "link_security_event",
+    "link_disclosure",
+    "link_load_ruling",
 )
 """Tables whose rows are only ever added (rule 6 of docs/explanation/rules.md)."""
 

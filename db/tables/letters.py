@@ -9,7 +9,17 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from keizoku.db.tables.base import day, identity, instant, metadata, text
 
-LETTER_KINDS = ("claim_received", "claim_granted", "claim_rejected", "remedy", "credit", "refund", "contract_end")
+LETTER_KINDS = (
+    "claim_received",
+    "claim_granted",
+    "claim_rejected",
+    "remedy",
+    "credit",
+    "refund",
+    "contract_end",
+    "link_lapses",
+    "link_ended",
+)
 
 letter = Table(
     "letter",

@@ -22,6 +22,7 @@ from keizoku.db.migrate import upgrade
 from keizoku.db.releases import OURS, Migrations
 from keizoku.db.roles import want_to_add
 from keizoku.db.session import DatabaseError, Session, make_engine, open_session
+from keizoku.db.tables.link.grants import link_secret
 from keizoku.db.tables.operations import backup_copy
 from keizoku.db.tables.restoration import restoration
 from keizoku.scheduler.backup import proof
@@ -90,7 +91,8 @@ def run(
 
     Raises BackupError where none could be made. `url` is the session's own database.
     """
-    want_to_add(session, backup_copy)  # asked before hours of work
+    want_to_add(session, link_secret)  # a copy has every table; asked before hours of work, as the next is
+    want_to_add(session, backup_copy)
     rules.check()
     recipients = recipients_of(rules.recipients)
     backup = f"keizoku-{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"

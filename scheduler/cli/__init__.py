@@ -84,6 +84,11 @@ COMMANDS: dict[str, Target] = {
         "Claims under Article 9: take one, rule on it, list, show.",
         "第9条の申請: 受付、判断、一覧、表示。",
     ),
+    "link": Target(
+        "keizoku.scheduler.cli.link.link:app",
+        "The linked service: access at the partner, data, orders, stops.",
+        "連携サービス: 提携先へのアクセス権限、情報、注文、停止。",
+    ),
     "night": Target(
         "keizoku.scheduler.cli.operations.night:app",
         "Run the night of a business date, or of several.",

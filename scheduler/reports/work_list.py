@@ -15,7 +15,7 @@ import shlex
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
@@ -35,6 +35,19 @@ MAILER_HAS: Final = timedelta(days=1)
 """So long a document may wait for the mailer before it waits for people."""
 LONGEST: Final = 400
 """Letters of a ground or an author that a row keeps at most."""
+
+
+class SentUpTo(NamedTuple):
+    """The ids of notices, demands and letters up to which every document was handed over, which stays so."""
+
+    notices: int = 0
+    demands: int = 0
+    letters: int = 0
+
+
+NOTHING_SENT: Final = SentUpTo()
+_LATE_COMMITS: Final = 100_000
+"""Ids this near the newest may still be committed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +124,32 @@ def waiting_counts(
     min_age_days: int = 0,
     snoozed: bool = False,
     most_missed: int = MISSED_NIGHTS,
+    sent: SentUpTo = NOTHING_SENT,
 ) -> dict[str, int]:
-    """How many items of each kind `waiting_for_people` has in all; kinds of which none waits are left out."""
-    wanted = _Wanted(now, tuple(kinds), account, min_age_days, snoozed=snoozed, most_missed=most_missed)
+    """How many items of each kind `waiting_for_people` has in all; kinds of which none waits are left out.
+
+    `sent`: documents that need not be looked at again (`sent_up_to`).
+    """
+    wanted = _Wanted(now, tuple(kinds), account, min_age_days, snoozed=snoozed, most_missed=most_missed, sent=sent)
     query, values = wanted.statement(session)
     counted = f"SELECT kind, count(*) FROM ({query}) AS found GROUP BY kind ORDER BY kind"  # noqa: S608 - our own text
     return {row[0]: row[1] for row in session.execute(sa.text(counted), values)}
+
+
+def sent_up_to(session: Session, known: SentUpTo = NOTHING_SENT) -> SentUpTo:
+    """The same as of now, from what was known before: only what was written since is looked at."""
+    found = []
+    for above, table, column in zip(
+        known, ("user_notice", "demand", "letter"), ("notice", "demand", "letter"), strict=True
+    ):
+        query = f"""
+            SELECT greatest(:above, least(
+                (SELECT coalesce(max(id), 0) - :late FROM {table}),
+                (SELECT min(id) - 1 FROM (SELECT id FROM {table} WHERE id > :above
+                 EXCEPT SELECT {column}_id FROM handover WHERE {column}_id > :above) AS unsent)))
+        """  # noqa: S608 - our own names
+        found.append(session.execute(sa.text(query), {"above": above, "late": _LATE_COMMITS}).scalar_one())
+    return SentUpTo(*found)
 
 
 def waiting_count(session: Session, now: datetime, most_missed: int = MISSED_NIGHTS) -> int:
@@ -194,6 +227,7 @@ class _Wanted:
     min_age_days: int = 0
     snoozed: bool | None = False
     most_missed: int = MISSED_NIGHTS
+    sent: SentUpTo = NOTHING_SENT
 
     def statement(self, session: Session) -> tuple[str, dict[str, Any]]:
         """The statement up to its conditions, to which more may be added, and its values."""
@@ -213,6 +247,7 @@ class _Wanted:
             "today": jst_day(self.now),
             "late": jst_day(self.now) - timedelta(days=self.most_missed),
             "documents_before": self.now - MAILER_HAS,
+            **{f"sent_{name}": up_to for name, up_to in self.sent._asdict().items()},
             "begun_by": self.now - timedelta(days=self.min_age_days) if self.min_age_days else _ALL,
             "kinds": list(self.kinds),
             "snoozed": self.snoozed,

@@ -1,8 +1,9 @@
 """Where what waits for people comes from: a SELECT for each source, and of each kind its clause and its remedy.
 
 Every SELECT has the columns id, kind, account, since, amount_yen, about, detail. `id` is what people type. It may use
-:account (NULL: everybody), :now, :today, :late (the last day by which a night should have run), :documents_before and
-:unknown (unknown time as JSON). Each reads a partial index of what is open, a table of few rows, or one hash of ids.
+:account (NULL: everybody), :now, :today, :late (the last day by which a night should have run), :documents_before,
+:sent_notices, :sent_demands and :sent_letters (ids up to which all were handed over) and :unknown (unknown time as
+JSON). Each reads a partial index of what is open, a table of few rows, or one hash of ids.
 """
 
 from __future__ import annotations
@@ -87,14 +88,15 @@ _DOCUMENTS: Final = """
            concat(kind, ' × ', count(*)), jsonb_build_object('kind', kind, 'documents', count(*))
     FROM (
         SELECT kind, account, written_at FROM user_notice
-        JOIN (SELECT id FROM user_notice EXCEPT SELECT notice_id FROM handover) AS ids USING (id)
+        JOIN (SELECT id FROM user_notice WHERE id > :sent_notices
+              EXCEPT SELECT notice_id FROM handover WHERE notice_id > :sent_notices) AS ids USING (id)
         WHERE written_at < :documents_before
         UNION ALL
-        SELECT 'demand', account, written_at FROM demand
-        WHERE written_at < :documents_before AND NOT EXISTS (SELECT 1 FROM handover WHERE demand_id = demand.id)
+        SELECT 'demand', account, written_at FROM demand WHERE id > :sent_demands
+        AND written_at < :documents_before AND NOT EXISTS (SELECT 1 FROM handover WHERE demand_id = demand.id)
         UNION ALL
-        SELECT kind, account, written_at FROM letter
-        WHERE written_at < :documents_before AND NOT EXISTS (SELECT 1 FROM handover WHERE letter_id = letter.id)
+        SELECT kind, account, written_at FROM letter WHERE id > :sent_letters
+        AND written_at < :documents_before AND NOT EXISTS (SELECT 1 FROM handover WHERE letter_id = letter.id)
     ) AS unsent
     WHERE CAST(:account AS text) IS NULL OR account = :account GROUP BY kind
 """
@@ -153,6 +155,11 @@ KINDS: Final = {
     "dispute_of_unknown_payment": Kind("premium/5.2", DONE, by_word=True),
     "balance_file_whose": Kind(None, DONE, by_word=True),
     "gateway_movement": Kind(None, DONE, by_word=True),
+    "link_announcement": Kind("api_link/11.2", "keizoku link announce STOP --place PLACE --author NAME"),
+    "link_load": Kind("api_link/9.2", DONE, by_word=True),
+    "link_order_unknown": Kind("api_link/6.5", f"keizoku link order never-arrived ORDER {SIGNED}"),
+    "link_outage": Kind("premium/9.3", DONE, by_word=True),
+    "link_revocation": Kind("api_link/12.2", DONE, by_word=True),
     "gateway_object_unknown": Kind(None, DONE, by_word=True),
     "mail_no_address": Kind(None, DONE, by_word=True),
     "addressee_unfit": Kind(None, DONE, by_word=True),

@@ -57,6 +57,8 @@ DOCUMENT_KINDS: Final = (
     "remedy",
     "credit",
     "refund",
+    "link_lapses",
+    "link_ended",
     "invoice",
     "credit_note",
 )

@@ -20,8 +20,8 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from keizoku.billing.gateway.limiter import awake_or_not
 from keizoku.db.session import DatabaseError, Session, make_engine, try_leader_lock
+from keizoku.pacing import awake_or_not
 
 LOCK = "worker"
 LEASE_SECONDS: Final = 30.0

@@ -28,7 +28,7 @@ from keizoku.scheduler.clock import database_now
 from keizoku.scheduler.collecting import collected_to
 from keizoku.scheduler.night import run_log
 from keizoku.scheduler.night.schedule import last_night_due
-from keizoku.scheduler.reports.work_list import MISSED_NIGHTS, waiting_counts
+from keizoku.scheduler.reports.work_list import MISSED_NIGHTS, NOTHING_SENT, sent_up_to, waiting_counts
 from keizoku.terms.calendar import jst_day
 
 OUTCOMES = ("succeeded", "declined_soft", "declined_hard", "needs_user", "abandoned", "unknown")
@@ -36,11 +36,19 @@ _REFUNDS_UNKNOWN = sa.select(
     sa.select(sa.func.count()).where(credit_refund.c.outcome.is_(None)).scalar_subquery()
     + sa.select(sa.func.count()).where(overpayment_refund.c.outcome.is_(None)).scalar_subquery()
 )
+_FEWEST, _MOST = 1_000, 1_000_000
+_ANY_BELOW = sa.text(  # several rows: one may be an old charge that was adopted after a restore
+    "SELECT bool_or(started_on >= :today) FROM ("
+    "SELECT started_on FROM payment_attempt WHERE id <= :at ORDER BY id DESC LIMIT 100) AS before"
+)
+"""Whether attempts of today lie at an id or below."""
 _IMPATIENT = "SELECT set_config('statement_timeout', '5s', false), set_config('lock_timeout', '2s', false)"
+_PATIENT = _IMPATIENT.replace("'5s'", "'30s'")
+"""For the first count of a worker, which looks at every document that was ever written."""
 
 COUNTED_HOLDS: Final = 20
-"""What waits for people is counted anew after so many times as long as counting took: on a small database at every
-scrape, on one of a million contracts (2.5 s) once in 50 s; counting never takes more than a twentieth of the time."""
+"""What waits for people is counted anew after so many times as long as counting took, so that it never takes more than
+a twentieth of the time: on a small database it is counted at every scrape."""
 
 Values = Mapping[str, float] | float
 """A number, or one for each value of its label."""
@@ -73,16 +81,27 @@ class StateNumbers(Collector):
         self.sources: tuple[str, ...] = ()  # the names of the monitors that are asked for counts
         self.most_missed: int | None = None
         self._one_at_a_time = Lock()
-        self._counted: Mapping[str, int] = {}
+        self._counted: Mapping[str, int] | None = None
         self._count_again_at = 0.0
+        self._sent = NOTHING_SENT
 
-    def _waiting(self, session: Session, now: datetime) -> Mapping[str, int]:
-        """What waits for people, by kind. What it took long to count is told again for a while."""
+    def _waiting(self, session: Session, now: datetime) -> Mapping[str, int] | None:
+        """What waits for people, by kind. What it took long to count is told again for a while.
+
+        None: it could not be counted within its time; all other numbers are told.
+        """
         began = monotonic()
         if began >= self._count_again_at:
+            self._counted = None
             most_missed = MISSED_NIGHTS if self.most_missed is None else self.most_missed
-            self._counted = waiting_counts(session, now, most_missed=most_missed)
-            self._count_again_at = monotonic() + COUNTED_HOLDS * (monotonic() - began)
+            try:
+                session.exec_driver_sql(_PATIENT)
+                self._sent = sent_up_to(session, self._sent)
+                self._counted = waiting_counts(session, now, most_missed=most_missed, sent=self._sent)
+            except sa.exc.DBAPIError:
+                session.rollback()
+            finally:
+                self._count_again_at = monotonic() + COUNTED_HOLDS * (monotonic() - began)
         return self._counted
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
@@ -107,7 +126,7 @@ class StateNumbers(Collector):
                 session.exec_driver_sql(_IMPATIENT)
                 found = read_state(session, self.clock(), self.stores, self.most_missed, self._waiting, self.sources)
                 session.rollback()
-            return {"keizoku_state_read": 1, **found}
+            return {"keizoku_state_read": int("keizoku_people_tasks_open" in found), **found}
         return {"keizoku_state_read": 0}
 
 
@@ -116,7 +135,7 @@ def read_state(
     now: datetime,
     stores: tuple[str, ...],
     most_missed: int | None = None,
-    count: Callable[[Session, datetime], Mapping[str, int]] = waiting_counts,
+    count: Callable[[Session, datetime], Mapping[str, int] | None] = waiting_counts,
     sources: tuple[str, ...] = (),
 ) -> dict[str, Values]:
     """Every number that can be told, by a few small queries; `count` says how much of each kind waits for people."""
@@ -145,10 +164,12 @@ def read_state(
     ).one()
     found["keizoku_attempts_unknown"] = waiting
     found["keizoku_attempts_unknown_oldest_seconds"] = (now - oldest).total_seconds() if oldest is not None else 0
-    found["keizoku_people_tasks_open"] = count(session, now)
     seen_to = session.execute(sa.select(sa.func.min(gateway_cursor.c.seen_to))).scalar_one()
     if seen_to is not None:
         found["keizoku_gateway_news_age_seconds"] = (now - seen_to).total_seconds()
+    waiting_now = count(session, now)  # last: it may take its time, and where it takes too much the rest is told
+    if waiting_now is not None:
+        found["keizoku_people_tasks_open"] = waiting_now
     return found
 
 
@@ -163,13 +184,16 @@ def _nights(session: Session, now: datetime) -> tuple[int, int]:
 
 
 def _attempts_today(session: Session, now: datetime) -> dict[str, float]:
-    """Attempts begun today by outcome; reads only the newest rows, by their ids."""
+    """Attempts begun today by outcome; reads the newest rows only, by their ids, up to the beginning of the day."""
     newest: int = session.execute(sa.select(sa.func.coalesce(sa.func.max(payment_attempt.c.id), 0))).scalar_one()
+    width = _FEWEST
+    while width < _MOST and session.execute(_ANY_BELOW, {"at": newest - width, "today": jst_day(now)}).scalar():
+        width *= 4
     rows = session.execute(
         sa.select(
             sa.func.coalesce(payment_attempt.c.outcome, "unknown").label("outcome"), sa.func.count().label("number")
         )
-        .where(payment_attempt.c.id > newest - 1_000_000, payment_attempt.c.started_on == jst_day(now))
+        .where(payment_attempt.c.id > newest - width, payment_attempt.c.started_on == jst_day(now))
         .group_by(payment_attempt.c.outcome)
     )
     return {**dict.fromkeys(OUTCOMES, 0), **{row.outcome: row.number for row in rows}}

@@ -16,6 +16,7 @@ from keizoku.db.session import Session
 from keizoku.db.tables.evidence import evidence_import
 from keizoku.terms.calendar import iso_jst
 from keizoku.terms.decision import Finding
+from keizoku.terms.inputs.input_files import regular_file
 from keizoku.terms.read_model import JapanInstant, Key, Shown
 
 
@@ -46,7 +47,8 @@ class Imported(Shown):
 
 
 def sha256_of(file: Path) -> str:
-    """The digest of a file's bytes. OSError if it cannot be opened."""
+    """The digest of a file's bytes. OSError if it cannot be opened, or is a pipe or device, which may never end."""
+    regular_file(file)
     with file.open("rb") as opened:
         return file_digest(opened, "sha256").hexdigest()
 

@@ -24,7 +24,9 @@ from keizoku.db.session import DatabaseError, DiskFullError
 from keizoku.scheduler import cli
 from keizoku.scheduler.cli.shared.output import UserError, emit, explained, report_findings
 from keizoku.scheduler.files import write_whole
+from keizoku.sla.evidence.import_log import sha256_of
 from keizoku.terms.decision import Finding
+from keizoku.terms.files import BadTermsError, read_toml
 
 
 @pytest.fixture(autouse=True)
@@ -310,3 +312,19 @@ def test_a_pipe_is_given_the_content_and_a_link_stays_one(tmp_path: Path) -> Non
     (tmp_path / "two").symlink_to("one")  # leads nowhere: becomes the file
     write_whole(tmp_path / "one", "x")
     assert (tmp_path / "one").read_text(encoding="utf-8") == "x"
+
+
+def test_a_pipe_or_a_device_is_no_file_of_evidence_or_terms(tmp_path: Path) -> None:
+    """An import of /dev/zero used to read for ever, one of a pipe to wait for ever."""
+    os.mkfifo(tmp_path / "pipe")
+    for place in (tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(OSError, match="is no file that can be read twice"):
+            sha256_of(place)
+        with pytest.raises(BadTermsError, match="is no file that can be read twice"):
+            read_toml(place)
+
+
+def test_what_the_system_says_of_no_file_in_particular_is_one_line() -> None:
+    assert explained(OSError(errno.EIO, "Input/output error")) == ("Input/output error", 2)
+    assert explained(OSError(errno.EIO, "Input/output error", "x.csv")) == ("x.csv: Input/output error", 2)
+    assert explained(OSError("of a programmer")) is None

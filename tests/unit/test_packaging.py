@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 from keizoku.extras import EXTRAS, MissingExtraError, missing_extra, naming_the_extra
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("billing", "db", "scheduler", "sla", "terms", "web")
+ROOMS = ("billing", "db", "link", "scheduler", "sla", "terms", "web")
 MOST_LINES = 400
 MOST_FILES = 20
 NOT_FOR_USE = {"docs", "test", "bench", "browser", "all"}

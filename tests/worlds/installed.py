@@ -21,7 +21,19 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
-SOURCES = ("billing", "db", "keizoku", "scheduler", "sla", "terms", "web", "LICENSE", "README.md", "pyproject.toml")
+SOURCES = (
+    "billing",
+    "db",
+    "keizoku",
+    "link",
+    "scheduler",
+    "sla",
+    "terms",
+    "web",
+    "LICENSE",
+    "README.md",
+    "pyproject.toml",
+)
 SITE_PACKAGES = Path(sysconfig.get_path("purelib"))
 
 

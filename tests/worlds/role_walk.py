@@ -19,6 +19,7 @@ from keizoku.db.tables.gateway import gateway_dispute
 from keizoku.db.tables.money import credit_refund, payment_attempt, review_task
 from keizoku.scheduler.app import Services
 from keizoku.terms.calendar import jst_day, parse_instant
+from tests.worlds.link_world import KEY_LINE
 from tests.worlds.world import live, open_world
 
 __all__ = ["FOUND", "NOT_WALKED", "WALK", "everybody", "leave_unanswered", "live_for_the_walk", "write_files"]
@@ -30,6 +31,32 @@ FROM_TO: Final = "--from 2026-04-1{n}T10:00:00+09:00 --to 2026-04-1{n}T10:30:00+
 
 WALK: Final[tuple[tuple[str, str, int], ...]] = (
     ("night", "--on 2026-05-08", 0),
+    ("link record", "new2 partner_account_opened", 0),
+    ("link record", "new2 rules_consented --rules 2026-01", 0),
+    *(("link rule", f"new2 {clause} met {AUTHOR}", 0) for clause in ("4.3", "4.4", "4.5")),
+    ("link designate", "product 1306 " + AUTHOR, 0),
+    ("link designations", "", 0),
+    ("link begin", "new2 --back https://app.example/back", 0),
+    ("link show", "new2", 0),
+    ("link list", "", 0),
+    ("link uses", "", 0),
+    ("link renew", "new2", 1),
+    ("link revoke", "new2 " + AUTHOR, 1),
+    ("link fetch", "new2 positions", 1),
+    ("link rotate-keys", "", 0),
+    ("link order show", "1", 1),
+    ("link order send", "1", 1),
+    ("link order settle", "1", 1),
+    ("link order list", "", 0),
+    ("link stop add", "partner --what upkeep " + AUTHOR, 0),
+    ("link stop announce", "1 --place site --author keiri", 0),
+    ("link stop lift", "1 --author keiri", 0),
+    ("link stop list", "", 0),
+    ("link event add", "feared_leak --what phone --account new2 " + AUTHOR, 0),
+    ("link event disclose", "1 new2 --what name --to partner " + AUTHOR, 0),
+    ("link event list", "", 0),
+    ("link load show", "", 0),
+    ("link load rule", "new2 allowed --from 2026-04-01 --to 2026-04-02 " + AUTHOR, 0),
     ("contract apply", "new1 --plan monthly --method app_store", 0),
     ("contract list", "", 0),
     ("contract queue", "", 0),
@@ -214,6 +241,11 @@ WALK: Final[tuple[tuple[str, str, int], ...]] = (
 
 
 NOT_WALKED: Final = {
+    "link finish": "it reads stdin; test_link_cli.py gives it an address",
+    "link order draft": "whether the link is open is looked up first, by whoever may read; test_link_cli.py drafts one",
+    "link order confirm": "its order is looked up first; test_link_cli.py confirms one",
+    "link order withdraw": "its order is looked up first; test_link_cli.py withdraws one",
+    "link order never-arrived": "its order is looked up first; test_link_service.py says so of one",
     "tasks done": "its item is looked up first, by whoever may read; test_work_list.py closes one",
     "tasks snooze": "its item is looked up first, by whoever may read; test_work_list.py puts one off",
     "sla collect": "a monitor is asked first; test_collect.py has one, and counts import is walked",
@@ -295,3 +327,5 @@ def write_files(folder: Path) -> None:
         }
     for name, text in files.items():
         (folder / name).write_text(text, encoding="utf-8")
+    (folder / "keys").write_text(f"{KEY_LINE}\n", encoding="ascii")
+    (folder / "keys").chmod(0o600)

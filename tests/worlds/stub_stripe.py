@@ -12,8 +12,8 @@ from typing import Any, cast
 
 import stripe
 
-from keizoku.billing.gateway.limiter import Pace
 from keizoku.billing.gateway.stripe_calls import StripeCalls
+from keizoku.pacing import Pace
 from tests.stripe_double.sdk.called import check_call
 
 Answer = Mapping[str, Any] | Exception

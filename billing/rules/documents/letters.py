@@ -205,6 +205,14 @@ def _ended(facts: Facts) -> Parts:
     return parts, [("owed", facts, facts["owed_yen"])] if facts["owed_yen"] else []
 
 
+def _link_lapses(facts: Facts) -> Parts:
+    return ["main", "next"], []
+
+
+def _link_ended(facts: Facts) -> Parts:
+    return ["main", f"why.{facts['cause']}"], []
+
+
 _PARTS: Final[Mapping[str, Callable[[Facts], Parts]]] = {
     "claim_received": _received,
     "claim_granted": _granted,
@@ -213,4 +221,6 @@ _PARTS: Final[Mapping[str, Callable[[Facts], Parts]]] = {
     "credit": _credit,
     "refund": _refund,
     "contract_end": _ended,
+    "link_lapses": _link_lapses,
+    "link_ended": _link_ended,
 }

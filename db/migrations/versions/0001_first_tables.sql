@@ -258,7 +258,7 @@ CREATE TABLE letter (
 	facts JSONB NOT NULL, 
 	CONSTRAINT pk_letter PRIMARY KEY (id), 
 	CONSTRAINT uq_letter_kind_occasion UNIQUE (kind, occasion), 
-	CONSTRAINT ck_letter_kind CHECK (kind IN ('claim_received', 'claim_granted', 'claim_rejected', 'remedy', 'credit', 'refund', 'contract_end')), 
+	CONSTRAINT ck_letter_kind CHECK (kind IN ('claim_received', 'claim_granted', 'claim_rejected', 'remedy', 'credit', 'refund', 'contract_end', 'link_lapses', 'link_ended')), 
 	CONSTRAINT ck_letter_is_of_something CHECK (account <> '' AND occasion <> ''), 
 	CONSTRAINT ck_letter_facts_are_named CHECK (jsonb_typeof(facts) = 'object')
 );
@@ -285,7 +285,7 @@ CREATE TABLE issued_document (
 	CONSTRAINT pk_issued_document PRIMARY KEY (id), 
 	CONSTRAINT uq_issued_document_kind_number_version UNIQUE (kind, number, version), 
 	CONSTRAINT uq_issued_document_supersedes UNIQUE (supersedes), 
-	CONSTRAINT ck_issued_document_kind CHECK (kind IN ('invoice', 'credit_note', 'renewal', 'price', 'overdue', 'suspension', 'resumption', 'termination', 'acceleration', 'set_off', 'write_off', 'recalculation', 'demand', 'claim_received', 'claim_granted', 'claim_rejected', 'remedy', 'credit', 'refund', 'contract_end')), 
+	CONSTRAINT ck_issued_document_kind CHECK (kind IN ('invoice', 'credit_note', 'renewal', 'price', 'overdue', 'suspension', 'resumption', 'termination', 'acceleration', 'set_off', 'write_off', 'recalculation', 'demand', 'claim_received', 'claim_granted', 'claim_rejected', 'remedy', 'credit', 'refund', 'contract_end', 'link_lapses', 'link_ended')), 
 	CONSTRAINT ck_issued_document_version_after_version CHECK (version >= 1 AND (version = 1) = (supersedes IS NULL)), 
 	CONSTRAINT ck_issued_document_is_signed CHECK (author <> '' AND account <> ''), 
 	CONSTRAINT ck_issued_document_invoices_have_an_issuer CHECK (issuer <> '' OR kind NOT IN ('invoice', 'credit_note')), 
@@ -439,8 +439,8 @@ CREATE TABLE notice_issue (
 	CONSTRAINT ck_notice_issue_object_is_hex CHECK (object ~ '^[0-9a-f]{64}$'), 
 	CONSTRAINT ck_notice_issue_place_from_zero CHECK (place >= 0), 
 	CONSTRAINT ck_notice_issue_has_uid_and_author CHECK (uid <> '' AND author <> ''), 
-	CONSTRAINT ck_notice_issue_occurrences_are_listed CHECK (jsonb_typeof(occurrences) = 'array'), 
-	CONSTRAINT ck_notice_issue_recurrence_is_listed CHECK (recurrence IS NULL OR jsonb_typeof(recurrence) = 'array'), 
+	CONSTRAINT ck_notice_issue_occurrences_are_listed CHECK (CASE WHEN jsonb_typeof(occurrences) = 'array' THEN jsonb_array_length(occurrences) = jsonb_array_length(jsonb_path_query_array(occurrences, 'strict $[*] ? (@.type() == "array" && @.size() == 5 && @[0].type() == "number" && @[0] == @[0].floor() && @[0] >= -86400 && @[0] <= 32503680000 && @[1] like_regex "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" && @[2].type() == "number" && @[2] == @[2].floor() && @[2] >= -86400 && @[2] <= 32503680000 && @[3].type() == "number" && @[3] == @[3].floor() && @[3] >= -86400 && @[3] <= 32503680000 && @[2] < @[3] && @[4].type() == "boolean")', '{}', true)) ELSE false END), 
+	CONSTRAINT ck_notice_issue_recurrence_is_listed CHECK (recurrence IS NULL OR jsonb_path_exists(recurrence, 'strict $ ? (@.type() == "array" && @.size() == 5 && @[0].type() == "number" && @[0] == @[0].floor() && @[0] >= -86400 && @[0] <= 32503680000 && @[1] like_regex "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" && @[2].type() == "boolean" && @[3].type() == "boolean" && @[4].type() == "boolean")', '{}', true)), 
 	CONSTRAINT ck_notice_issue_period_not_empty CHECK ((from_at IS NULL) = (to_at IS NULL) AND from_at < to_at), 
 	CONSTRAINT ck_notice_issue_period_of_occurrences CHECK ((jsonb_array_length(occurrences) = 0) = (from_at IS NULL)), 
 	CONSTRAINT ck_notice_issue_announces_something CHECK (withdrawn OR from_at IS NOT NULL), 
@@ -485,7 +485,7 @@ CREATE TABLE notice_publication (
 	CONSTRAINT pk_notice_publication PRIMARY KEY (id), 
 	CONSTRAINT uq_notice_publication_sha256 UNIQUE (sha256), 
 	CONSTRAINT ck_notice_publication_sha256_is_hex CHECK (sha256 ~ '^[0-9a-f]{64}$'), 
-	CONSTRAINT ck_notice_publication_windows_are_listed CHECK (jsonb_typeof(windows) = 'array'), 
+	CONSTRAINT ck_notice_publication_windows_are_listed CHECK (CASE WHEN jsonb_typeof(windows) = 'array' THEN jsonb_array_length(windows) = jsonb_array_length(jsonb_path_query_array(windows, 'strict $[*] ? (@.type() == "array" && @.size() == 3 && @[0].type() == "string" && @[1].type() == "number" && @[1] == @[1].floor() && @[1] >= -86400 && @[1] <= 32503680000 && @[2].type() == "number" && @[2] == @[2].floor() && @[2] >= -86400 && @[2] <= 32503680000)', '{}', true)) ELSE false END), 
 	CONSTRAINT ck_notice_publication_has_author CHECK (author <> ''), 
 	CONSTRAINT ck_notice_publication_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
 	CONSTRAINT ck_notice_publication_author_length CHECK (length(author) <= 200)
@@ -688,6 +688,46 @@ CREATE TABLE dispute_choice (
 );
 
 CREATE INDEX ix_dispute_choice_dispute ON dispute_choice (dispute);
+
+CREATE TABLE link_designation (
+	id BIGINT GENERATED BY DEFAULT AS IDENTITY, 
+	kind TEXT NOT NULL, 
+	name TEXT NOT NULL, 
+	designated BOOLEAN NOT NULL, 
+	holds_from DATE NOT NULL, 
+	author TEXT NOT NULL, 
+	ground TEXT NOT NULL, 
+	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT pk_link_designation PRIMARY KEY (id), 
+	CONSTRAINT ck_link_designation_kind CHECK (kind IN ('field', 'product')), 
+	CONSTRAINT ck_link_designation_by_somebody CHECK (author <> '' AND ground <> '' AND name <> ''), 
+	CONSTRAINT ck_link_designation_within_reach CHECK (holds_from >= DATE '1900-01-01' AND holds_from < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_link_designation_author_length CHECK (length(author) <= 200), 
+	CONSTRAINT ck_link_designation_ground_length CHECK (length(ground) <= 2000)
+);
+
+CREATE INDEX ix_link_designation_name ON link_designation (kind, name);
+
+CREATE TABLE link_text (
+	digest TEXT NOT NULL, 
+	content TEXT NOT NULL, 
+	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT pk_link_text PRIMARY KEY (digest), 
+	CONSTRAINT ck_link_text_digest CHECK (digest ~ '^[0-9a-f]{64}$' AND content <> ''), 
+	CONSTRAINT ck_link_text_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
+);
+
+CREATE TABLE simulated_link_order (
+	reference TEXT NOT NULL, 
+	account TEXT NOT NULL, 
+	partner_id TEXT, 
+	state TEXT NOT NULL, 
+	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT pk_simulated_link_order PRIMARY KEY (reference), 
+	CONSTRAINT ck_simulated_link_order_state CHECK (state IN ('working', 'lapsed', 'finished')), 
+	CONSTRAINT ck_simulated_link_order_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_simulated_link_order_reference_length CHECK (length(reference) <= 200)
+);
 
 CREATE TABLE observation_arrival (
 	id BIGINT GENERATED BY DEFAULT AS IDENTITY, 
@@ -1391,6 +1431,139 @@ CREATE TABLE simulated_dispute (
 	CONSTRAINT ck_simulated_dispute_within_reach CHECK (opened_at >= DATE '1900-01-01' AND opened_at < DATE '3000-01-01' AND decided_at >= DATE '1900-01-01' AND decided_at < DATE '3000-01-01')
 );
 
+CREATE TABLE link_fact (
+	id BIGINT GENERATED BY DEFAULT AS IDENTITY, 
+	account TEXT NOT NULL, 
+	kind TEXT NOT NULL, 
+	rules_version TEXT, 
+	occurred_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	author TEXT NOT NULL, 
+	ground TEXT, 
+	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT pk_link_fact PRIMARY KEY (id), 
+	CONSTRAINT ck_link_fact_kind CHECK (kind IN ('partner_account_opened', 'partner_account_closed', 'rules_consented', 'rules_withdrawn', 'base_account_closed', 'base_account_opened', 'partner_ended', 'partner_resumed')), 
+	CONSTRAINT ck_link_fact_version_consented_to CHECK ((kind = 'rules_consented') = (rules_version IS NOT NULL)), 
+	CONSTRAINT ck_link_fact_by_somebody CHECK (author <> '' AND rules_version <> ''), 
+	CONSTRAINT fk_link_fact_account FOREIGN KEY(account) REFERENCES account (id), 
+	CONSTRAINT ck_link_fact_within_reach CHECK (occurred_at >= DATE '1900-01-01' AND occurred_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_link_fact_author_length CHECK (length(author) <= 200), 
+	CONSTRAINT ck_link_fact_ground_length CHECK (length(ground) <= 2000)
+);
+
+CREATE INDEX ix_link_fact_account ON link_fact (account);
+
+CREATE TABLE link_ruling (
+	id BIGINT GENERATED BY DEFAULT AS IDENTITY, 
+	account TEXT NOT NULL, 
+	clause TEXT NOT NULL, 
+	met BOOLEAN NOT NULL, 
+	occurred_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	author TEXT NOT NULL, 
+	ground TEXT NOT NULL, 
+	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT pk_link_ruling PRIMARY KEY (id), 
+	CONSTRAINT ck_link_ruling_clause CHECK (clause IN ('4.3', '4.4', '4.5', '5.1', '5.2', '5.3', '5.4', '5.6', '1.4', '1.5', '1.7')), 
+	CONSTRAINT ck_link_ruling_by_somebody CHECK (author <> '' AND ground <> ''), 
+	CONSTRAINT fk_link_ruling_account FOREIGN KEY(account) REFERENCES account (id), 
+	CONSTRAINT ck_link_ruling_within_reach CHECK (occurred_at >= DATE '1900-01-01' AND occurred_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_link_ruling_author_length CHECK (length(author) <= 200), 
+	CONSTRAINT ck_link_ruling_ground_length CHECK (length(ground) <= 2000)
+);
+
+CREATE INDEX ix_link_ruling_account ON link_ruling (account);
+
+CREATE TABLE link_authorization (
+	id BIGINT GENERATED BY DEFAULT AS IDENTITY, 
+	account TEXT NOT NULL, 
+	state_digest TEXT NOT NULL, 
+	scopes TEXT NOT NULL, 
+	redirect_uri TEXT NOT NULL, 
+	begun_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	expires_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT pk_link_authorization PRIMARY KEY (id), 
+	CONSTRAINT ck_link_authorization_scopes CHECK (scopes IN ('data', 'data orders')), 
+	CONSTRAINT ck_link_authorization_digest CHECK (state_digest ~ '^[0-9a-f]{64}$'), 
+	CONSTRAINT ck_link_authorization_forward CHECK (begun_at < expires_at), 
+	CONSTRAINT fk_link_authorization_account FOREIGN KEY(account) REFERENCES account (id), 
+	CONSTRAINT uq_link_authorization_state_digest UNIQUE (state_digest), 
+	CONSTRAINT ck_link_authorization_within_reach CHECK (begun_at >= DATE '1900-01-01' AND begun_at < DATE '3000-01-01' AND expires_at >= DATE '1900-01-01' AND expires_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
+);
+
+CREATE INDEX ix_link_authorization_account ON link_authorization (account);
+
+CREATE TABLE link_stop (
+	id BIGINT GENERATED BY DEFAULT AS IDENTITY, 
+	kind TEXT NOT NULL, 
+	whose TEXT NOT NULL, 
+	scope TEXT NOT NULL, 
+	account TEXT, 
+	clause TEXT NOT NULL, 
+	what TEXT NOT NULL, 
+	from_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	author TEXT NOT NULL, 
+	ground TEXT NOT NULL, 
+	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT pk_link_stop PRIMARY KEY (id), 
+	CONSTRAINT ck_link_stop_kind CHECK (kind IN ('stop', 'change')), 
+	CONSTRAINT ck_link_stop_whose CHECK (whose IN ('partner', 'operator')), 
+	CONSTRAINT ck_link_stop_scope CHECK (scope IN ('all', 'data', 'orders')), 
+	CONSTRAINT ck_link_stop_clause CHECK (clause IN ('5.7', '10.4', '11.2')), 
+	CONSTRAINT ck_link_stop_by_somebody CHECK (author <> '' AND ground <> '' AND what <> ''), 
+	CONSTRAINT ck_link_stop_announced_to_all CHECK (clause <> '11.2' OR account IS NULL), 
+	CONSTRAINT ck_link_stop_changes_with_the_partner CHECK (kind = 'stop' OR clause = '11.2'), 
+	CONSTRAINT fk_link_stop_account FOREIGN KEY(account) REFERENCES account (id), 
+	CONSTRAINT ck_link_stop_within_reach CHECK (from_at >= DATE '1900-01-01' AND from_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_link_stop_what_length CHECK (length(what) <= 2000), 
+	CONSTRAINT ck_link_stop_author_length CHECK (length(author) <= 200), 
+	CONSTRAINT ck_link_stop_ground_length CHECK (length(ground) <= 2000)
+);
+
+CREATE INDEX ix_link_stop_account ON link_stop (account);
+
+CREATE TABLE link_security_event (
+	id BIGINT GENERATED BY DEFAULT AS IDENTITY, 
+	kind TEXT NOT NULL, 
+	account TEXT, 
+	what TEXT NOT NULL, 
+	occurred_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	author TEXT NOT NULL, 
+	ground TEXT NOT NULL, 
+	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT pk_link_security_event PRIMARY KEY (id), 
+	CONSTRAINT ck_link_security_event_kind CHECK (kind IN ('leak', 'feared_leak', 'misuse', 'feared_misuse')), 
+	CONSTRAINT ck_link_security_event_by_somebody CHECK (author <> '' AND ground <> '' AND what <> ''), 
+	CONSTRAINT fk_link_security_event_account FOREIGN KEY(account) REFERENCES account (id), 
+	CONSTRAINT ck_link_security_event_within_reach CHECK (occurred_at >= DATE '1900-01-01' AND occurred_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_link_security_event_what_length CHECK (length(what) <= 2000), 
+	CONSTRAINT ck_link_security_event_author_length CHECK (length(author) <= 200), 
+	CONSTRAINT ck_link_security_event_ground_length CHECK (length(ground) <= 2000)
+);
+
+CREATE INDEX ix_link_security_event_account ON link_security_event (account);
+
+CREATE TABLE link_load_ruling (
+	id BIGINT GENERATED BY DEFAULT AS IDENTITY, 
+	account TEXT NOT NULL, 
+	outcome TEXT NOT NULL, 
+	from_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	to_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	fetches INTEGER NOT NULL, 
+	author TEXT NOT NULL, 
+	ground TEXT NOT NULL, 
+	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT pk_link_load_ruling PRIMARY KEY (id), 
+	CONSTRAINT ck_link_load_ruling_outcome CHECK (outcome IN ('forbidden', 'allowed')), 
+	CONSTRAINT ck_link_load_ruling_by_somebody CHECK (author <> '' AND ground <> ''), 
+	CONSTRAINT ck_link_load_ruling_counted CHECK (from_at < to_at AND fetches >= 0), 
+	CONSTRAINT fk_link_load_ruling_account FOREIGN KEY(account) REFERENCES account (id), 
+	CONSTRAINT ck_link_load_ruling_within_reach CHECK (from_at >= DATE '1900-01-01' AND from_at < DATE '3000-01-01' AND to_at >= DATE '1900-01-01' AND to_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_link_load_ruling_author_length CHECK (length(author) <= 200), 
+	CONSTRAINT ck_link_load_ruling_ground_length CHECK (length(ground) <= 2000)
+);
+
+CREATE INDEX ix_link_load_ruling_account ON link_load_ruling (account);
+
 CREATE TABLE measured_day (
 	id BIGINT GENERATED BY DEFAULT AS IDENTITY, 
 	day DATE NOT NULL, 
@@ -1807,6 +1980,102 @@ CREATE INDEX ix_suspension_account ON suspension (account);
 
 CREATE UNIQUE INDEX uq_suspension_one_open ON suspension (contract_id, set_by) WHERE lifted_at IS NULL;
 
+CREATE TABLE link_authorization_end (
+	authorization_id BIGINT NOT NULL, 
+	outcome TEXT NOT NULL, 
+	code TEXT, 
+	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT pk_link_authorization_end PRIMARY KEY (authorization_id, outcome), 
+	CONSTRAINT ck_link_authorization_end_outcome CHECK (outcome IN ('exchanging', 'granted', 'refused')), 
+	CONSTRAINT fk_link_authorization_end_authorization_id FOREIGN KEY(authorization_id) REFERENCES link_authorization (id), 
+	CONSTRAINT ck_link_authorization_end_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
+);
+
+CREATE UNIQUE INDEX uq_link_authorization_end_once ON link_authorization_end (authorization_id) WHERE outcome <> 'exchanging';
+
+CREATE TABLE link_grant (
+	id BIGINT GENERATED BY DEFAULT AS IDENTITY, 
+	account TEXT NOT NULL, 
+	authorization_id BIGINT NOT NULL, 
+	scopes TEXT NOT NULL, 
+	granted_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	consent_until TIMESTAMP WITH TIME ZONE, 
+	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	ended_at TIMESTAMP WITH TIME ZONE, 
+	ended_cause TEXT, 
+	end_recorded_at TIMESTAMP WITH TIME ZONE, 
+	CONSTRAINT pk_link_grant PRIMARY KEY (id), 
+	CONSTRAINT ck_link_grant_scopes CHECK (scopes IN ('data', 'data orders')), 
+	CONSTRAINT ck_link_grant_ended_cause CHECK (ended_cause IN ('base_account_closed', 'user_deleted', 'partner_ended', 'revoked', 'refused', 'lapsed', 'replaced')), 
+	CONSTRAINT ck_link_grant_ended CHECK ((ended_at IS NULL) = (ended_cause IS NULL) AND (ended_at IS NULL) = (end_recorded_at IS NULL)), 
+	CONSTRAINT ck_link_grant_forward CHECK (consent_until > granted_at), 
+	CONSTRAINT fk_link_grant_account FOREIGN KEY(account) REFERENCES account (id), 
+	CONSTRAINT uq_link_grant_authorization_id UNIQUE (authorization_id), 
+	CONSTRAINT fk_link_grant_authorization_id FOREIGN KEY(authorization_id) REFERENCES link_authorization (id), 
+	CONSTRAINT ck_link_grant_within_reach CHECK (granted_at >= DATE '1900-01-01' AND granted_at < DATE '3000-01-01' AND consent_until >= DATE '1900-01-01' AND consent_until < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01' AND ended_at >= DATE '1900-01-01' AND ended_at < DATE '3000-01-01' AND end_recorded_at >= DATE '1900-01-01' AND end_recorded_at < DATE '3000-01-01')
+);
+
+CREATE INDEX ix_link_grant_account ON link_grant (account);
+
+CREATE INDEX ix_link_grant_consent_until ON link_grant (consent_until) WHERE ended_at IS NULL;
+
+CREATE UNIQUE INDEX uq_link_grant_one_living ON link_grant (account) WHERE ended_at IS NULL;
+
+CREATE TABLE link_stop_end (
+	stop_id BIGINT NOT NULL, 
+	ended_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	author TEXT NOT NULL, 
+	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT pk_link_stop_end PRIMARY KEY (stop_id), 
+	CONSTRAINT ck_link_stop_end_by_somebody CHECK (author <> ''), 
+	CONSTRAINT fk_link_stop_end_stop_id FOREIGN KEY(stop_id) REFERENCES link_stop (id), 
+	CONSTRAINT ck_link_stop_end_within_reach CHECK (ended_at >= DATE '1900-01-01' AND ended_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_link_stop_end_author_length CHECK (length(author) <= 200)
+);
+
+CREATE TABLE link_announcement (
+	id BIGINT GENERATED BY DEFAULT AS IDENTITY, 
+	stop_id BIGINT NOT NULL, 
+	place TEXT NOT NULL, 
+	announced_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	author TEXT NOT NULL, 
+	ground TEXT, 
+	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT pk_link_announcement PRIMARY KEY (id), 
+	CONSTRAINT ck_link_announcement_by_somebody CHECK (author <> '' AND place <> ''), 
+	CONSTRAINT fk_link_announcement_stop_id FOREIGN KEY(stop_id) REFERENCES link_stop (id), 
+	CONSTRAINT ck_link_announcement_within_reach CHECK (announced_at >= DATE '1900-01-01' AND announced_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_link_announcement_author_length CHECK (length(author) <= 200), 
+	CONSTRAINT ck_link_announcement_ground_length CHECK (length(ground) <= 2000)
+);
+
+CREATE INDEX ix_link_announcement_stop_id ON link_announcement (stop_id);
+
+CREATE TABLE link_disclosure (
+	id BIGINT GENERATED BY DEFAULT AS IDENTITY, 
+	event_id BIGINT NOT NULL, 
+	account TEXT NOT NULL, 
+	recipient TEXT NOT NULL, 
+	what TEXT NOT NULL, 
+	occurred_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	author TEXT NOT NULL, 
+	ground TEXT NOT NULL, 
+	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT pk_link_disclosure PRIMARY KEY (id), 
+	CONSTRAINT ck_link_disclosure_by_somebody CHECK (author <> '' AND ground <> '' AND what <> '' AND recipient <> ''), 
+	CONSTRAINT fk_link_disclosure_event_id FOREIGN KEY(event_id) REFERENCES link_security_event (id), 
+	CONSTRAINT fk_link_disclosure_account FOREIGN KEY(account) REFERENCES account (id), 
+	CONSTRAINT ck_link_disclosure_within_reach CHECK (occurred_at >= DATE '1900-01-01' AND occurred_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_link_disclosure_recipient_length CHECK (length(recipient) <= 200), 
+	CONSTRAINT ck_link_disclosure_what_length CHECK (length(what) <= 2000), 
+	CONSTRAINT ck_link_disclosure_author_length CHECK (length(author) <= 200), 
+	CONSTRAINT ck_link_disclosure_ground_length CHECK (length(ground) <= 2000)
+);
+
+CREATE INDEX ix_link_disclosure_account ON link_disclosure (account);
+
+CREATE INDEX ix_link_disclosure_event_id ON link_disclosure (event_id);
+
 CREATE TABLE offer_shown (
 	id BIGINT GENERATED BY DEFAULT AS IDENTITY, 
 	contract_id BIGINT NOT NULL, 
@@ -1923,6 +2192,69 @@ CREATE TABLE code_end (
 	CONSTRAINT ck_code_end_ground_length CHECK (length(ground) <= 2000)
 );
 
+CREATE TABLE link_token (
+	id BIGINT GENERATED BY DEFAULT AS IDENTITY, 
+	grant_id BIGINT NOT NULL, 
+	account TEXT NOT NULL, 
+	generation INTEGER NOT NULL, 
+	follows INTEGER, 
+	asked_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	expires_in INTEGER NOT NULL, 
+	expires_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	fingerprint TEXT NOT NULL, 
+	renewable BOOLEAN NOT NULL, 
+	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	ended_at TIMESTAMP WITH TIME ZONE, 
+	ended_cause TEXT, 
+	end_recorded_at TIMESTAMP WITH TIME ZONE, 
+	CONSTRAINT pk_link_token PRIMARY KEY (id), 
+	CONSTRAINT ck_link_token_generation CHECK (generation > 0 AND follows IS NOT DISTINCT FROM nullif(generation - 1, 0)), 
+	CONSTRAINT ck_link_token_lives CHECK (expires_in > 0), 
+	CONSTRAINT ck_link_token_expires CHECK (extract(epoch FROM expires_at) - extract(epoch FROM asked_at) = expires_in), 
+	CONSTRAINT ck_link_token_fingerprint CHECK (fingerprint ~ '^[0-9a-f]{64}$'), 
+	CONSTRAINT ck_link_token_ended_cause CHECK (ended_cause IN ('renewed', 'lapsed', 'grant_ended')), 
+	CONSTRAINT ck_link_token_ended CHECK ((ended_at IS NULL) = (ended_cause IS NULL) AND (ended_at IS NULL) = (end_recorded_at IS NULL)), 
+	CONSTRAINT uq_link_token_grant_id_generation UNIQUE (grant_id, generation), 
+	CONSTRAINT chain FOREIGN KEY(grant_id, follows) REFERENCES link_token (grant_id, generation), 
+	CONSTRAINT fk_link_token_grant_id FOREIGN KEY(grant_id) REFERENCES link_grant (id)
+);
+
+CREATE INDEX ix_link_token_account ON link_token (account);
+
+CREATE INDEX ix_link_token_expires_at ON link_token (expires_at) WHERE ended_at IS NULL;
+
+CREATE UNIQUE INDEX uq_link_token_one_living ON link_token (grant_id) WHERE ended_at IS NULL;
+
+CREATE TABLE link_order (
+	id BIGINT GENERATED BY DEFAULT AS IDENTITY, 
+	account TEXT NOT NULL, 
+	grant_id BIGINT NOT NULL, 
+	reference TEXT NOT NULL, 
+	product TEXT NOT NULL, 
+	side TEXT NOT NULL, 
+	quantity BIGINT NOT NULL, 
+	limit_price TEXT, 
+	good_until DATE, 
+	fee_yen BIGINT NOT NULL, 
+	drafted_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT pk_link_order PRIMARY KEY (id), 
+	CONSTRAINT ck_link_order_side CHECK (side IN ('buy', 'sell')), 
+	CONSTRAINT ck_link_order_some CHECK (quantity > 0), 
+	CONSTRAINT ck_link_order_free_of_charge CHECK (fee_yen = 0), 
+	CONSTRAINT ck_link_order_price CHECK (limit_price ~ '^[0-9]{1,9}([.][0-9]{1,4})?$'), 
+	CONSTRAINT ck_link_order_named CHECK (product <> '' AND reference <> ''), 
+	CONSTRAINT fk_link_order_account FOREIGN KEY(account) REFERENCES account (id), 
+	CONSTRAINT fk_link_order_grant_id FOREIGN KEY(grant_id) REFERENCES link_grant (id), 
+	CONSTRAINT uq_link_order_reference UNIQUE (reference), 
+	CONSTRAINT ck_link_order_within_reach CHECK (good_until >= DATE '1900-01-01' AND good_until < DATE '3000-01-01' AND drafted_at >= DATE '1900-01-01' AND drafted_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_link_order_reference_length CHECK (length(reference) <= 200)
+);
+
+CREATE INDEX ix_link_order_account ON link_order (account);
+
+CREATE INDEX ix_link_order_grant_id ON link_order (grant_id);
+
 CREATE TABLE invoice (
 	id BIGINT GENERATED BY DEFAULT AS IDENTITY, 
 	term_id BIGINT NOT NULL, 
@@ -2031,6 +2363,64 @@ CREATE TABLE store_refund (
 	CONSTRAINT ck_store_refund_author_length CHECK (length(author) <= 200), 
 	CONSTRAINT ck_store_refund_ground_length CHECK (length(ground) <= 2000)
 );
+
+CREATE TABLE link_secret (
+	id BIGINT GENERATED BY DEFAULT AS IDENTITY, 
+	token_id BIGINT, 
+	authorization_id BIGINT, 
+	kind TEXT NOT NULL, 
+	key_id TEXT, 
+	sealed BYTEA, 
+	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	destroyed_at TIMESTAMP WITH TIME ZONE, 
+	CONSTRAINT pk_link_secret PRIMARY KEY (id), 
+	CONSTRAINT ck_link_secret_kind CHECK (kind IN ('access', 'refresh', 'verifier')), 
+	CONSTRAINT ck_link_secret_of_a_token CHECK ((kind = 'verifier') = (token_id IS NULL)), 
+	CONSTRAINT ck_link_secret_of_one CHECK (num_nonnulls(token_id, authorization_id) = 1), 
+	CONSTRAINT ck_link_secret_destroyed CHECK ((destroyed_at IS NULL) = (sealed IS NOT NULL) AND (sealed IS NULL) = (key_id IS NULL)), 
+	CONSTRAINT uq_link_secret_token_id_kind UNIQUE (token_id, kind), 
+	CONSTRAINT uq_link_secret_authorization_id UNIQUE (authorization_id), 
+	CONSTRAINT fk_link_secret_token_id FOREIGN KEY(token_id) REFERENCES link_token (id), 
+	CONSTRAINT fk_link_secret_authorization_id FOREIGN KEY(authorization_id) REFERENCES link_authorization (id), 
+	CONSTRAINT ck_link_secret_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01' AND destroyed_at >= DATE '1900-01-01' AND destroyed_at < DATE '3000-01-01')
+);
+
+CREATE INDEX ix_link_secret_key_id ON link_secret (key_id) WHERE destroyed_at IS NULL;
+
+CREATE TABLE link_use (
+	id BIGINT GENERATED BY DEFAULT AS IDENTITY, 
+	grant_id BIGINT NOT NULL, 
+	token_id BIGINT NOT NULL, 
+	account TEXT NOT NULL, 
+	purpose TEXT NOT NULL, 
+	kinds TEXT, 
+	begun_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	author TEXT NOT NULL, 
+	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	answered_at TIMESTAMP WITH TIME ZONE, 
+	outcome TEXT, 
+	code TEXT, 
+	dropped INTEGER, 
+	CONSTRAINT pk_link_use PRIMARY KEY (id), 
+	CONSTRAINT ck_link_use_purpose CHECK (purpose IN ('refresh', 'fetch', 'order', 'look_up', 'revoke')), 
+	CONSTRAINT ck_link_use_outcome CHECK (outcome IN ('answered', 'refused', 'unauthorized', 'too_many', 'unavailable', 'no_answer')), 
+	CONSTRAINT ck_link_use_answered CHECK ((answered_at IS NULL) = (outcome IS NULL)), 
+	CONSTRAINT ck_link_use_kinds_of_a_fetch CHECK ((purpose = 'fetch') = (kinds IS NOT NULL)), 
+	CONSTRAINT ck_link_use_counted CHECK (dropped >= 0 AND author <> ''), 
+	CONSTRAINT fk_link_use_grant_id FOREIGN KEY(grant_id) REFERENCES link_grant (id), 
+	CONSTRAINT fk_link_use_token_id FOREIGN KEY(token_id) REFERENCES link_token (id), 
+	CONSTRAINT ck_link_use_author_length CHECK (length(author) <= 200)
+);
+
+CREATE INDEX ix_link_use_account ON link_use (account, begun_at);
+
+CREATE INDEX ix_link_use_begun_at ON link_use (begun_at);
+
+CREATE INDEX ix_link_use_grant_id ON link_use (grant_id);
+
+CREATE INDEX ix_link_use_token_id ON link_use (token_id);
+
+CREATE UNIQUE INDEX uq_link_use_one_refresh ON link_use (grant_id) WHERE purpose = 'refresh' AND outcome IS NULL;
 
 CREATE TABLE payment_attempt (
 	id BIGINT GENERATED BY DEFAULT AS IDENTITY, 
@@ -2223,6 +2613,68 @@ CREATE INDEX ix_overcharge_refund_gateway_id ON overpayment_refund (gateway_id);
 CREATE INDEX ix_overcharge_refund_settled_at ON overpayment_refund (settled_at) WHERE outcome = 'succeeded' AND failure_recorded_at IS NULL;
 
 CREATE UNIQUE INDEX uq_overcharge_refund_attempt ON overpayment_refund (attempt_id) WHERE outcome IS DISTINCT FROM 'abandoned';
+
+CREATE TABLE link_kept (
+	id BIGINT GENERATED BY DEFAULT AS IDENTITY, 
+	use_id BIGINT NOT NULL, 
+	account TEXT NOT NULL, 
+	kind TEXT NOT NULL, 
+	content JSONB, 
+	fetched_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	keep_until TIMESTAMP WITH TIME ZONE NOT NULL, 
+	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	destroyed_at TIMESTAMP WITH TIME ZONE, 
+	CONSTRAINT pk_link_kept PRIMARY KEY (id), 
+	CONSTRAINT uq_link_kept_use_id_kind UNIQUE (use_id, kind), 
+	CONSTRAINT ck_link_kept_destroyed CHECK ((destroyed_at IS NULL) = (content IS NOT NULL)), 
+	CONSTRAINT ck_link_kept_forward CHECK (fetched_at < keep_until), 
+	CONSTRAINT fk_link_kept_use_id FOREIGN KEY(use_id) REFERENCES link_use (id), 
+	CONSTRAINT ck_link_kept_within_reach CHECK (fetched_at >= DATE '1900-01-01' AND fetched_at < DATE '3000-01-01' AND keep_until >= DATE '1900-01-01' AND keep_until < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01' AND destroyed_at >= DATE '1900-01-01' AND destroyed_at < DATE '3000-01-01')
+);
+
+CREATE INDEX ix_link_kept_account ON link_kept (account);
+
+CREATE INDEX ix_link_kept_keep_until ON link_kept (keep_until) WHERE destroyed_at IS NULL;
+
+CREATE TABLE link_order_event (
+	id BIGINT GENERATED BY DEFAULT AS IDENTITY, 
+	order_id BIGINT NOT NULL, 
+	account TEXT NOT NULL, 
+	kind TEXT NOT NULL, 
+	follows TEXT, 
+	occurred_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	text_digest TEXT, 
+	partner_id TEXT, 
+	code TEXT, 
+	author TEXT, 
+	ground TEXT, 
+	use_id BIGINT, 
+	known_before JSONB, 
+	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT pk_link_order_event PRIMARY KEY (id), 
+	CONSTRAINT ck_link_order_event_follows CHECK ((kind = 'drafted' AND follows IS NULL) OR (kind = 'confirmed' AND follows IN ('drafted')) OR (kind = 'withdrawn' AND follows IN ('drafted', 'confirmed')) OR (kind = 'sent' AND follows IN ('confirmed')) OR (kind = 'unknown' AND follows IN ('sent')) OR (kind = 'accepted' AND follows IN ('sent')) OR (kind = 'refused' AND follows IN ('sent')) OR (kind = 'never_arrived' AND follows IN ('unknown')) OR (kind = 'lapsed' AND follows IN ('accepted')) OR (kind = 'finished' AND follows IN ('accepted'))), 
+	CONSTRAINT ck_link_order_event_confirmed_with_its_text CHECK ((kind = 'confirmed') = (text_digest IS NOT NULL)), 
+	CONSTRAINT ck_link_order_event_sent_with_a_token CHECK ((kind = 'sent') <= (use_id IS NOT NULL)), 
+	CONSTRAINT ck_link_order_event_said_by_people CHECK (kind <> 'never_arrived' OR (author <> '' AND ground <> '') IS TRUE), 
+	CONSTRAINT ck_link_order_event_known_when_sent CHECK (known_before IS NULL OR kind = 'sent'), 
+	CONSTRAINT ck_link_order_event_number_of_accepted CHECK (partner_id IS NULL OR kind IN ('accepted', 'lapsed', 'finished')), 
+	CONSTRAINT uq_link_order_event_order_id_kind UNIQUE (order_id, kind), 
+	CONSTRAINT fk_link_order_chain FOREIGN KEY(order_id, follows) REFERENCES link_order_event (order_id, kind), 
+	CONSTRAINT fk_link_order_event_order_id FOREIGN KEY(order_id) REFERENCES link_order (id), 
+	CONSTRAINT fk_link_order_event_text_digest FOREIGN KEY(text_digest) REFERENCES link_text (digest), 
+	CONSTRAINT fk_link_order_event_use_id FOREIGN KEY(use_id) REFERENCES link_use (id), 
+	CONSTRAINT ck_link_order_event_within_reach CHECK (occurred_at >= DATE '1900-01-01' AND occurred_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_link_order_event_author_length CHECK (length(author) <= 200), 
+	CONSTRAINT ck_link_order_event_ground_length CHECK (length(ground) <= 2000)
+);
+
+CREATE UNIQUE INDEX uq_link_order_event_one_answer ON link_order_event (order_id) WHERE kind IN ('accepted', 'refused', 'never_arrived');
+
+CREATE UNIQUE INDEX uq_link_order_event_one_end ON link_order_event (order_id) WHERE kind IN ('lapsed', 'finished');
+
+CREATE UNIQUE INDEX uq_link_order_event_partner_id ON link_order_event (account, partner_id) WHERE kind = 'accepted' AND partner_id IS NOT NULL;
+
+CREATE UNIQUE INDEX uq_link_order_event_sent_or_withdrawn ON link_order_event (order_id) WHERE kind IN ('sent', 'withdrawn');
 
 CREATE TABLE credit_refund (
 	id BIGINT GENERATED BY DEFAULT AS IDENTITY, 
@@ -2565,6 +3017,34 @@ CREATE TRIGGER proposal_decision_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
 
 CREATE TRIGGER act_key_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON act_key FOR EACH STATEMENT EXECUTE FUNCTION keizoku_append_only();
 
+CREATE TRIGGER link_fact_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON link_fact FOR EACH STATEMENT EXECUTE FUNCTION keizoku_append_only();
+
+CREATE TRIGGER link_ruling_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON link_ruling FOR EACH STATEMENT EXECUTE FUNCTION keizoku_append_only();
+
+CREATE TRIGGER link_authorization_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON link_authorization FOR EACH STATEMENT EXECUTE FUNCTION keizoku_append_only();
+
+CREATE TRIGGER link_authorization_end_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON link_authorization_end FOR EACH STATEMENT EXECUTE FUNCTION keizoku_append_only();
+
+CREATE TRIGGER link_designation_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON link_designation FOR EACH STATEMENT EXECUTE FUNCTION keizoku_append_only();
+
+CREATE TRIGGER link_text_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON link_text FOR EACH STATEMENT EXECUTE FUNCTION keizoku_append_only();
+
+CREATE TRIGGER link_order_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON link_order FOR EACH STATEMENT EXECUTE FUNCTION keizoku_append_only();
+
+CREATE TRIGGER link_order_event_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON link_order_event FOR EACH STATEMENT EXECUTE FUNCTION keizoku_append_only();
+
+CREATE TRIGGER link_stop_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON link_stop FOR EACH STATEMENT EXECUTE FUNCTION keizoku_append_only();
+
+CREATE TRIGGER link_stop_end_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON link_stop_end FOR EACH STATEMENT EXECUTE FUNCTION keizoku_append_only();
+
+CREATE TRIGGER link_announcement_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON link_announcement FOR EACH STATEMENT EXECUTE FUNCTION keizoku_append_only();
+
+CREATE TRIGGER link_security_event_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON link_security_event FOR EACH STATEMENT EXECUTE FUNCTION keizoku_append_only();
+
+CREATE TRIGGER link_disclosure_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON link_disclosure FOR EACH STATEMENT EXECUTE FUNCTION keizoku_append_only();
+
+CREATE TRIGGER link_load_ruling_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON link_load_ruling FOR EACH STATEMENT EXECUTE FUNCTION keizoku_append_only();
+
 CREATE TRIGGER contract_approved_at_once AFTER UPDATE OF approved_at, anchor_on ON contract FOR EACH ROW WHEN ((OLD.approved_at IS NOT NULL OR NEW.approved_at IS NULL) AND ROW(OLD.approved_at, OLD.anchor_on) IS DISTINCT FROM ROW(NEW.approved_at, NEW.anchor_on)) EXECUTE FUNCTION keizoku_set_once('approved_at');
 
 CREATE TRIGGER contract_rejected_at_once AFTER UPDATE OF rejected_at, rejected_ground ON contract FOR EACH ROW WHEN ((OLD.rejected_at IS NOT NULL OR NEW.rejected_at IS NULL) AND ROW(OLD.rejected_at, OLD.rejected_ground) IS DISTINCT FROM ROW(NEW.rejected_at, NEW.rejected_ground)) EXECUTE FUNCTION keizoku_set_once('rejected_at');
@@ -2596,4 +3076,14 @@ CREATE TRIGGER code_redemption_contract_id_once AFTER UPDATE OF contract_id, use
 CREATE TRIGGER code_redemption_released_at_once AFTER UPDATE OF released_at ON code_redemption FOR EACH ROW WHEN ((OLD.released_at IS NOT NULL OR NEW.released_at IS NULL) AND ROW(OLD.released_at) IS DISTINCT FROM ROW(NEW.released_at)) EXECUTE FUNCTION keizoku_set_once('released_at');
 
 CREATE TRIGGER simulated_refund_failed_at_once AFTER UPDATE OF failed_at ON simulated_refund FOR EACH ROW WHEN ((OLD.failed_at IS NOT NULL OR NEW.failed_at IS NULL) AND ROW(OLD.failed_at) IS DISTINCT FROM ROW(NEW.failed_at)) EXECUTE FUNCTION keizoku_set_once('failed_at');
+
+CREATE TRIGGER link_grant_ended_at_once AFTER UPDATE OF ended_at, ended_cause, end_recorded_at ON link_grant FOR EACH ROW WHEN ((OLD.ended_at IS NOT NULL OR NEW.ended_at IS NULL) AND ROW(OLD.ended_at, OLD.ended_cause, OLD.end_recorded_at) IS DISTINCT FROM ROW(NEW.ended_at, NEW.ended_cause, NEW.end_recorded_at)) EXECUTE FUNCTION keizoku_set_once('ended_at');
+
+CREATE TRIGGER link_token_ended_at_once AFTER UPDATE OF ended_at, ended_cause, end_recorded_at ON link_token FOR EACH ROW WHEN ((OLD.ended_at IS NOT NULL OR NEW.ended_at IS NULL) AND ROW(OLD.ended_at, OLD.ended_cause, OLD.end_recorded_at) IS DISTINCT FROM ROW(NEW.ended_at, NEW.ended_cause, NEW.end_recorded_at)) EXECUTE FUNCTION keizoku_set_once('ended_at');
+
+CREATE TRIGGER link_secret_destroyed_at_once AFTER UPDATE OF destroyed_at ON link_secret FOR EACH ROW WHEN ((OLD.destroyed_at IS NOT NULL OR NEW.destroyed_at IS NULL) AND ROW(OLD.destroyed_at) IS DISTINCT FROM ROW(NEW.destroyed_at)) EXECUTE FUNCTION keizoku_set_once('destroyed_at');
+
+CREATE TRIGGER link_kept_destroyed_at_once AFTER UPDATE OF destroyed_at ON link_kept FOR EACH ROW WHEN ((OLD.destroyed_at IS NOT NULL OR NEW.destroyed_at IS NULL) AND ROW(OLD.destroyed_at) IS DISTINCT FROM ROW(NEW.destroyed_at)) EXECUTE FUNCTION keizoku_set_once('destroyed_at');
+
+CREATE TRIGGER link_use_answered_at_once AFTER UPDATE OF answered_at, outcome, code, dropped ON link_use FOR EACH ROW WHEN ((OLD.answered_at IS NOT NULL OR NEW.answered_at IS NULL) AND ROW(OLD.answered_at, OLD.outcome, OLD.code, OLD.dropped) IS DISTINCT FROM ROW(NEW.answered_at, NEW.outcome, NEW.code, NEW.dropped)) EXECUTE FUNCTION keizoku_set_once('answered_at');
 

@@ -228,10 +228,12 @@ def _sentences(simulation: Simulation) -> Iterator[str]:
 
 def _cohort(named: list[str] | None, file: Path | None) -> list[str] | None:
     """The accounts that a price is for; None: all."""
+    from keizoku.terms.inputs.input_files import read_whole
+
     if not named and file is None:
         return None
     try:
-        listed = file.read_text(encoding="utf-8-sig").splitlines() if file is not None else []
+        listed = read_whole(file).decode("utf-8-sig").splitlines() if file is not None else []
     except UnicodeDecodeError:
         fail(f"{file}: not UTF-8; save the file as UTF-8")
     return [*(named or ()), *(line.strip() for line in listed if line.strip())]

@@ -232,8 +232,9 @@ def explained(error: BaseException) -> tuple[str, int] | None:
         return str(error), MISTAKEN
     if disk_is_full(error):
         return f"the disk is full: {' '.join(str(error).split())}; {FREE_SOME}", BROKEN_OFF
-    if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {error.strerror}", MISTAKEN
+    if isinstance(error, OSError) and error.strerror is not None:
+        where = f"{error.filename}: " if error.filename is not None else ""
+        return f"{where}{error.strerror}", MISTAKEN
     if isinstance(error, IntegrityError) and (column := too_long(error)) is not None:
         return f"a text that is too long for {column}; docs/reference/limits.md has the limits", MISTAKEN
     beyond = isinstance(error, IntegrityError) and getattr(error.orig, "sqlstate", "") == "23514"

@@ -12,6 +12,8 @@ __all__ = ["ALLOWED", "allowed_to"]
 EVERYBODY: Final = ("worker", "finance", "support")
 WORKER: Final = ("worker",)
 WITH_SUPPORT: Final = ("worker", "support")
+TOKENS: Final = ("tokens",)
+"""A login that has the role for tokens beside the worker's: what uses a token, or reads every table."""
 OWNER: Final[tuple[str, ...]] = ()
 
 _COMMANDS: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
@@ -22,6 +24,15 @@ _COMMANDS: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
         "explain claim",
         "tasks list",
         "tasks show",
+        "link show",
+        "link list",
+        "link uses",
+        "link designations",
+        "link order list",
+        "link order show",
+        "link stop list",
+        "link event list",
+        "link load show",
         "contract queue",
         "contract list",
         "offer",
@@ -119,6 +130,19 @@ _COMMANDS: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
         "claim form-down",
     ),
     WORKER: (
+        "link record",
+        "link rule",
+        "link designate",
+        "link stop add",
+        "link stop lift",
+        "link stop announce",
+        "link event add",
+        "link event disclose",
+        "link load rule",
+        "link order draft",
+        "link order confirm",
+        "link order withdraw",
+        "link order never-arrived",
         "documents issue",
         "documents reseal",
         "tasks done",
@@ -198,11 +222,21 @@ _COMMANDS: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
         "close month",
         "close reopen",
         "backup release",
-        "backup run",
         "api new-key",
         "api end-key",
         "serve",
         "backup release",
+    ),
+    TOKENS: (
+        "link begin",
+        "link finish",
+        "link renew",
+        "link revoke",
+        "link fetch",
+        "link rotate-keys",
+        "link order send",
+        "link order settle",
+        "backup run",
     ),
     OWNER: ("db upgrade", "db roles"),
 }
@@ -220,6 +254,7 @@ WITHOUT_DATABASE: Final = (
     "terms map",
     "terms refusals",
     "bank formats",
+    "link key",
     "documents new-key",
     "gateway rehearse",
     "scenario run",

@@ -226,9 +226,15 @@ def map_clauses(
             "--check", help=both("Only check that the file is up to date.", "ファイルが最新かどうかだけを確かめます。")
         ),
     ] = False,
-    output: Annotated[Path, typer.Option(help=both("The generated file.", "生成するファイル。"))] = Path(
-        "docs/reference/clause-map.md"
-    ),
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            help=both(
+                "The generated file. Default: each contract's own page in docs/reference.",
+                "生成するファイル。省略すると docs/reference の契約ごとのページ。",
+            )
+        ),
+    ] = None,
     tests: Annotated[Path, typer.Option(help=both("The folder of tests.", "テストのフォルダー。"))] = Path("tests"),
     contract: Contract = "premium",
 ) -> None:
@@ -238,18 +244,33 @@ def map_clauses(
     """
     if not tests.is_dir():
         fail(f"no folder {tests}: the clause map is made in a checkout of the project")
-    known = _newest(contract).clauses
-    homes, proofs = load_homes(), proofs_under(tests, known)
-    text = clause_map(known, homes, proofs, readings_by_clause(contract))
     if not (write or check):
-        typer.echo(text, nl=False)
+        typer.echo(_map_of(contract, tests)[0], nl=False)
         return
-    if write:
-        output.write_text(text, encoding="utf-8")
-    complaints = unhoused(known, homes, proofs)
-    if not output.exists() or output.read_text(encoding="utf-8") != text:
-        complaints.append(f"{output}: not up to date; write it with `keizoku terms map --write`")
+    complaints = []
+    for each, page in [(contract, output)] if output is not None else CLAUSE_MAPS.items():
+        text, missing = _map_of(each, tests)
+        complaints += missing
+        if write:
+            page.write_text(text, encoding="utf-8")
+        elif not page.exists() or page.read_text(encoding="utf-8") != text:
+            complaints.append(f"{page}: not up to date; write it with `keizoku terms map --write`")
     raise typer.Exit(report_findings(complaints))
+
+
+CLAUSE_MAPS = {
+    "premium": Path("docs/reference/clause-map.md"),
+    "api_link": Path("docs/reference/clause-map-api-link.md"),
+}
+"""The page of each contract whose clauses are mapped."""
+
+
+def _map_of(contract: str, tests: Path) -> tuple[str, list[str]]:
+    """A contract's map, and what breaks the rule of a home and a test."""
+    known = _newest(contract).clauses
+    homes = {clause: places for clause, places in load_homes().items() if clause.startswith(f"{contract}/")}
+    proofs = proofs_under(tests, known)
+    return clause_map(known, homes, proofs, readings_by_clause(contract)), unhoused(known, homes, proofs)
 
 
 @app.command("refusals", help=japanese("断りの種類のすべて: コード、条項、どんなときに断るか。両言語で。"))
@@ -281,10 +302,10 @@ def load_homes() -> Homes:
 
     A module outside them that used `@decides` would be missing from the map; a test looks for one.
     """
-    from keizoku import billing, sla
+    from keizoku import billing, link, sla
     from keizoku.scheduler import backup
 
-    for package in (billing, sla, backup):
+    for package in (billing, link, sla, backup):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             importlib.import_module(module.name)
     return decision.homes()

@@ -51,6 +51,7 @@ def logins(served: sa.Engine) -> Iterator[Mapping[str, str]]:
         for role, named in roles.items():
             session.exec_driver_sql(f"CREATE ROLE {named}_login LOGIN PASSWORD 'x' IN ROLE {named}")
             found[role] = served.url.set(username=f"{named}_login", password="x")  # noqa: S106
+        session.exec_driver_sql(f"GRANT {roles['worker']} TO {roles['tokens']}_login")  # as it is given to people
         session.commit()
     yield {role: url.render_as_string(hide_password=False) for role, url in found.items()}
     with served.connect() as session:

@@ -21,8 +21,8 @@ from keizoku.scheduler.cli.shared.rights import ALLOWED, WITHOUT_DATABASE
 from keizoku.terms.calendar import Month, parse_instant
 from tests.worlds.role_walk import FOUND, NOT_WALKED, WALK, leave_unanswered, write_files
 
-ROLES = ("support", "finance", "worker")
-"""In this order: whoever may not do a thing tries before somebody does it."""
+ROLES = ("support", "finance", "worker", "tokens")
+"""In this order: whoever may not do a thing tries before somebody does it. A login for tokens is a worker's, too."""
 
 
 def every_command() -> set[str]:
@@ -76,13 +76,15 @@ def test_each_command_is_for_its_roles_and_refused_to_the_others(
     monkeypatch.setenv("KEIZOKU_BACKUP_RECIPIENTS", new_key()[1])
     monkeypatch.setenv("KEIZOKU_BACKUP_STORES", f"{tmp_path}/s1,{tmp_path}/s2,memory://{uuid.uuid4().hex}")
     monkeypatch.setenv("KEIZOKU_SCREENING", "tests.worlds.role_walk:everybody")
+    monkeypatch.setenv("KEIZOKU_LINK_PARTNER", "simulated")
+    monkeypatch.setenv("KEIZOKU_LINK_KEY_FILE", str(tmp_path / "keys"))
     wrong = []
     for command, arguments, expected in WALK:
         allowed = ALLOWED[command]
         if command == "payments unknown":
             with served.connect() as session:
                 leave_unanswered(session)
-        for role in ROLES:
+        for role in ROLES if "tokens" in allowed else ROLES[:-1]:
             monkeypatch.setenv("KEIZOKU_DATABASE_URL", logins[role])
             number = ROLES.index(role if role in allowed else allowed[-1]) + 1
             found = _found(served, arguments, tmp_path)
@@ -107,6 +109,8 @@ def test_the_owner_gives_every_command(
     monkeypatch.setenv("KEIZOKU_BACKUP_RECIPIENTS", new_key()[1])
     monkeypatch.setenv("KEIZOKU_BACKUP_STORES", f"{tmp_path}/s1,{tmp_path}/s2,memory://{uuid.uuid4().hex}")
     monkeypatch.setenv("KEIZOKU_SCREENING", "tests.worlds.role_walk:everybody")
+    monkeypatch.setenv("KEIZOKU_LINK_PARTNER", "simulated")
+    monkeypatch.setenv("KEIZOKU_LINK_KEY_FILE", str(tmp_path / "keys"))
     wrong = []
     for command, arguments, expected in WALK:
         if command == "payments unknown":

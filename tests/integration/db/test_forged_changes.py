@@ -93,9 +93,32 @@ WORDS = {
     "payment_attempt.outcome": "succeeded",
     "credit_refund.outcome": "succeeded",
     "overpayment_refund.outcome": "succeeded",
+    "link_grant.scopes": "data",
+    "link_grant.ended_cause": "refused",
+    "link_token.fingerprint": "0" * 64,
+    "link_token.ended_cause": "renewed",
+    "link_secret.kind": "access",
+    "link_use.purpose": "refresh",
+    "link_use.outcome": "answered",
 }
-NUMBERS = {"code_batch.yen": 0, "invoice.credit_yen": 0, "invoice.tax_yen": 0}
-DAYS = {"term.ends_on": date(2026, 4, 2), "invoice.due_on": date(2026, 4, 1)}
+NUMBERS = {"link_token.expires_in": 86_400, "code_batch.yen": 0, "invoice.credit_yen": 0, "invoice.tax_yen": 0}
+DAYS = {
+    "term.ends_on": date(2026, 4, 2),
+    "invoice.due_on": date(2026, 4, 1),
+    "link_token.expires_at": date(2026, 4, 2),
+    "link_kept.keep_until": date(2026, 4, 2),
+}
+ALSO: dict[str, dict[str, object]] = {
+    "link_secret": {"token_id": 1, "key_id": "k1", "sealed": b"x"},
+    "link_kept": {"content": {}},
+}
+"""Columns that may be empty and are not, as long as nothing is destroyed."""
+WITH: dict[str, dict[str, object]] = {
+    "link_secret": {"key_id": None, "sealed": None},
+    "link_kept": {"content": sa.null()},
+}
+"""What changes with what is set once."""
+OTHER = {"x": "y", "succeeded": "abandoned", "refused": "lapsed", "renewed": "lapsed", "answered": "refused", 1: 2}
 
 
 def _value(table: str, column: sa.Column[object], day: date) -> object:
@@ -105,8 +128,8 @@ def _value(table: str, column: sa.Column[object], day: date) -> object:
         return DAYS.get(name, day)
     if isinstance(column.type, sa.BigInteger | sa.Integer):
         return NUMBERS.get(name, 1)
-    if isinstance(column.type, sa.LargeBinary):
-        return b"x"
+    if isinstance(column.type, sa.LargeBinary | sa.Boolean):
+        return b"x" if isinstance(column.type, sa.LargeBinary) else True
     return {} if isinstance(column.type, sa.JSON) else WORDS.get(name, "x")
 
 
@@ -116,11 +139,13 @@ def _value(table: str, column: sa.Column[object], day: date) -> object:
 def test_what_is_set_once_is_never_set_again_by_anybody(session: Session, table: str, group: tuple[str, ...]) -> None:
     rows = metadata.tables[table]
     row = {each.name: _value(table, each, date(2026, 4, 1)) for each in rows.columns if not each.nullable}
+    row |= ALSO.get(table, {})
     known = {name: _value(table, rows.columns[name], date(2026, 4, 1)) for name in group}
     if group[0] == "failure_recorded_at":  # what failed had succeeded
         known |= {name: _value(table, rows.columns[name], date(2026, 4, 1)) for name in SET_ONCE[table][0]}
     session.exec_driver_sql("SET LOCAL session_replication_role = replica")  # what it refers to is not there
     session.execute(sa.insert(rows).values(**{**row, "id": 1}))
+    whole = {**known, **WITH.get(table, {})}
     session.commit()
     for name in group[1:]:
         with (
@@ -129,12 +154,12 @@ def test_what_is_set_once_is_never_set_again_by_anybody(session: Session, table:
         ):  # not by itself
             session.execute(sa.update(rows).values({name: known[name]}))
     session.exec_driver_sql("SET LOCAL session_replication_role = replica")
-    session.execute(sa.update(rows).values(**known))
+    session.execute(sa.update(rows).values(**whole))
     session.commit()
-    session.execute(sa.update(rows).values(**known))  # the same again changes nothing
+    session.execute(sa.update(rows).values(**whole))  # the same again changes nothing
     session.commit()
     for name in group:
-        other = {"x": "y", "succeeded": "abandoned", 1: 2}.get(known[name], date(2026, 4, 2))
+        other = OTHER.get(known[name], date(2026, 4, 2))
         for value in (other, None):
             with pytest.raises(IntegrityError, match=r"set once|violates (check|foreign key)"), session.begin_nested():
                 session.execute(sa.update(rows).values({name: value}))
@@ -165,6 +190,20 @@ def test_no_temporary_table_stands_in_a_guards_way(roles: tuple[sa.Engine, dict[
             session.rollback()
 
 
+GOOD_WINDOW = '[[1775200000, "2026-04-03", 1775200000, 1775203600, false]]'
+
+
+def issue(occurrences: str, recurrence: str | None) -> str:
+    """An INSERT of an event of a calendar with these windows, and which occurrence of its series it is about."""
+    about = "NULL" if recurrence is None else f"'{recurrence}'"
+    return (
+        "INSERT INTO notice_issue (object, place, uid, calendar, recurrence, sequence, published_at, published_from, "
+        "is_series, withdrawn, occurrences, from_at, to_at, author, recorded_at) VALUES "
+        f"(repeat('a', 64), 0, 'u', '', {about}, 0, '2026-04-01', 'CREATED', false, false, '{occurrences}', "
+        "'2026-04-03', '2026-04-04', 'sato', '2026-05-01')"
+    )
+
+
 NO_ROWS = {
     "windows that are none": "INSERT INTO claim (id, account, month, windows, received_at, recorded_at) "
     """VALUES ('c1', 'a', '2026-04', '[["x","y"]]', '2026-05-01', '2026-05-01')""",
@@ -186,6 +225,20 @@ NO_ROWS = {
     "recorded_at) VALUES ('2026-04-01', '9999-12-31', 'x', 'y', 'z', '2026-05-01')",
     "a year before Christ": "INSERT INTO observation (user_id, symptom, started_at, recorded_at) "
     "VALUES ('x', 'site', '0044-03-15 BC', '2026-05-01')",
+    **{
+        f"an event whose {what}": issue(occurrences, recurrence)
+        for what, occurrences, recurrence in (
+            ("windows are words", '["x"]', None),
+            ("window ends before it begins", '[[1775200000, "2026-04-03", 1775200009, 1775200000, false]]', None),
+            ("window is in the year 5138", '[[1775200000, "2026-04-03", 1775200000, 99999999999, false]]', None),
+            ("window has no end", '[[1775200000, "2026-04-03", 1775200000]]', None),
+            ("window begins within a second", '[[1775200000, "2026-04-03", 1775200000.5, 1775200009, false]]', None),
+            ("occurrence is none", GOOD_WINDOW, "[1]"),
+            ("occurrence has words for days", GOOD_WINDOW, '[1775200000, "a day", false, false, false]'),
+        )
+    },
+    "a calendar of ours whose windows are words": "INSERT INTO notice_publication (sha256, windows, author, "
+    """recorded_at) VALUES (repeat('a', 64), '[["x", "y"]]', 'sato', '2026-05-01')""",
 }
 
 
@@ -196,4 +249,12 @@ def test_what_no_night_could_read_is_never_written(roles: tuple[sa.Engine, dict[
         session.exec_driver_sql(f"SET ROLE {made['support']}")
         with pytest.raises(IntegrityError):
             session.exec_driver_sql(NO_ROWS[what].replace("%", "%%"))
+        session.rollback()
+
+
+def test_an_event_of_a_calendar_is_written(roles: tuple[sa.Engine, dict[str, str]]) -> None:
+    engine, made = roles
+    with engine.connect() as session:
+        session.exec_driver_sql(f"SET ROLE {made['support']}")
+        session.exec_driver_sql(issue(GOOD_WINDOW, '[1775200000, "2026-04-03", false, true, false]'))
         session.rollback()

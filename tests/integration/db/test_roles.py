@@ -81,7 +81,7 @@ def test_each_role_has_just_its_privileges_in_every_schema_however_often_they_ar
         schemas = [str(each.exec_driver_sql("SELECT current_schema()").scalar_one()) for each in (first, second)]
         for _ in range(2):
             made = apply_roles(first, schemas, prefix)
-        assert made == [f"{prefix}_worker", f"{prefix}_finance", f"{prefix}_support"]
+        assert made == [f"{prefix}_worker", f"{prefix}_finance", f"{prefix}_support", f"{prefix}_tokens"]
         for session in (first, second):
             for role, name in zip(made, NAMES, strict=True):
                 assert _given(session, role) == _wanted(name)
@@ -92,7 +92,7 @@ def test_each_role_has_just_its_privileges_in_every_schema_however_often_they_ar
 def test_what_a_role_is_not_given_the_database_refuses(engine_for_schema: Callable[[], sa.Engine], prefix: str) -> None:
     with engine_for_schema().connect() as session:
         upgrade(session)
-        worker, finance, support = apply_roles(session, (), prefix)
+        worker, finance, support, tokens = apply_roles(session, (), prefix)
         insert_account = sa.insert(metadata.tables["account"]).values(id="taro", created_at=NOW)
         refused = (
             (worker, sa.text("DELETE FROM invoice")),
@@ -101,6 +101,14 @@ def test_what_a_role_is_not_given_the_database_refuses(engine_for_schema: Callab
             (worker, sa.text("DROP TABLE stage_run")),
             # one row would hold every charge and refund for good
             (worker, sa.text("INSERT INTO restoration SELECT * FROM restoration")),
+            (worker, sa.text("SELECT * FROM link_secret")),
+            (worker, sa.text("INSERT INTO link_secret SELECT * FROM link_secret")),
+            (worker, sa.text("UPDATE link_secret SET sealed = NULL")),
+            (finance, sa.text("SELECT id FROM link_secret")),
+            (support, sa.text("SELECT id FROM link_secret")),
+            (tokens, sa.text("SELECT * FROM link_token")),
+            (tokens, sa.text("UPDATE link_secret SET kind = 'access'")),
+            (tokens, insert_account),
             (finance, insert_account),
             (finance, sa.text("SELECT * FROM code")),
             (support, insert_account),
@@ -113,7 +121,12 @@ def test_what_a_role_is_not_given_the_database_refuses(engine_for_schema: Callab
         claim = sa.insert(metadata.tables["claim"]).values(
             id="c1", account="taro", month="2026-04", received_at=NOW, recorded_at=NOW
         )
-        for role, statement in ((worker, insert_account), (support, claim), (finance, sa.text("TABLE entry"))):
+        for role, statement in (
+            (worker, insert_account),
+            (support, claim),
+            (finance, sa.text("TABLE entry")),
+            (tokens, sa.text("UPDATE link_secret SET sealed = NULL, destroyed_at = now()")),
+        ):
             with acting_as(session, role):
                 session.execute(statement)
 

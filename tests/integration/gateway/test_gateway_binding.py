@@ -13,11 +13,11 @@ import stripe
 
 from keizoku.billing.cards.charge_stage import charge_due
 from keizoku.billing.gateway.binding import Identity, bound, rebind
-from keizoku.billing.gateway.limiter import Pace
 from keizoku.billing.gateway.port import GatewayRefusesUsError, UnansweredError
 from keizoku.billing.gateway.stripe_calls import Gate, StripeCalls
 from keizoku.billing.gateway.stripe_gateway import StripeGateway
 from keizoku.db.session import Session
+from keizoku.pacing import Pace
 from keizoku.scheduler.night.schedule import night_at
 from keizoku.terms.policy import Terms
 from keizoku.terms.refusal import Refused

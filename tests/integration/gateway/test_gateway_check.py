@@ -13,12 +13,12 @@ import stripe
 from keizoku.billing.gateway.binding import Identity
 from keizoku.billing.gateway.books import Movement
 from keizoku.billing.gateway.events import poll
-from keizoku.billing.gateway.limiter import Pace
 from keizoku.billing.gateway.port import GatewayRefusesUsError, MissingRightError
 from keizoku.billing.gateway.simulated_books import SimulatedBooks
 from keizoku.billing.gateway.stripe_calls import API_VERSION, StripeCalls
 from keizoku.billing.gateway.stripe_check import HAVE, MISSING, NO_ANSWER, RIGHTS, check
 from keizoku.db.session import Session
+from keizoku.pacing import Pace
 from tests.stripe_double.running import running_double
 from tests.worlds.stub_stripe import invalid, missing_right
 

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from keizoku.billing.cards import charge_stage
-from keizoku.billing.gateway.limiter import Pace
+from keizoku.pacing import Pace
 from tests.benchmarks.card_server import running_cards, seen
 from tests.benchmarks.case_payments import charged, open_fees
 

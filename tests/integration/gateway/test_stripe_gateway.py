@@ -12,12 +12,12 @@ import sqlalchemy as sa
 from pydantic import SecretStr
 
 from keizoku.billing.cards.saved_cards import begin_card, finish_card
-from keizoku.billing.gateway.limiter import Pace
 from keizoku.billing.gateway.port import Answer, ChargeRequest, ChargeResult, GatewayRefusesUsError, RefundRequest
 from keizoku.billing.gateway.stripe_calls import StripeCalls
 from keizoku.billing.gateway.stripe_gateway import StripeGateway
 from keizoku.db.session import Session
 from keizoku.db.tables.gateway import saved_card
+from keizoku.pacing import Pace
 from keizoku.scheduler.app import gateway_of
 from keizoku.scheduler.settings import Settings
 from keizoku.terms.refusal import Refused

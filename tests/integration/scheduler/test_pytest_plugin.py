@@ -27,7 +27,7 @@ import sys
 
 def test_no_scenario_no_engine():
     heavy = {"sqlalchemy", "psycopg", "duckdb", "yaml", "rich", "typer", "pydantic"}
-    rooms = {f"keizoku.{room}" for room in ("billing", "db", "sla", "terms")}
+    rooms = {f"keizoku.{room}" for room in ("billing", "db", "link", "sla", "terms")}
     assert (heavy | rooms) & sys.modules.keys() == set()
 """
 

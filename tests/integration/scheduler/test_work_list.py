@@ -20,8 +20,11 @@ from keizoku.scheduler import cli
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.scheduler.night.schedule import night_at
+from keizoku.scheduler.reports import work_list
 from keizoku.scheduler.reports.work_list import (
+    SentUpTo,
     done,
+    sent_up_to,
     snooze,
     waiting_count,
     waiting_counts,
@@ -127,7 +130,7 @@ def test_what_it_takes_long_to_count_is_told_again_for_a_while(
     """Counting a million contracts at every scrape would cost more than all else that a worker does by day."""
     clock, asked = [100.0], list[int]()
 
-    def slow(session: Session, now: datetime, *, most_missed: int) -> dict[str, int]:
+    def slow(session: Session, now: datetime, *, most_missed: int, sent: SentUpTo) -> dict[str, int]:
         asked.append(most_missed)
         clock[0] += 2.5
         return {"set_aside": len(asked)}
@@ -139,8 +142,60 @@ def test_what_it_takes_long_to_count_is_told_again_for_a_while(
     told = []
     for seconds in (0, 15, 34, 1, 15):
         clock[0] += seconds
-        told.append(numbers._waiting(services.session, LATER)["set_aside"])
+        told.append((numbers._waiting(services.session, LATER) or {})["set_aside"])
     assert (told, asked) == ([1, 1, 1, 2, 2], [3, 3])
+
+
+def test_what_cannot_be_counted_in_its_time_leaves_the_other_numbers_told(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One count that was cut off used to take every number of the page with it, at every scrape."""
+
+    def too_long(session: Session, now: datetime, **_: object) -> dict[str, int]:
+        session.exec_driver_sql("SET LOCAL statement_timeout = '10ms'")
+        session.exec_driver_sql("SELECT pg_sleep(1)")
+        return {}
+
+    monkeypatch.setattr(state_numbers, "waiting_counts", too_long)
+    numbers = state_numbers.StateNumbers()
+    numbers.connect, numbers.clock = services.session.engine.connect, lambda: LATER
+    told = {family.name: [each.value for each in family.samples] for family in numbers.collect()}
+    assert told.pop("keizoku_state_read") == [0]
+    assert told.pop("keizoku_people_tasks_open") == []
+    known = (
+        "keizoku_nights_behind",
+        "keizoku_certificate_ok",
+        "keizoku_attempts_unknown",
+        "keizoku_backup_age_seconds",
+    )
+    assert [len(told[name]) for name in known] == [1, 1, 1, 1]
+    monkeypatch.undo()
+    assert next(iter(numbers.collect())).samples[0].value == 0  # it is not asked again at once
+    numbers._count_again_at = 0.0
+    assert next(iter(numbers.collect())).samples[0].value == 1
+
+
+def test_documents_up_to_which_all_were_sent_are_not_looked_at_again(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = services.session
+    monkeypatch.setattr(work_list, "_LATE_COMMITS", 0)
+    before = waiting_counts(session, LATER)
+    assert before["documents_unsent"] > 0
+    assert sent_up_to(session).notices == session.scalar(sa.text("SELECT min(id) - 1 FROM user_notice"))
+    handed = "INSERT INTO handover ({0}_id, handed_at, author, recorded_at) SELECT id, now(), 'm', now() FROM {1}"
+    for column, table in (("notice", "user_notice"), ("demand", "demand"), ("letter", "letter")):
+        session.execute(sa.text(handed.format(column, table)))
+    sent = sent_up_to(session)
+    newest = [
+        session.scalar(sa.text(f"SELECT coalesce(max(id), 0) FROM {table}"))
+        for table in ("user_notice", "demand", "letter")
+    ]
+    assert list(sent) == newest
+    assert sent_up_to(session, sent) == sent
+    assert "documents_unsent" not in waiting_counts(session, LATER, sent=sent)
+    assert before == {**waiting_counts(session, LATER), "documents_unsent": before["documents_unsent"]}
+    session.rollback()
 
 
 def test_an_unanswered_charge_is_one_item_also_when_people_have_its_task(services: Services) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-ROOMS = ("billing", "db", "scheduler", "sla", "terms", "web")
+ROOMS = ("billing", "db", "link", "scheduler", "sla", "terms", "web")
 WRITES = ("copy_rows", "insert", "Rows")
 """What writes rows of the table that is among its arguments."""
 

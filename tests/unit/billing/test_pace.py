@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import stripe
 
-from keizoku.billing.gateway.limiter import Pace, Paces
 from keizoku.billing.gateway.stripe_calls import StripeCalls, endpoint_of
+from keizoku.pacing import Pace, Paces
 
 WORKERS = 16
 

@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 import pytest
 import stripe
 
-from keizoku.billing.gateway.limiter import Pace
 from keizoku.billing.gateway.port import GatewayRefusesUsError, UnansweredError
 from keizoku.billing.gateway.stripe_calls import BUSY_RETRIES, StripeCalls
+from keizoku.pacing import Pace
 
 
 class Clock:

@@ -115,7 +115,7 @@ def test_9_2__award_explanation_credit_and_report_rest_on_the_same_fee(of_terms:
 
 
 def test_9_2__nothing_else_divides_a_price_by_the_months_of_its_interval() -> None:
-    rooms = (path for room in ("billing", "sla", "scheduler", "terms") for path in (ROOT / room).rglob("*.py"))
+    rooms = (path for room in ("billing", "link", "sla", "scheduler", "terms") for path in (ROOT / room).rglob("*.py"))
     spelled = {
         path.relative_to(ROOT).as_posix()
         for path in rooms

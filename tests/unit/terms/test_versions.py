@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from keizoku.scheduler.cli.shared.output import UserError
 from keizoku.scheduler.cli.terms import contract_terms as command
 from keizoku.scheduler.settings import SettingsError, load_settings
+from keizoku.terms.api_link.link_policy import link_policy
 from keizoku.terms.diff import compare
 from keizoku.terms.files import BadTermsError
 from keizoku.terms.own_versions import with_own_versions
@@ -47,14 +49,17 @@ def found(folder: Path) -> list[tuple[str, str]]:
     return [(finding.value, finding.rule) for finding in with_own_versions(Terms.load(), folder)[1]]
 
 
-def test_the_linked_services_versions_follow_each_other_and_nothing_is_computed_from_them() -> None:
+def test_the_linked_services_versions_follow_each_other_and_have_a_policy_of_their_own() -> None:
     terms = Terms.load("api_link")
     assert [terms.version_at(day).version for day in (date(2024, 7, 1), date(2025, 2, 2), date(2025, 2, 3))] == [
         "2024-07-01",
         "2024-07-01",
         "2025-02-03",
     ]
-    assert {clause.status for version in terms.versions for clause in version.clauses.values()} == {"informational"}
+    statuses = [Counter(clause.status for clause in version.clauses.values()) for version in terms.versions]
+    assert statuses == [{"computed": 17, "by_people": 31, "informational": 28}] * 2
+    assert [link_policy(day).partner_name for day in (date(2025, 2, 2), date(2025, 2, 3))] == [OLD_NAME, NEW_NAME]
+    assert link_policy(date(2026, 4, 1)).fee_yen == 0
     with pytest.raises(BadTermsError, match="carry no numbers"):
         terms.at(date(2025, 2, 3))
 

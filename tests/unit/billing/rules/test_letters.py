@@ -22,8 +22,11 @@ from keizoku.billing.rules.documents.letters import (
 )
 from keizoku.db.tables.letters import LETTER_KINDS
 from keizoku.terms.rendering import templates
-from tests.worlds.whole_letters import ENDED, REJECTED, WHOLE
+from tests.worlds.whole_letters import ENDED, REJECTED
+from tests.worlds.whole_letters import WHOLE as OF_PREMIUM
+from tests.worlds.whole_link_letters import LINK_LETTERS
 
+WHOLE = [*OF_PREMIUM, *LINK_LETTERS]
 HELLO_JA = "平素より当社のサービスをご利用いただき、誠にありがとうございます。"
 HELLO_EN = "Thank you for using our service."
 

@@ -1,4 +1,4 @@
-"""How fast a gateway may be asked: an even pace that all threads share, over all calls and on each endpoint.
+"""How fast a card gateway or a partner may be asked: an even pace that all threads share, overall and by endpoint.
 
     rate 80/s, burst 1:  |·|·|·|·|   a call waits for its turn; a refusal ("too many requests") moves every turn
 

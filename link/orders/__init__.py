@@ -1,0 +1,1 @@
+"""Orders: drafted, confirmed with the text shown, sent once, looked up where no answer came; never changed here."""

@@ -1,0 +1,1 @@
+"""What decides about a link: facts in, decisions out. No database, no network, no clock."""

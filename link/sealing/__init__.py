@@ -1,0 +1,1 @@
+"""Sealing: tokens are encrypted under keys that are outside the database."""

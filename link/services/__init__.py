@@ -1,0 +1,1 @@
+"""Acts on links: one method each, with `now`; committed, or Refused in one line."""

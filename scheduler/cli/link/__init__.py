@@ -1,0 +1,1 @@
+"""Commands of the linked service: conditions, access, data, orders, stops, and what people find."""
