@@ -1,7 +1,7 @@
 """What does a night cost when a month's observations lie in the database: its one day, or all of them?
 
-A month of observations by day, in the order in which they came, with an outage of 7 % of all users each Friday and a few
-users who are unable for days. Every day but the last was measured when it was over; the night that measures is that of
+A month of observations by day, in the order in which they came, with an outage of 7 % of all users each week and
+some users who are unable for days. Every day but the last was measured when it was over; the night that measures is that of
 the last. The whole computation is the same, with nothing kept.
 """
 
@@ -21,7 +21,8 @@ _ROWS = """
     SELECT 'user-' || lpad((hashint8(i)::bigint & 2147483647) %% {users} || '', 8, '0'),
            (ARRAY['site', 'login', 'view'])[1 + i %% 3], at, at + make_interval(secs => 30 + i %% 870), '{recorded}'
     FROM generate_series({first}, {last}) AS i, LATERAL (
-        SELECT TIMESTAMPTZ '{start}' + make_interval(secs => (i - {first}) * 86000.0 / ({last} - {first} + 1)) AS at) AS t
+        SELECT TIMESTAMPTZ '{start}' + make_interval(secs => (i - {first}) * 86000.0 / ({last} - {first} + 1))
+            AS at) AS t
     ON CONFLICT DO NOTHING
 """
 _OUTAGE = """
