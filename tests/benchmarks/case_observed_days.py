@@ -1,7 +1,7 @@
 """What does a night cost when a month's observations lie in the database: its one day, or all of them?
 
-A month of observations by day, in the order in which they came, with an outage of 7 % of all users each week and
-some users who are unable for days. Every day but the last was measured when it was over; the night that measures is that of
+A month of observations by day, in the order in which they came, with an outage of 7 % of all users each week and some
+users who are unable for days. Every day but the last was measured when it was over; the night that measures is that of
 the last. The whole computation is the same, with nothing kept.
 """
 
