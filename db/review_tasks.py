@@ -65,7 +65,7 @@ class NewTask:
 def open_task(session: Session, kind: TaskKind, subject: str, detail: Mapping[str, object], now: datetime) -> int:
     """Open a task unless the same one was opened before; returns the rows written (0 or 1). Does not commit.
 
-    One of a kind that comes and goes (`db.tables.money.RECURRING_TASKS`) is opened again after it was closed.
+    One of a kind that comes and goes (`db.tables.money.REOPENED_TASKS`) is opened again after it was closed.
     """
     return open_tasks(session, kind, [NewTask(subject, detail)], now)
 

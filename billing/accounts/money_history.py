@@ -8,6 +8,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from keizoku.billing.accounts.event_rows import Collect, collected, rows_of
+from keizoku.billing.gateway.books import NO_MONEY
 from keizoku.billing.rules.account_event import Event
 from keizoku.db.session import Session
 from keizoku.db.tables.contracts import contract_fact, term
@@ -118,6 +119,8 @@ def _disputes(session: Session, account: str) -> Iterator[Event]:
             facts["yen"] = row.returned
         elif row.state == "lost":
             facts["yen"] = row.amount - row.returned
+        elif row.state == "open" and same and before is not None and before.state not in NO_MONEY:
+            facts["yen"] = row.amount - before.amount  # taken once more
         if same and before is not None and before.state == row.state and row.amount == before.amount:
             kind, facts["yen"] = (
                 ("dispute_returned", row.returned - returned) if row.returned > returned

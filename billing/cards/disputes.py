@@ -30,6 +30,7 @@ from keizoku.db.probes import NOW
 from keizoku.db.review_tasks import open_task
 from keizoku.db.session import Session
 from keizoku.db.tables.gateway import balance_transaction, gateway_dispute, gateway_event, saved_card
+from keizoku.db.tables.money import payment_attempt
 from keizoku.terms.rules import Rules
 
 _REPORTED = sa.literal_column("starts_with(gateway_event.kind, 'charge.dispute.')", sa.Boolean())
@@ -37,6 +38,8 @@ _ADJUSTED = sa.literal_column("balance_transaction.kind = 'adjustment'", sa.Bool
 APPEAL_DAYS = 120
 """For so long a dispute that was lost, all or in part, is asked about: it may be won on appeal."""
 NEWS_DAYS = 30
+WAITS_DAYS = 7
+"""For so long a dispute of a payment that nobody knows waits for charges that have no answer yet."""
 CURSOR = "disputes"
 
 
@@ -110,6 +113,10 @@ def _take_each(
     all_booked = True
     for each in found:
         try:
+            if _waits_for_answer(session, each, now):
+                written[each.id], all_booked = 0, False  # listed again when its charge is known
+                session.rollback()
+                continue
             written[each.id] = _take(session, rules, each, now)
             session.commit()
         except Exception as error:
@@ -123,6 +130,20 @@ def _take_each(
                 fence.unpaid.add(charge.account)
             written[each.id], all_booked = 0, False
     return written, all_booked
+
+
+def _waits_for_answer(session: Session, dispute: Dispute, now: datetime) -> bool:
+    """Whether its payment may be a charge of ours that has no answer yet: taken for nobody's, it would stay so."""
+    if dispute.state == NOWHERE or now - dispute.happened_at > timedelta(days=WAITS_DAYS):
+        return False
+    if charge_of(session, dispute.payment) is not None or known_of(session, dispute.id).number:
+        return False
+    unanswered = sa.select(payment_attempt.c.id).where(
+        payment_attempt.c.outcome.is_(None),
+        payment_attempt.c.yen >= dispute.amount,
+        payment_attempt.c.started_at <= dispute.happened_at,
+    )
+    return session.execute(unanswered.limit(1)).first() is not None
 
 
 def _take(session: Session, rules: Rules, dispute: Dispute, now: datetime) -> int:

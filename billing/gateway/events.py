@@ -134,8 +134,15 @@ def leave_gone(session: Session, kind: str, object_id: str, now: datetime) -> in
 
 
 def is_gone(kind: str, object_id: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
-    """Whether people were told that the gateway does not know an object; kind: payout, dispute, refund."""
-    return sa.exists().where(review_task.c.kind == GONE, review_task.c.subject == sa.func.concat(f"{kind} ", object_id))
+    """Whether people know that the gateway does not know an object; kind: payout, dispute, refund.
+
+    Once they have closed the task, say after a key of another account was put right, it is asked for again.
+    """
+    return sa.exists().where(
+        review_task.c.kind == GONE,
+        review_task.c.subject == sa.func.concat(f"{kind} ", object_id),
+        review_task.c.closed_at.is_(None),
+    )
 
 
 def _unsettled_payouts(session: Session, now: datetime) -> list[str]:

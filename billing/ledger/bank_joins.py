@@ -5,7 +5,7 @@ one that meets what is booked already posts nothing. Keys: the amount and the da
 or the store lets the bank be some days late, without a name both have to be the only ones of that day and amount.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -17,7 +17,7 @@ from keizoku.billing.ledger.bank_acts import NOT_TAKEN_BACK, WAITING, note_act
 from keizoku.billing.ledger.payer_rules import PayerRule, rules_of
 from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.rules.bank_names import STORE_NAMES, has_one_of, without_numbers
-from keizoku.db.session import Session
+from keizoku.db.session import Session, numbers
 from keizoku.db.tables.bank import bank_act, bank_line
 
 BY_BOOKS: Final = "the books"  # who joined what is booked already
@@ -95,17 +95,33 @@ def booked_elsewhere(session: Session) -> list[Booked]:
     return [Booked(row.about, row.kind, row.direction, int(row.yen), row.on_day) for row in session.execute(_BOOKED)]
 
 
-def free_lines(session: Session, just_written: Collection[int] | None = None) -> list[FreeLine]:
-    """Booked lines in yen that nobody has said anything of; of those just written, that may still be joined."""
+def free_lines(
+    session: Session,
+    just_written: Collection[int] | None = None,
+    *,
+    beside: Sequence[Booked] | None = None,
+    only: int | None = None,
+) -> list[FreeLine]:
+    """Booked lines in yen that nobody has said anything of; of those just written, that may still be joined.
+
+    `beside`: only those that could be one of these by their amount and day, and that no people took out of a match or
+    a join: these wait for people. `only`: this line.
+    """
     newest = (
         sa.select(bank_act.c.kind).where(bank_act.c.line_id == bank_line.c.id).order_by(bank_act.c.id.desc()).limit(1)
     ).scalar_subquery()
-    waits = sa.or_(newest.is_(None), newest.in_(WAITING))
+    waits = sa.or_(newest.is_(None), newest.in_(WAITING if beside is None else ("posted",)))
     query = sa.select(bank_line, newest.label("newest")).where(
         waits, NOT_TAKEN_BACK, bank_line.c.currency == "JPY", bank_line.c.state == "booked"
     )
     if just_written is not None:
-        query = query.where(bank_line.c.id.in_(list(just_written)))
+        query = query.where(bank_line.c.id == sa.any_(numbers(just_written)))
+    if only is not None:
+        query = query.where(bank_line.c.id == only)
+    if beside is not None:
+        days = [each.on for each in beside]
+        sums = sa.select(sa.func.unnest(numbers({each.yen for each in beside})))
+        query = query.where(bank_line.c.yen.in_(sums), bank_line.c.paid_on.between(min(days) - EARLY, max(days) + LATE))
     query = query.order_by(bank_line.c.paid_on, bank_line.c.id)
     return [
         FreeLine(
@@ -138,7 +154,7 @@ def join_known(
     booked = booked_elsewhere(session)
     if not booked:
         return frozenset()
-    lines = free_lines(session, just_written)
+    lines = free_lines(session, just_written, beside=booked)
     rules = rules_of(session, {without_numbers(each.payer) for each in lines})
     done = set()
     for each, line in pairs(booked, lines, rules, bank_names, by_name_only=just_written is not None):
@@ -157,10 +173,18 @@ def pairs(
 ) -> Iterator[tuple[Booked, FreeLine]]:
     """Which line is which: first by name, within some days; then those alone with their day and amount. Pure."""
     left = {line.id: line for line in lines}
+    alike: dict[tuple[str, int], list[FreeLine]] = defaultdict(list)
+    for line in lines:
+        alike[line.direction, line.yen].append(line)
     open_ones = []
     for each in booked:
-        named = [line for line in left.values() if _same(each, line) and _named(each, line, rules, bank_names)]
-        named = [line for line in named if each.on - EARLY <= line.on <= each.on + LATE]
+        named = [
+            line
+            for line in alike[each.direction, each.yen]
+            if line.id in left
+            and each.on - EARLY <= line.on <= each.on + LATE
+            and _named(each, line, rules, bank_names)
+        ]
         if named and each.kind in ("payout", "store_payout"):
             line = min(named, key=lambda found: (abs(found.on - each.on), found.id))
             del left[line.id]
@@ -174,14 +198,10 @@ def pairs(
     for each in open_ones:
         key = (each.direction, each.yen, each.on)
         if many[key] == of_lines[key] == 1:
-            (line,) = (line for line in left.values() if (line.direction, line.yen, line.on) == key)
+            (line,) = (line for line in alike[key[:2]] if line.id in left and line.on == each.on)
             if line.doubt in (None, "no reference"):
                 del left[line.id]
                 yield each, line
-
-
-def _same(each: Booked, line: FreeLine) -> bool:
-    return (each.direction, each.yen) == (line.direction, line.yen)
 
 
 def _named(each: Booked, line: FreeLine, rules: dict[str, PayerRule], bank_names: Sequence[str]) -> bool:
@@ -211,4 +231,4 @@ def join(
 def one_free_line(session: Session, line_id: int) -> FreeLine | None:
     """A line that nobody has said anything of, locked; None where there is none such."""
     session.execute(sa.select(bank_line.c.id).where(bank_line.c.id == line_id).with_for_update())
-    return next((each for each in free_lines(session) if each.id == line_id), None)
+    return next(iter(free_lines(session, only=line_id)), None)

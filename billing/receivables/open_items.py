@@ -96,13 +96,18 @@ def load_open_items(
     accounts = [account] if account is not None else accounts
     latest = _latest_checkpoints(bill, accounts, contract_ids, of_each=not with_accrued)
     owing: sa.ColumnElement[bool] = bill.c.state == "open"
-    if with_accrued:
+    if with_accrued and accounts is not None:
+        # by their ids: a list of many accounts beside an OR is compared with every invoice that there is
+        still_open = sa.select(invoice.c.id).where(invoice.c.state == "open", invoice.c.account.in_(_each(accounts)))
+        owe_interest = sa.select(latest.c.invoice_id).where(latest.c.accrued_unpaid_yen > 0).correlate(None)
+        owing = bill.c.id.in_(still_open.correlate(None).union(owe_interest))
+    elif with_accrued:
         owing = sa.or_(owing, latest.c.accrued_unpaid_yen > 0)
     query = _query(bill, latest, None).where(owing)
     if contract_ids is not None:
         query = query.where(bill.c.contract_id == sa.any_(numbers(contract_ids)))
     if accounts is not None:
-        query = query.where(bill.c.account == sa.any_(texts(accounts)))
+        query = query.where(bill.c.account.in_(_each(accounts)))
     return _assemble(session, rules, session.execute(query).all(), today, None)
 
 
@@ -297,6 +302,11 @@ def _assemble(
     return sorted(unpaid, key=lambda each: (each.due_on, each.invoice_id))
 
 
+def _each(accounts: Collection[str]) -> sa.Select[Any]:
+    """Accounts as rows: an array that is a parameter is searched from its beginning for each row that is looked at."""
+    return sa.select(sa.func.unnest(texts(accounts)))
+
+
 def _bills(invoice_ids: Collection[int] | None) -> sa.FromClause:
     """The invoices to look at. Named ones are fetched first, by their ids.
 
@@ -317,7 +327,7 @@ def _latest_checkpoints(
     marks = sa.select(*_CHECKPOINT).ext(distinct_on(interest_checkpoint.c.invoice_id))
     marks = marks.order_by(interest_checkpoint.c.invoice_id, interest_checkpoint.c.id.desc())
     if accounts is not None:
-        marks = marks.where(interest_checkpoint.c.account == sa.any_(texts(accounts)))
+        marks = marks.where(interest_checkpoint.c.account.in_(_each(accounts)))
     if contract_ids is not None:
         among = sa.select(invoice.c.id).where(invoice.c.contract_id == sa.any_(numbers(contract_ids)))
         marks = marks.where(interest_checkpoint.c.invoice_id.in_(among))

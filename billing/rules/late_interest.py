@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from fractions import Fraction
+from functools import lru_cache
 from typing import NamedTuple
 
 from keizoku.billing.rules.payment_method import CARD
@@ -57,7 +58,12 @@ class InterestRate:
     @classmethod
     def of(cls, policy: Policy) -> InterestRate:
         """From the terms in force on a day and the chosen reading of the day count."""
-        return cls(policy.late_interest.rate, policy.readings["late_interest_day_count"])
+        return _rate(policy.late_interest.rate, policy.readings["late_interest_day_count"])
+
+
+@lru_cache(maxsize=64)
+def _rate(yearly: Fraction, day_count: str) -> InterestRate:
+    return InterestRate(yearly, day_count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +159,27 @@ def total_interest(debts: Sequence[Debt], through: date, rate: InterestRate) -> 
     Each debt gets the whole yen by which it raises the rounded running sum, so that the parts make the total:
     0.6 and 0.6 are 1 yen together, and it belongs to the second.
     """
+    if len(debts) == 1:  # by far the most, and many of them are alike
+        (debt,) = debts
+        facts = (debt.principal_yen, debt.accrued_unpaid_yen, debt.accrues_after, debt.excluded, debt.yearly)
+        return _of_one(*facts, through, rate)
+    return _of_all(debts, through, rate)
+
+
+@lru_cache(maxsize=8_192)
+def _of_one(
+    principal_yen: int,
+    accrued_unpaid_yen: int,
+    after: date,
+    excluded: tuple[DayRange, ...],
+    yearly: Fraction | None,
+    through: date,
+    rate: InterestRate,
+) -> Interest:
+    return _of_all([Debt(0, principal_yen, after, accrued_unpaid_yen, excluded, yearly)], through, rate)
+
+
+def _of_all(debts: Sequence[Debt], through: date, rate: InterestRate) -> Interest:
     running = Fraction(0)
     per_debt_yen: list[int] = []
     for debt in debts:

@@ -28,6 +28,8 @@ from keizoku.db.tables.base import day, identity, instant, metadata, text, yen
 
 RECURRING_TASKS = ("no_price", "set_aside", "directory_silent", "terms_unannounced", "collect_silent")
 """Kinds of tasks that a night, a run of letters or an answer closes by itself, and may open again."""
+REOPENED_TASKS = (*RECURRING_TASKS, "gateway_object_unknown")
+"""These, and kinds that people close and a night may open again."""
 
 invoice = Table(
     "invoice",
@@ -396,7 +398,7 @@ review_task = Table(
         "kind",
         "subject",
         unique=True,
-        postgresql_where=sql(f"kind NOT IN {RECURRING_TASKS} OR closed_at IS NULL"),
+        postgresql_where=sql(f"kind NOT IN {REOPENED_TASKS} OR closed_at IS NULL"),
     ),
     Index("ix_review_task_open", "id", postgresql_where=sql("closed_at IS NULL")),
 )

@@ -15,6 +15,7 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -129,41 +130,42 @@ def _twice(source: str, layout: Layout) -> Finding | None:
 
 def _line(row: MoneyRow, layout: Layout, today: date, account: str) -> StatementLine | None:
     """A row as a line; None: it has no amount. Raises BadValueError."""
-    currency = (_of(row, "currency") or YEN).strip().upper()
+    stands = row.values.get
+    currency = (stands("currency") or YEN).strip().upper()
     if currency != YEN and not re.fullmatch(r"[A-Z]{3}", currency):
         raise BadValueError(_of(row, "currency"), "it is no currency", "name it by its three letters, as JPY")
-    received, paid = _amount(_of(row, "amount"), currency), _amount(_of(row, "amount_out"), currency)
+    received, paid = _amount(stands("amount", ""), currency), _amount(stands("amount_out", ""), currency)
     if received and paid:
         raise BadValueError(row.raw[:80], "it has money in and out", "say by the mapping which column is which")
     if paid:
         received = -paid
-    elif received:
+    elif received and "direction" in row.values:
         received = _directed(row, received)
     if not received:
         return None
-    booked_on = day_of(_of(row, "date"))
+    booked_on = day_of(stands("date", ""))
     if booked_on > today:
         raise BadValueError(_of(row, "date"), "it lies ahead", "import it when it has arrived")
-    stated = _of(row, "account") or account
-    if len(stated) > LONGEST_ID:
-        raise BadValueError(stated[:40], "it is too long for the key of an account", "shorten it")
-    balance = _of(row, "balance")
+    named = stands("account") or account
+    if len(named) > LONGEST_ID:
+        raise BadValueError(named[:40], "it is too long for the key of an account", "shorten it")
+    value_on, balance = stands("value_on"), stands("balance")
     return StatementLine(
-        account=stated,
-        line=row.line,
-        booked_on=booked_on,
-        direction=Direction.IN if received > 0 else Direction.OUT,
-        amount=abs(received),
-        currency=currency,
-        value_on=_day_if(_of(row, "value_on")),
-        kind_text=text_of(_of(row, "kind")),
-        payer=text_of(_of(row, "payer")),
-        reference=text_of(_of(row, "reference")),
-        bank_id=text_of(_of(row, "bank_id")),
-        balance=_balance(balance, currency),
-        state=_state(_of(row, "state")),
-        digest=digest_of(row.raw),
-        ignored=row.ignored,
+        named,
+        row.line,
+        booked_on,
+        Direction.IN if received > 0 else Direction.OUT,
+        abs(received),
+        currency,
+        _day_if(value_on) if value_on else None,
+        text_of(stands("kind", "")),
+        text_of(stands("payer", "")),
+        text_of(stands("reference", "")),
+        text_of(stands("bank_id", "")),
+        _balance(balance, currency) if balance else None,
+        _state(stands("state", "")),
+        digest_of(row.raw),
+        row.ignored,
     )
 
 
@@ -185,6 +187,7 @@ def _directed(row: MoneyRow, amount: int) -> int:
     raise BadValueError(_of(row, "direction"), rule, "name the columns of money in and out")
 
 
+@lru_cache(maxsize=65_536)
 def _amount(written: str, currency: str) -> int:
     """Minor units of the currency; 0 where nothing is written. Raises BadValueError."""
     if is_blank(written):
@@ -206,6 +209,7 @@ def _day_if(written: str) -> date | None:
         return None
 
 
+@lru_cache(maxsize=1_024)
 def _state(written: str) -> LineState:
     """Not cleared yet, or taken back, where the bank marks it."""
     said = unicodedata.normalize("NFKC", written).strip()

@@ -139,6 +139,13 @@ def test_a_payout_is_in_the_books_once_whichever_side_comes_first(
         assert (control.rest_yen, control.unmet, control.faults(Month(2026, 4))) == (0, (), [])
         assert services.billing.unmatch_payment(1, by="keiri", ground="no", now=NOW) == "payout:po_1"
         assert balances(services, "1110", "2145") == [1_464, -982]
+        # what people took apart is put together by people alone, whatever comes in
+        more = '"2026/4/13","振込１","ｻﾄｳ","","7","1,000,989","","","入金"\n'
+        assert take(services, tmp_path, MUFG + rows + more, BY_MUFG) == (1, 2, 0, 0)
+        reconcile_month(services.session, services.gateway, Month(2026, 4), NOW)
+        assert balances(services, "1110", "2145") == [1_471, -989]
+        services.billing.payment_is_payout(1, by="keiri", ground="it is", now=NOW)
+        assert balances(services, "1110", "2145") == [989, -507]
 
 
 @pytest.mark.parametrize("bank_first", [True, False])

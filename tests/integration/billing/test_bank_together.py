@@ -11,6 +11,7 @@ from keizoku.billing.receivables.bank import matching, taking
 from keizoku.billing.receivables.csv_layout import Layout
 from keizoku.billing.rules.payment_reference import ACCOUNT, Reference
 from keizoku.db.session import Session
+from keizoku.limits import MOST_LISTED
 from keizoku.terms.calendar import parse_instant
 from keizoku.terms.policy import Terms
 from keizoku.terms.rules import Rules
@@ -110,3 +111,39 @@ def test_a_line_that_the_database_refuses_stands_alone_and_is_taken_when_the_fil
         again = taken(session, file)
         assert (again.logged.rows_new, again.logged.rows_known, again.logged.rows_refused) == (2, 30, 0)
         assert session.execute(sa.text("SELECT count(*), count(DISTINCT yen) FROM bank_line")).one() == (32, 32)
+
+
+def test_a_large_file_day_by_day_comes_to_what_it_comes_to_at_once(
+    engine_with_tables: Callable[[], sa.Engine], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = statement(tmp_path)
+    found = []
+    for large in (False, True):
+        if large:
+            monkeypatch.setattr(taking, "_TOGETHER", 0)
+            monkeypatch.setattr(taking, "_CHUNK", 3)
+        with engine_with_tables().connect() as session:
+            open_fees(session, MEMBERS)
+            session.commit()
+            done, again = taken(session, file).logged, taken(session, file).logged
+            assert (again.again, again.rows_new) == (True, done.rows_new)
+            lines = (
+                "SELECT paid_on, direction, yen, payer, reference, nth, doubt, posts FROM bank_line ORDER BY 1, 3, 4, 5"
+            )
+            counted = (done.rows_read, done.rows_new, done.rows_known, done.rows_passed_over, done.rows_refused)
+            balances = "SELECT code, sum(yen) FROM line GROUP BY code ORDER BY code"
+            found.append([counted, *(session.execute(sa.text(each)).all() for each in (lines, balances))])
+    assert found[0] == found[1]
+
+
+def test_of_many_rows_that_cannot_be_used_the_first_are_listed_and_all_are_counted(
+    engine: sa.Engine, tmp_path: Path
+) -> None:
+    file = tmp_path / "bank.csv"
+    rows = [f"2026-04-20,many,X{number}," for number in range(MOST_LISTED + 5)]
+    file.write_text("date,amount,payer,reference\n2026-04-20,7,Y,\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    with engine.connect() as session:
+        logged = taken(session, file).logged
+        assert (logged.rows_read, logged.rows_new, logged.rows_refused) == (MOST_LISTED + 6, 1, MOST_LISTED + 5)
+        assert len(logged.findings) == MOST_LISTED + 1
+        assert (logged.findings[0].line, logged.findings[-1].value) == (3, "5 more")

@@ -15,6 +15,7 @@ from keizoku.billing.accounts.account_views import owed_view, trial_balance
 from keizoku.billing.accounts.history import account_history
 from keizoku.billing.accounts.liability_explanation import explain_liability
 from keizoku.billing.cards.dispute_choices import disputes
+from keizoku.billing.cards.disputes import sync_events
 from keizoku.billing.gateway.books import Movement
 from keizoku.billing.gateway.events import (
     BOOKED_ELSEWHERE,
@@ -245,6 +246,38 @@ def test_what_stripe_does_not_know_is_a_task_and_is_not_asked_for_each_night(wor
     world.night()
     asked = [path for _, path in world.proxy.calls if path.endswith(("po_9", "dp_9"))]
     assert (asked, world.tasks()) == ([], known)
+    # once people have closed a task it is asked for again, and opened again
+    session.execute(sa.text("UPDATE review_task SET closed_at = opened_at, closed_by = 'k', closed_ground = 'k'"))
+    session.commit()
+    world.night()
+    assert sorted(world.tasks()) == sorted(known)
+
+
+def test_a_dispute_of_a_charge_that_has_no_answer_yet_is_booked_when_it_has(world: World) -> None:
+    members(world, "late")
+    session = world.services.session
+    dispute = world.proxy.dispute(world.intents["late"])
+    answered = session.execute(sa.text("SELECT gateway_id, settled_at FROM payment_attempt")).one()
+    session.execute(sa.text("ALTER TABLE payment_attempt DISABLE TRIGGER ALL"))
+    take_away = "UPDATE payment_attempt SET outcome = NULL, gateway_id = NULL, settled_on = NULL, settled_at = NULL"
+    session.execute(sa.text(f"{take_away}, answer_recorded_at = NULL"))
+    session.commit()
+    at = night_at(date(2026, 4, 3))
+    world.proxy.clock = lambda: at
+    assert sync_events(session, world.services.rules, world.services.gateway, at) == 0
+    assert (disputes(session), world.tasks()) == ([], [])
+    session.execute(
+        sa.text(
+            "UPDATE payment_attempt SET outcome = 'succeeded', gateway_id = :gateway_id, settled_at = :at, "
+            "settled_on = '2026-04-02', answer_recorded_at = :at"
+        ),
+        {"gateway_id": answered.gateway_id, "at": answered.settled_at},
+    )
+    session.commit()
+    assert sync_events(session, world.services.rules, world.services.gateway, at) == 2
+    [found] = disputes(session)
+    assert (found["dispute"], found["account"], found["state"]) == (dispute, "late", "open")
+    assert world.books("1132", "6112") == {"1132": 500, "6112": 1_500}
 
 
 def test_payouts_become_paid_fail_afterwards_and_name_their_movements_when_they_can(world: World) -> None:
