@@ -1,8 +1,8 @@
 """Who may do what in the database: four roles, each with no more than its work needs.
 
     NAME_worker    reads all but tokens; adds rows; changes the few columns that may change; removes nothing
-    NAME_finance   reads all, but tokens and the hashes of codes
-    NAME_support   the same; adds evidence, claims and rulings (append-only tables)
+    NAME_finance   reads all, but tokens and the hashes of codes; adds only that it read an account
+    NAME_support   reads the same; adds evidence, claims and rulings (append-only tables)
     NAME_tokens    reads, adds and destroys the sealed tokens of the linked service; nothing else. It is given beside
                    `worker` to the one login that talks to the partner, and to the one that makes the backups.
 
@@ -56,11 +56,15 @@ SUPPORT_ADDS = frozenset(
         "claim_ruling",
         "act_key",
         "claim_withdrawal",
+        "account_read",
+        "member_file",
         "http_request",
         "proposal",
         "proposal_decision",
     }
 )
+FINANCE_ADDS: Final = frozenset({"account_read"})
+"""That it read an account."""
 VERSION_TABLE = "alembic_version"
 RELEASE_TABLE = "schema_release"
 """Written by the tables' owner alone, when it upgrades them."""
@@ -89,7 +93,7 @@ def privileges() -> Mapping[str, Mapping[str, Mapping[str, Columns]]]:
             "INSERT": dict.fromkeys((table for table in tables if table not in OWNER_ADDS), ()),
             "UPDATE": may_change | {table: (column,) for table, column in LOCKED.items()},
         },
-        "finance": {"SELECT": readable, "INSERT": {}, "UPDATE": {}},
+        "finance": {"SELECT": readable, "INSERT": dict.fromkeys(sorted(FINANCE_ADDS), ()), "UPDATE": {}},
         "support": {"SELECT": readable, "INSERT": dict.fromkeys(sorted(SUPPORT_ADDS), ()), "UPDATE": {}},
         "tokens": {
             "SELECT": sealed,
@@ -201,7 +205,7 @@ def _grants(schema: str, role: str, wanted: Mapping[str, Mapping[str, Columns]])
                 named = sql.SQL(", ").join(map(sql.Identifier, columns))
                 on = sql.Identifier(schema, table)
                 statements.append(sql.SQL("GRANT {} ({}) ON {} TO {}").format(word, named, on, who))
-    if wanted["INSERT"]:
+    if wanted["INSERT"].keys() - FINANCE_ADDS:  # an identity column draws its own number
         # whoever reads every table whole makes the backups, and a dump reads sequences
         right = "USAGE" if any(wanted["SELECT"].values()) else "USAGE, SELECT"
         statements.append(sql.SQL("GRANT {} ON ALL SEQUENCES IN SCHEMA {} TO {}").format(sql.SQL(right), where, who))

@@ -21,8 +21,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool, QueuePool
 from sqlalchemy.types import UserDefinedType
 
-from keizoku.db.copy_text import CopyText, copy_text
-from keizoku.db.driver_rows import driver_rows
+from keizoku.db.copy_text import CopyText, copy_text, driver_rows
 from keizoku.db.schema_name import SCHEMA_NAME
 
 if TYPE_CHECKING:

@@ -18,6 +18,7 @@ from keizoku.billing.gateway.port import Gateway
 from keizoku.billing.gateway.restored import is_drill
 from keizoku.billing.gateway.simulated import SimulatedGateway
 from keizoku.billing.services.billing_service import BillingService
+from keizoku.db.account_reads import reads_kept
 from keizoku.db.session import DatabaseError, Session, check_server, make_engine
 from keizoku.db.standing import check_current
 from keizoku.extras import naming_the_extra
@@ -101,7 +102,9 @@ class Services:
 
 
 @contextmanager
-def services_on(engine: sa.Engine, settings: Settings, *, clock: ClockName = "real") -> Iterator[Services]:
+def services_on(
+    engine: sa.Engine, settings: Settings, *, clock: ClockName = "real", reader: str | None = ""
+) -> Iterator[Services]:
     """The services on a host's own engine, for one piece of work: what was not committed at the end is lost.
 
     It has a connection of its own from the engine; its time zone does not matter, its search path says where the
@@ -111,12 +114,14 @@ def services_on(engine: sa.Engine, settings: Settings, *, clock: ClockName = "re
 
     An act whose `now` is ahead of the database's clock is Refused (clock.ahead); with the clock "given" it is not: for
     tests and trials that play another time than the wall's.
+
+    `reader`: who asks, for the record of who read which account; empty: the login of the database; None: no record.
     """
     if (engine.dialect.name, engine.dialect.driver) != ("postgresql", "psycopg"):
         spoken = f"{engine.dialect.name}+{engine.dialect.driver}"
         raise DatabaseError(f"the engine speaks {spoken}; Keizoku needs postgresql+psycopg (psycopg 3)")
     rules = settings.rules()
-    with saying(settings.own_letters()), engine.connect() as session:
+    with saying(settings.own_letters()), engine.connect() as session, reads_kept(session, reader):
         check_server(session)
         check_current(session, settings.database_schema if "database_schema" in settings.model_fields_set else None)
         held = None

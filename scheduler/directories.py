@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import urlsplit
 
@@ -100,10 +101,7 @@ class HttpDirectory:
         place = urlsplit(self.url).hostname
         try:
             with urllib.request.build_opener(_Stays).open(request, timeout=SECONDS) as answer:
-                said = answer.read(LARGEST_PAGE + 1)
-            if len(said) > LARGEST_PAGE:
-                raise silent(f"{place}: its answer has more than {LARGEST_PAGE:,} bytes")
-            answered = json.loads(said)
+                answered = json.loads(_whole(answer, str(place)))
         except urllib.error.HTTPError as error:
             raise silent(f"{place}: it says {error.code}") from None
         except (OSError, ValueError, RecursionError) as error:
@@ -111,6 +109,18 @@ class HttpDirectory:
         if not isinstance(answered, dict):
             raise silent(f"{place}: its answer is no JSON object")
         return {account: _of_json(answered[account], f"{place}") for account in accounts if account in answered}
+
+
+def _whole(answer: Any, place: str) -> bytes:
+    """All of an answer, if it comes in time and is not too long."""
+    said, until = b"", monotonic() + SECONDS
+    while chunk := answer.read1(65_536):
+        said += chunk
+        if len(said) > LARGEST_PAGE:
+            raise silent(f"{place}: its answer has more than {LARGEST_PAGE:,} bytes")
+        if monotonic() > until:
+            raise silent(f"{place}: its answer takes longer than {SECONDS} seconds")
+    return said
 
 
 def directory_of(settings: Settings) -> Directory | None:

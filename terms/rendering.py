@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import cache
+from itertools import count
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
@@ -27,6 +28,8 @@ from keizoku.terms.words import spoken
 Lang = Literal["ja", "en"]
 
 _OWN: ContextVar[Mapping[str, Mapping[str, str]]] = ContextVar("own_sentences", default=MappingProxyType({}))
+_VOICE: ContextVar[int] = ContextVar("voice", default=0)
+_VOICES = count(1)
 _FOLDER = Path(__file__).parent / "sentences"
 
 
@@ -56,12 +59,18 @@ def sentence(key: str, lang: Lang, facts: Mapping[str, Any]) -> str:
 @contextmanager
 def saying(own: Mapping[str, Mapping[str, str]]) -> Iterator[None]:
     """Within the block, in this thread, these sentences stand in place of ours; checked before (own_sentences.py)."""
-    token = _OWN.set(own)
+    token, voice = _OWN.set(own), _VOICE.set(next(_VOICES) if own else 0)
     try:
         yield
     finally:
         with suppress(ValueError):  # ended in another context than it began: there it was never set
             _OWN.reset(token)
+            _VOICE.reset(voice)
+
+
+def voice() -> int:
+    """A number for the words that are said now: what was worded under one number is worded so under it again."""
+    return _VOICE.get()
 
 
 @cache

@@ -13,7 +13,7 @@ import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 
-from keizoku.db.roles import SECRETS, SUPPORT_ADDS, TOKENS_ALONE, privileges
+from keizoku.db.roles import FINANCE_ADDS, SECRETS, SUPPORT_ADDS, TOKENS_ALONE, privileges
 from keizoku.db.tables import metadata
 from keizoku.db.tables.changing import CACHES, LOCKED, SET_ONCE
 from keizoku.scheduler.cli.shared.rights import ALLOWED, WITHOUT_DATABASE
@@ -43,11 +43,12 @@ def tables() -> str:
     sealed = ", ".join(f"`{table}`" for table in sorted(TOKENS_ALONE))
     but = f"everything but {sealed}, {secret}"
     own = sum(map(len, given["tokens"]["UPDATE"].values()))
+    named = ", ".join(f"`{table}`" for table in sorted(FINANCE_ADDS))
     rows = [
         "| role | reads | adds rows to | changes | removes |",
         "|---|---|---|---|---|",
         f"| `keizoku_worker` | everything but {sealed} | {added} | {changes} | nothing |",
-        f"| `keizoku_finance` | {but} | nothing | nothing | nothing |",
+        f"| `keizoku_finance` | {but} | {named} | nothing | nothing |",
         f"| `keizoku_support` | {but} | {len(SUPPORT_ADDS)} of them, below | nothing | nothing |",
         f"| `keizoku_tokens` | {sealed} alone | {sealed} | {own} columns of it | nothing |",
         "",

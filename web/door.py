@@ -143,7 +143,7 @@ class Door:
         """The services as a role: with all that an act is checked by, or just enough to read."""
         engine = self._engines[role]
         if acts:
-            with services_on(engine, self.settings, clock=self.clock_name) as services:
+            with services_on(engine, self.settings, clock=self.clock_name, reader=None) as services:  # our log has it
                 yield services
             return
         with saying(self.settings.own_letters()), engine.connect() as session:

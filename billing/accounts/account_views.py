@@ -26,6 +26,7 @@ from keizoku.billing.contracts.contract_facts import latest_state
 from keizoku.billing.receivables.customer_deposits import deposit_of
 from keizoku.billing.receivables.open_items import costs_open, interest_owed, load_open_items
 from keizoku.billing.receivables.remedies import IS_FREE
+from keizoku.db.account_reads import noted
 from keizoku.db.session import Session
 from keizoku.db.tables.books import entry, line
 from keizoku.db.tables.contracts import term
@@ -45,6 +46,7 @@ from keizoku.terms.rules import Rules
 
 def contract_view(session: Session, rules: Rules, account: str, at: datetime) -> ContractView:
     """The account's latest contract at `at`; `NO_CONTRACT` where it has none."""
+    noted(account, "contract_view")
     found = latest_state(session, rules, account, at)
     if found is None:
         return NO_CONTRACT
@@ -61,6 +63,7 @@ def contract_view(session: Session, rules: Rules, account: str, at: datetime) ->
 
 def invoices_view(session: Session, account: str) -> list[InvoiceView]:
     """Every invoice of the account in the order of its terms."""
+    noted(account, "invoices_view")
     rows = session.execute(
         sa.select(invoice, term.c.starts_on, term.c.ends_on, term.c.price_yen)
         .join(term, term.c.id == invoice.c.term_id)
@@ -86,6 +89,7 @@ def invoices_view(session: Session, account: str) -> list[InvoiceView]:
 
 def attempts_view(session: Session, account: str) -> list[AttemptView]:
     """Every attempt at a charge, in order; `outcome` is succeeded, unknown, or the gateway's code of refusal."""
+    noted(account, "attempts_view")
     rows = session.execute(
         sa.select(payment_attempt).where(payment_attempt.c.account == account).order_by(payment_attempt.c.id)
     )
@@ -105,6 +109,7 @@ def attempts_view(session: Session, account: str) -> list[AttemptView]:
 
 def charges_view(session: Session, account: str) -> CountAndYen:
     """What really happened to the card at the simulated gateway: successful charges, gross."""
+    noted(account, "charges_view")
     return _count_and_yen(
         session,
         sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(simulated_charge.c.yen), 0)).where(
@@ -115,6 +120,7 @@ def charges_view(session: Session, account: str) -> CountAndYen:
 
 def refunds_view(session: Session, account: str) -> CountAndYen:
     """What the simulated gateway gave back, but for what came back from the card."""
+    noted(account, "refunds_view")
     return _count_and_yen(
         session,
         sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(simulated_refund.c.yen), 0)).where(
@@ -125,6 +131,7 @@ def refunds_view(session: Session, account: str) -> CountAndYen:
 
 def owed_view(session: Session, rules: Rules, account: str, at: datetime) -> Owed:
     """principal, interest, costs, total, deposit at that instant, in whole yen."""
+    noted(account, "owed_view")
     today = jst_day(at)
     unpaid = load_open_items(session, rules, today, account=account, with_accrued=True)
     principal = sum(each.open_yen for each in unpaid)
@@ -141,18 +148,21 @@ def owed_view(session: Session, rules: Rules, account: str, at: datetime) -> Owe
 
 def demands_view(session: Session, account: str) -> list[DemandView]:
     """Demands for late interest, in order: the day and what was new in each."""
+    noted(account, "demands_view")
     rows = session.execute(sa.select(demand).where(demand.c.account == account).order_by(demand.c.id))
     return [DemandView(on=row.demanded_on, interest=row.interest_yen) for row in rows]
 
 
 def notices_view(session: Session, account: str) -> list[NoticeView]:
     """Notices written, in order."""
+    noted(account, "notices_view")
     rows = session.execute(sa.select(user_notice).where(user_notice.c.account == account).order_by(user_notice.c.id))
     return [NoticeView(on=row.written_on, kind=row.kind) for row in rows]
 
 
 def credit_view(session: Session, account: str) -> CreditView:
     """available, applied, refunded yen of SLA credits."""
+    noted(account, "credit_view")
     available = session.execute(
         sa.select(sa.func.coalesce(sa.func.sum(credit.c.available_yen), 0)).where(credit.c.account == account, IS_FREE)
     ).scalar_one()

@@ -16,6 +16,7 @@ from keizoku.billing.contracts.price_lookup import load_prices
 from keizoku.billing.rules.account_event import Event, in_order
 from keizoku.billing.rules.account_event import event_sentence as event_text
 from keizoku.billing.rules.price_catalog import NoPriceError, Price, price_at
+from keizoku.db.account_reads import noted
 from keizoku.db.session import Session
 from keizoku.db.tables.contracts import contract, price, term
 from keizoku.db.tables.money import credit, credit_application, invoice, settlement
@@ -160,6 +161,7 @@ def explain_invoice(session: Session, rules: Rules, invoice_id: int) -> InvoiceE
             f"there is no invoice {invoice_id}",
             "`keizoku account show ACCOUNT` names those of an account",
         )
+    noted(row.account, "explain_invoice")
     renewal = row.follows_on is not None
     facts = InvoiceFacts(
         invoice=row.id,

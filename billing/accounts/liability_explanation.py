@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from keizoku.billing.rules.liability_cap import Cap, FeeReceived, FeeReturned, Source, liability_cap, still_due_yen
 from keizoku.billing.rules.payment_method import prepaid_terms
+from keizoku.db.account_reads import noted
 from keizoku.db.session import Session
 from keizoku.db.tables.codes import code, code_batch, code_redemption
 from keizoku.db.tables.contracts import account as account_table
@@ -110,6 +111,7 @@ def explain_liability(
     session: Session, rules: Rules, account: str, event_at: datetime, *, damage_yen: int | None = None
 ) -> LiabilityExplanation:
     """The limit for an event at an instant. Raises Refused for an unknown account or a day without terms."""
+    noted(account, "explain_liability")
     if session.execute(sa.select(account_table.c.id).where(account_table.c.id == account)).first() is None:
         raise Refused("account.unknown", f"account {account!r} is not known")
     try:

@@ -31,6 +31,7 @@ from keizoku.billing.rules.documents.invoice_document import (
     PrintedDocument,
     credit_note_document,
     invoice_document,
+    unissued,
 )
 from keizoku.billing.rules.documents.issuer import Issuer
 from keizoku.db.session import Session
@@ -124,8 +125,8 @@ def write_documents(
 def _documents(session: Session, rules: Rules, month: Month, printing: Printing) -> Iterator[_Made]:
     issuer, lang, form, font = printing.issuer, printing.lang, printing.form, printing.font
 
-    def drawn(kind: Kind, number: int, drafted: PrintedDocument, yen: int = 0) -> _Made:
-        document = as_issued(session, kind, number, lang, printing.naming) or drafted
+    def drawn(kind: Kind, number: int, drafted: PrintedDocument, by: Issuer, yen: int = 0) -> _Made:
+        document = as_issued(session, kind, number, lang, printing.naming) or unissued(drafted, by)
         name = f"{'statement' if kind == 'invoice' else 'return'}-{number}"
         facts = hashlib.sha256(f"{form} {font or ''} {document!r}".encode()).hexdigest()
         if form == "html":
@@ -135,10 +136,10 @@ def _documents(session: Session, rules: Rules, month: Month, printing: Printing)
     invoices, credits, demands = _wanted(month)
     for number in _numbers(session, invoices):
         statement = statement_of(session, rules, number, issuer)
-        yield drawn("invoice", number, invoice_document(statement, lang), statement.charged_yen)
+        yield drawn("invoice", number, invoice_document(statement, lang), statement.issuer, statement.charged_yen)
     for number in _numbers(session, credits):
         note = credit_note_of(session, rules, number, issuer)
-        yield drawn("credit_note", number, credit_note_document(note, lang))
+        yield drawn("credit_note", number, credit_note_document(note, lang), note.issuer)
     for number in _numbers(session, demands):
         page = demand_html(demand_of(session, number)).encode()
         yield _Made(f"demand-{number}.html", hashlib.sha256(page).hexdigest(), partial(bytes, page), 0)

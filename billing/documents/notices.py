@@ -1,19 +1,32 @@
 """Notices to users as rows: written with their occasion, sent by the outbox."""
 
 import json
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 import sqlalchemy as sa
 
 from keizoku.billing.rules.documents.notice_text import Notice
-from keizoku.db.session import CopyText, Session
+from keizoku.billing.rules.payment_reference import ACCOUNT, Reference
+from keizoku.db.session import CopyText, Session, texts
+from keizoku.db.tables.contracts import account
 from keizoku.db.tables.money import user_notice
 from keizoku.terms.calendar import jst_day
+from keizoku.terms.rules import Rules
 
 
 def details_text(notice: Notice) -> CopyText:
     """The list of a notice as COPY takes it."""
     return CopyText(json.dumps(notice.items, ensure_ascii=False))
+
+
+def pay_to(session: Session, rules: Rules, accounts: Collection[str]) -> tuple[str, Mapping[str, str]]:
+    """The bank account for transfers, and what each account states with one; empty where none is set."""
+    named = rules.discretion.transfer_account
+    if not named:
+        return "", {}
+    rows = session.execute(sa.select(account.c.id, account.c.number).where(account.c.id == sa.any_(texts(accounts))))
+    return named, {row.id: str(Reference(ACCOUNT, row.number)) for row in rows}
 
 
 def save_notice(session: Session, account: str, contract_id: int, notice: Notice, occasion: str, now: datetime) -> int:

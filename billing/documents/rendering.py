@@ -88,6 +88,35 @@ def document_pdf(document: PrintedDocument, font: Path | None = None) -> bytes:
     return _built(story, document.title, document.lang)
 
 
+def sections_pdf(
+    parts: Sequence[tuple[str, str, Sequence[tuple[str, Sequence[Sequence[str]]]]]], font: Path | None = None
+) -> bytes:
+    """Parts as a PDF on A4, each from a new page: language, title, and sections of rows. Raises FontError.
+
+    A row of one text is a line; rows of several are a table, which goes over pages.
+    """
+    from reportlab.lib import colors
+    from reportlab.lib.units import mm
+    from reportlab.platypus import LongTable, PageBreak, Paragraph, Spacer
+
+    story: list[Any] = []
+    for lang, title, sections in parts:
+        style = _Style(lang, font)
+        story += [*([PageBreak()] if story else []), Paragraph(escape(title), style.title)]
+        for heading, rows in sections:
+            story += [Spacer(1, 4 * mm), Paragraph(escape(heading), style.heading)]
+            wide = max((len(row) for row in rows), default=1)
+            if wide == 1:
+                story += [Paragraph(escape(words), style.line) for row in rows for words in row]
+                continue
+            drawn = [[Paragraph(escape(words), style.cell) for words in row] for row in rows]
+            line = ("LINEBELOW", (0, 0), (-1, -1), 0.25, colors.HexColor(_LINE))
+            widths = [44 * mm] * (wide - 1)
+            story.append(LongTable(drawn, colWidths=[*widths, 170 * mm - sum(widths)], style=[line, _TOP]))
+    _, named, _ = parts[0]
+    return _built(story, named, parts[0][0])
+
+
 class _Style:
     """How text is set on A4 in a language: 170 mm wide."""
 
@@ -102,6 +131,8 @@ class _Style:
         self.body = ParagraphStyle("body", self.line, leading=18, spaceAfter=6, firstLineIndent=10.5 if ja else 0)
         self.right = ParagraphStyle("right", self.line, alignment=2, wordWrap=None)
         self.soft = ParagraphStyle("soft", self.line, textColor=_SOFT, fontSize=9, leading=14)
+        self.cell = ParagraphStyle("cell", self.line, fontSize=9, leading=13)
+        self.heading = ParagraphStyle("heading", self.line, fontSize=12, leading=18, spaceAfter=4)
         self.note = ParagraphStyle("note", self.line, alignment=1, spaceBefore=10, spaceAfter=8)
         self.title = ParagraphStyle("title", self.line, fontSize=17, leading=26, spaceAfter=11)
         self.subject = ParagraphStyle(

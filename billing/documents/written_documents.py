@@ -15,6 +15,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from keizoku.billing.rules.documents.invoice_document import RETURN_INVOICE_FROM_YEN
+from keizoku.db.account_reads import noted
 from keizoku.db.session import Session
 from keizoku.terms.read_model import ReadModel
 
@@ -49,5 +50,6 @@ _ALL: Final = sa.text("""
 
 def documents_view(session: Session, account: str) -> list[WrittenDocument]:
     """The documents of an account, in order."""
+    noted(account, "documents_view")
     rows = session.execute(_ALL, {"account": account, "note_from": RETURN_INVOICE_FROM_YEN})
     return [WrittenDocument(row.day, row.kind) for row in rows]

@@ -10,7 +10,7 @@ from datetime import date, datetime
 
 import sqlalchemy as sa
 
-from keizoku.billing.documents.notices import details_text
+from keizoku.billing.documents.notices import details_text, pay_to
 from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.receivables.interest_bookings import interest_booked_by, workings_of, write_bookings
 from keizoku.billing.receivables.open_items import OpenItem, by_account, load_open_items
@@ -129,6 +129,7 @@ def demand_interest(
     if not fresh:
         return 0
     rows = []
+    named, references = pay_to(session, rules, [each.account for each in fresh])
     for each in fresh:
         calculation = each.to_json()
         said = notice_text.interest_demand(
@@ -139,6 +140,7 @@ def demand_interest(
             interest_sentences(calculation, "ja"),
             interest_sentences(calculation, "en"),
         )
+        said = notice_text.with_transfer(said, named, references.get(each.account, ""))
         told = said.body_ja, said.body_en, details_text(said)
         rows.append((each.account, today, each.new_yen, each.total_yen, occasion, now, *told, calculation))
     copy_rows(

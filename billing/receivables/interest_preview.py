@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from keizoku.billing.receivables.interest_bookings import interest_booked, workings_of
 from keizoku.billing.receivables.open_items import open_items_on
 from keizoku.billing.rules.documents.late_interest_statement import Workings
+from keizoku.db.account_reads import noted
 from keizoku.db.session import Session
 from keizoku.db.tables.contracts import account as account_table
 from keizoku.terms.policy import UncoveredDateError
@@ -25,6 +26,7 @@ def preview(session: Session, rules: Rules, account: str, on: date) -> Workings:
 
     Raises Refused for an account that is not known, or a day that no terms cover.
     """
+    noted(account, "preview_interest")
     if session.execute(sa.select(account_table.c.id).where(account_table.c.id == account)).first() is None:
         raise Refused("account.unknown", f"account {account!r} is not known")
     try:

@@ -13,7 +13,7 @@ from keizoku.billing.contracts.announced_terms import load_announcements
 from keizoku.billing.services.base import Service
 from keizoku.db.session import Session
 from keizoku.db.tables.contracts import account as account_table
-from keizoku.db.tables.people import operator_act, terms_announcement
+from keizoku.db.tables.people import member_file, operator_act, terms_announcement
 from keizoku.terms.calendar import iso_jst, jst_day
 from keizoku.terms.decision import decides
 from keizoku.terms.law.announcements import TermsAnnouncement
@@ -22,6 +22,8 @@ from keizoku.terms.refusal import Refused
 
 SERVICE_CHANGE = "service_change"
 DISCLOSURE = "disclosure"
+PRIVACY = "個人情報保護法33"
+"""The law that asks for a member's file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +157,7 @@ class OperatorActService(Service):
 class OperatorAct(ReadModel):
     """An act of the operator as it was recorded."""
 
-    id: int
+    id: int | str  # F3: a member's file
     clause: str
     kind: str
     account: str | None
@@ -168,11 +170,15 @@ class OperatorAct(ReadModel):
 
 
 def act_list(session: Session, account: str | None = None) -> list[OperatorAct]:
-    """The acts in order of when they happened; of one account: those on it, and changes of the service."""
-    query = sa.select(operator_act).order_by(operator_act.c.occurred_at, operator_act.c.id)
+    """The acts in order of when they happened; of one account: those on it, and changes of the service.
+
+    A member's file that was made is among them, as what it is: a disclosure.
+    """
+    acts, files = sa.select(operator_act), sa.select(member_file)
     if account is not None:
-        query = query.where(sa.or_(operator_act.c.account == account, operator_act.c.account.is_(None)))
-    return [
+        acts = acts.where(sa.or_(operator_act.c.account == account, operator_act.c.account.is_(None)))
+        files = files.where(member_file.c.account == account)
+    found = [
         OperatorAct(
             id=row.id,
             clause="premium/11.1" if row.kind == SERVICE_CHANGE else "premium/8.1",
@@ -185,8 +191,24 @@ def act_list(session: Session, account: str | None = None) -> list[OperatorAct]:
             occurred_at=row.occurred_at,
             recorded_at=row.recorded_at,
         )
-        for row in session.execute(query)
+        for row in session.execute(acts.order_by(operator_act.c.id))
     ]
+    made = [
+        OperatorAct(
+            id=f"F{row.id}",
+            clause=PRIVACY,
+            kind=DISCLOSURE,
+            account=row.account,
+            what="member file",
+            recipient=row.recipient,
+            ground=row.ground,
+            author=row.author,
+            occurred_at=row.made_at,
+            recorded_at=row.made_at,
+        )
+        for row in session.execute(files.order_by(member_file.c.id))
+    ]
+    return sorted([*found, *made], key=lambda each: each.occurred_at)
 
 
 def terms_announcements(session: Session) -> list[TermsAnnouncement]:

@@ -27,6 +27,8 @@ APPEND_ONLY = (
     "consent",
     "screening",
     "operator_act",
+    "account_read",
+    "member_file",
     "terms_announcement",
     "receipt",
     "allocation",

@@ -10,18 +10,8 @@ A receipt, an allocation or a settlement below zero takes an earlier one back (`
 kind `dispute` takes back what a card had paid.
 """
 
-from sqlalchemy import (
-    BigInteger,
-    CheckConstraint,
-    Column,
-    ForeignKey,
-    Index,
-    Table,
-    UniqueConstraint,
-)
-from sqlalchemy import (
-    text as sql,
-)
+from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Index, Table, UniqueConstraint
+from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import JSONB, TEXT
 
 from keizoku.db.tables.base import day, identity, instant, metadata, text, yen

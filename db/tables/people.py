@@ -5,7 +5,17 @@ one version of each terms; a contract is approved or rejected once; a disclosure
 the ground. Rows are only ever added.
 """
 
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, ForeignKey, Index, Table, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    Index,
+    Table,
+    UniqueConstraint,
+)
 from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import JSONB, TEXT
 
@@ -87,6 +97,35 @@ operator_act = Table(
     ),
     Index("ix_operator_act_account", "account"),
 )
+
+account_read = Table(
+    "account_read",
+    metadata,
+    identity(),
+    text("account"),
+    text("question"),  # the command, or the library's function
+    text("reader"),  # as the caller says; may be empty
+    Column("login", TEXT, nullable=False, server_default=sql("SESSION_USER")),
+    Column("read_at", DateTime(timezone=True), nullable=False, server_default=sql("clock_timestamp()")),
+    CheckConstraint("account <> '' AND question <> '' AND login <> ''", name="stated"),
+    Index("ix_account_read_account", "account", "id"),
+)
+"""Who read one account, when, by which question; bulk work (the night, exports, lists) is not in it."""
+
+member_file = Table(
+    "member_file",
+    metadata,
+    identity(),
+    Column("account", TEXT, ForeignKey("account.id"), nullable=False),
+    text("recipient"),
+    text("ground"),
+    text("author"),
+    instant("made_at"),
+    CheckConstraint("recipient <> '' AND ground <> '' AND author <> ''", name="disclosed_to"),
+    Index("ix_member_file_account", "account"),
+)
+"""A member's file that was made: a disclosure of all that is held about the account (Act on the Protection of
+Personal Information 33)."""
 
 terms_announcement = Table(
     "terms_announcement",

@@ -15,6 +15,7 @@ from typing import Annotated, Any, NamedTuple, NoReturn
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from keizoku.scheduler.cli.shared.asked import watch
 from keizoku.scheduler.cli.shared.language import both, language, settle
 
 __all__ = ["COMMANDS", "app", "main"]
@@ -238,14 +239,16 @@ class _NotYetLoaded(TyperCommand):
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
         module, attribute = COMMANDS[str(self.name)].place.split(":")
-        command = _command_of(getattr(import_module(module), attribute), language())
+        command = _command_of(str(self.name), getattr(import_module(module), attribute), language())
         return command.make_context(info_name, args, parent=parent, **extra)
 
 
 @cache  # who gives many commands in one program, as tests do, has each group's commands built once in a language
-def _command_of(group: typer.Typer, _language: str) -> Any:
+def _command_of(name: str, group: typer.Typer, _language: str) -> Any:
     group._add_completion = False  # completion is of the whole program: the root has it
-    return typer.main.get_command(group)
+    command = typer.main.get_command(group)
+    watch(name, command)
+    return command
 
 
 class _Root(TyperGroup):

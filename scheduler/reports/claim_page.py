@@ -14,6 +14,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from keizoku.db.account_reads import noted
 from keizoku.db.session import Session
 from keizoku.scheduler.reports.claim_states import ClaimState
 from keizoku.scheduler.reports.sentences import state_text
@@ -72,6 +73,7 @@ class ClaimExplained:
 def explain_claim(session: Session, rules: Rules, claim_id: str, at: datetime) -> ClaimExplained:
     """Everything about a claim as known at an instant. Raises Refused for an unknown id, and NoPopulationError."""
     explanation = claim_explanation(session, claim_id, at)
+    noted(explanation.claim.account, "explain_claim")
     month, last = Month.parse(explanation.claim.month), explanation.last
     known_at, readings = (at, {}) if last is None else (last.decided_at, dict(last.decision.readings))
     policy = rules.terms.with_readings(readings).of_month(month)

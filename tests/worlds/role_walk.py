@@ -130,6 +130,7 @@ WALK: Final[tuple[tuple[str, str, int], ...]] = (
     ("explain claim", "c0", 0),
     ("account list", "", 0),
     ("account show", "key", 0),
+    ("account file", "key --out {dir}/member-{who}", 0),
     ("account suspend", "a3 " + BY, 0),
     ("account resume", "a3 " + BY, 0),
     ("account set-off", "u05 " + BY, 1),
@@ -206,7 +207,8 @@ WALK: Final[tuple[tuple[str, str, int], ...]] = (
     ("documents list", "", 0),
     ("documents show", "1", 1),
     ("documents export", "--out {dir}/issued-{who}.zip", 0),
-    ("documents reseal", "", 1),  # no key file is set
+    ("documents reissue", "invoice 1", 1),  # nobody is set as the issuer
+    ("documents reseal", "", 2),  # no key file is set
     ("demand list", "", 0),
     ("demand show", "D1", 0),
     ("deposit list", "", 0),
@@ -218,6 +220,7 @@ WALK: Final[tuple[tuple[str, str, int], ...]] = (
     ("notice send", "--out {dir}/letters-{who}", 0),
     ("ledger trial", "", 0),
     ("ledger account", "1110", 0),
+    ("ledger find", "--late", 0),
     ("ledger entry", "1", 0),
     ("ledger deferred", "", 0),
     ("ledger post", "6110=18 1131=-18 " + AUTHOR, 0),

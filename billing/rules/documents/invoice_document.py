@@ -170,6 +170,14 @@ def to_addressee(document: PrintedDocument, account: str, addressee: Addressee |
     return replace(document, fields=fields, addressee=(*addressee.lines, name))
 
 
+def unissued(document: PrintedDocument, issuer: Issuer) -> PrintedDocument:
+    """What has not been issued is a copy and says so; of nobody it is called a draft already."""
+    if not issuer.name:
+        return document
+    title = _say("title.copy", document.lang, called=document.title)
+    return replace(document, title=title, notes=(_say("copy", document.lang), *document.notes))
+
+
 def _title(kind: str, issuer: Issuer, lang: Lang) -> str:
     """What it is called; of nobody it is a draft."""
     called = _say(f"title.{kind}", lang)

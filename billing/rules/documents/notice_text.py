@@ -6,12 +6,13 @@ Pure; the sentences are in terms/sentences/notices.toml. Every notice names its 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any, Final
 
-from keizoku.terms.rendering import Lang, sentence
+from keizoku.terms.rendering import Lang, sentence, voice
 from keizoku.terms.words import day
 
 Item = Mapping[str, str | int]
@@ -95,6 +96,11 @@ def transfer_items(pay_to: str, reference: str) -> list[Item]:
     return [_words("pay_to", pay_to, pay_to), *([_words("reference", reference, reference)] if reference else [])]
 
 
+def with_transfer(notice: Notice, pay_to: str, reference: str) -> Notice:
+    """A notice of what is owed that says where to pay it, if a bank account is set."""
+    return replace(notice, items=(*transfer_items(pay_to, reference), *notice.items))
+
+
 def resumption(on: date) -> Notice:
     """Access is on again."""
     return _notice("resumption", ["main"], {"from_on": on})
@@ -148,6 +154,11 @@ def acceleration(on: date, yen: int, ground: str | None = None) -> Notice:
 
 def renewal(starts_on: date, ends_on: date, yen: int, method: str, ask_by_on: date) -> Notice:
     """The contract is about to renew by itself: from when to when, at which price, and how not to."""
+    return _renewal(voice(), starts_on, ends_on, yen, method, ask_by_on)
+
+
+@lru_cache(maxsize=512)  # those of a night are alike
+def _renewal(_: int, starts_on: date, ends_on: date, yen: int, method: str, ask_by_on: date) -> Notice:
     period = {"starts_on": starts_on, "last_on": _before(ends_on)}
     ja, en = (sentence("letter.item.period", lang, period) for lang in _BOTH)
     items = [
@@ -161,6 +172,11 @@ def renewal(starts_on: date, ends_on: date, yen: int, method: str, ask_by_on: da
 
 def price_change(starts_on: date, from_yen: int, to_yen: int, ask_by_on: date) -> Notice:
     """The next term has another price; `to_yen` like `from_yen`: a change that was announced before is withdrawn."""
+    return _price_change(voice(), starts_on, from_yen, to_yen, ask_by_on)
+
+
+@lru_cache(maxsize=512)
+def _price_change(_: int, starts_on: date, from_yen: int, to_yen: int, ask_by_on: date) -> Notice:
     facts = {"starts_on": starts_on, "from_yen": from_yen, "to_yen": to_yen, "ask_by_on": ask_by_on}
     if to_yen == from_yen:
         return _notice("price", ["withdrawn"], facts, [_yen("fee_of_term", to_yen)])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from keizoku.scheduler.cli.books import entry_search
 from keizoku.scheduler.cli.books.hand_entries import elsewhere, hand_lines, where_of
 from keizoku.scheduler.cli.shared.act_key import Key, key_of
 from keizoku.scheduler.cli.shared.context import services_now
@@ -42,6 +43,7 @@ app = typer.Typer(
     ),
     no_args_is_help=True,
 )
+entry_search.add_to(app)
 
 Lang = Annotated[
     Language, typer.Option("--lang", help=both("Names in Japanese or English.", "名称の言語(日本語か英語)。"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,9 +13,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from keizoku.scheduler.cli.shared.act_key import Key, key_of
-from keizoku.scheduler.cli.shared.context import open_services, services_now
+from keizoku.scheduler.cli.shared.context import open_services, services_now, settings_of_this_process
 from keizoku.scheduler.cli.shared.headings import headed
-from keizoku.scheduler.cli.shared.inputs import SPOKEN, Account, AsJson, Language, day, instant
+from keizoku.scheduler.cli.shared.inputs import SPOKEN, Account, AsJson, Language, Recorder, day, instant, recorder
 from keizoku.scheduler.cli.shared.language import both, japanese
 from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, Pages, Row, emit_pages
 from keizoku.scheduler.cli.shared.output import emit, fail, table
@@ -122,6 +123,56 @@ def show(
             console.print(f"[dim]{when}[/dim]  {escape(words)} [dim]{escape(clause)}[/dim]", soft_wrap=True)
 
     emit(None, human=draw)
+
+
+@app.command(
+    "file",
+    help=japanese(
+        "会員ファイル: アカウントについて保有するデータのすべてを、JSON、CSV、PDFにします(個人情報保護法33条)。\n\n"
+        "作成したこと自体を、情報の提供として記録します。"
+    ),
+)
+def member_file(
+    account: Account,
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", file_okay=False, help=both("The folder to write.", "書き出すフォルダー。"))
+    ],
+    recipient: Annotated[
+        str, typer.Option("--to", help=both("Who receives it. Default: the member.", "提供先。省略すると本人。"))
+    ] = "本人",
+    ground: Annotated[
+        str, typer.Option("--ground", help=both("Why. Default: the law.", "理由。省略すると法律の条文。"))
+    ] = "個人情報の保護に関する法律第33条",
+    author: Recorder = "",
+    as_json: AsJson = False,
+) -> None:
+    """A member's file: all that is held about an account, as JSON, CSV and PDF; recorded as a disclosure."""
+    from keizoku.billing.documents.rendering import FontError
+    from keizoku.scheduler.backup.member_file import Request, write_member_file
+
+    settings = settings_of_this_process()
+    with services_now() as (services, now):
+        request = Request(account, recipient, ground, recorder(author), now)
+        try:
+            made = write_member_file(
+                services.session,
+                services.rules,
+                request,
+                out,
+                keys=settings.sealing_keys(),
+                font=settings.document_font,
+            )
+        except FontError as error:
+            fail(str(error))
+        except OSError as error:
+            fail(f"{error.filename or out}: {error.strerror}")
+    rows = sum(made.rows.values())
+    emit(
+        {"folder": str(out), "rows": dict(made.rows)}
+        if as_json
+        else f"account {account}: {rows:,} rows of {len(made.rows)} tables in {out}, recorded as a disclosure",
+        as_json,
+    )
 
 
 @app.command(help=japanese("未払い以外の事由で利用を停止します(7.1)。進行中の期間の料金は引き続き発生します(4.2)。"))

@@ -143,9 +143,11 @@ def show(
     """
     from keizoku.billing.documents.outbox import document
     from keizoku.billing.documents.rendering import letter_html
+    from keizoku.db.account_reads import noted
 
     with open_services() as services:
         found = document(services.session, number)
+        noted(found.account, "notice show")
         page = _page(services, found, lang, to, by_account) if html or pdf is not None else None
     if page is None:
         emit(found.told() if as_json else headed(found.in_language(lang.value), lang.value), as_json)

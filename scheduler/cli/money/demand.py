@@ -64,9 +64,11 @@ def show(
 ) -> None:
     """One demand with the workings of every debt; `--html` writes the document for the user."""
     from keizoku.billing.documents.interest_demands import demand_html, demand_of
+    from keizoku.db.account_reads import noted
 
     with open_services() as services:
         found = demand_of(services.session, demand_id)
+        noted(found.account, "demand show")
     if html is not None:
         try:
             write_whole(html, demand_html(found))

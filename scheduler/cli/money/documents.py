@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -70,6 +71,45 @@ def issue_documents(
         raise typer.Exit(FOUND)
 
 
+class Reissued(StrEnum):
+    """What can be issued anew."""
+
+    INVOICE = "invoice"
+    CREDIT_NOTE = "credit_note"
+
+
+@app.command(
+    "reissue",
+    help=japanese("訂正した請求書・返還請求書を、前の版に代わる次の版として発行します。前の版も残ります。"),
+)
+def reissue(
+    kind: Annotated[Reissued, typer.Argument(help=both("Which kind.", "種類。"))],
+    number: Annotated[int, typer.Argument(metavar="NUMBER", help=both("Of the invoice or credit.", "その番号。"))],
+    author: Recorder = "",
+    as_json: AsJson = False,
+) -> None:
+    """Issue a corrected invoice or credit note: a further version that names the one it replaces; both stay."""
+    from keizoku.billing.documents.issued_documents import Issuing, issue
+    from keizoku.db.roles import want_to_add
+    from keizoku.db.tables.documents import issued_document
+
+    settings = settings_of_this_process()
+    naming = naming_of_this_process(settings)
+    issuing = Issuing(settings.issuer(), recorder(author), datetime.now(UTC), naming)
+    with open_services() as services:
+        want_to_add(services.session, issued_document)
+        added = issue(services.session, services.rules, kind.value, number, issuing, anew=True)
+        services.session.commit()
+    if naming is not None:
+        for account, why in naming.unfit.items():
+            fail(f"{account}: not issued: {why}", FOUND)
+    said = "issued" if added else "says what its last version says: nothing is issued"
+    emit(
+        {"kind": kind.value, "number": number, "issued": added} if as_json else f"{kind.value} {number}: {said}",
+        as_json,
+    )
+
+
 @app.command("list", help=japanese("発行した書類を、日付、金額、取引先の範囲で探します。条件は組み合わせられます。"))
 def list_issued(
     from_on: From = None,
@@ -126,6 +166,7 @@ def show(
     from keizoku.billing.documents.addressees import sealed_of
     from keizoku.billing.documents.issued_documents import kept, printed_document
     from keizoku.billing.documents.issued_letters import letters_of
+    from keizoku.db.account_reads import noted
     from keizoku.db.tables.documents import INVOICE_KINDS
     from keizoku.scheduler.cli.money.invoice import give, give_letter
 
@@ -133,6 +174,7 @@ def show(
     keys = settings_of_this_process().sealing_keys() if named else None
     with open_services() as services:
         row = kept(services.session, number)
+        noted(row.account, "documents show")
         addressee = sealed_of(services.session, number, keys) if named else None
     if row.kind in INVOICE_KINDS:
         give(printed_document(row, lang.value, addressee), html, pdf, as_json)

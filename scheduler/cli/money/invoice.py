@@ -69,14 +69,16 @@ def show(
     """The billing statement of an invoice: the tax once, after credits; each credit with the month of the stops."""
     from keizoku.billing.documents.invoice_documents import statement_of
     from keizoku.billing.documents.issued_documents import as_issued
-    from keizoku.billing.rules.documents.invoice_document import invoice_document
+    from keizoku.billing.rules.documents.invoice_document import invoice_document, unissued
+    from keizoku.db.account_reads import noted
 
     issuer = settings_of_this_process().issuer()
     named = not by_account and (html is not None or pdf is not None)
     with services_now() as (services, _):
         found = statement_of(services.session, services.rules, invoice_id, issuer)
+        noted(found.account, "invoice show")
         issued = as_issued(services.session, "invoice", invoice_id, lang.value, naming_keys(named))
-    give(issued or invoice_document(found, lang.value), html, pdf, as_json)
+    give(issued or unissued(invoice_document(found, lang.value), found.issuer), html, pdf, as_json)
 
 
 @app.command("credit-note", help=japanese("1万円以上の減額の返還請求書。それ未満には要りません。"))
@@ -91,14 +93,16 @@ def credit_note(
     """The return invoice of a credit of 10,000 yen or more; below it none is due."""
     from keizoku.billing.documents.invoice_documents import credit_note_of
     from keizoku.billing.documents.issued_documents import as_issued
-    from keizoku.billing.rules.documents.invoice_document import credit_note_document
+    from keizoku.billing.rules.documents.invoice_document import credit_note_document, unissued
+    from keizoku.db.account_reads import noted
 
     issuer = settings_of_this_process().issuer()
     named = not by_account and (html is not None or pdf is not None)
     with services_now() as (services, _):
         found = credit_note_of(services.session, services.rules, credit_id, issuer)
+        noted(found.account, "invoice credit-note")
         issued = as_issued(services.session, "credit_note", credit_id, lang.value, naming_keys(named))
-    give(issued or credit_note_document(found, lang.value), html, pdf, as_json)
+    give(issued or unissued(credit_note_document(found, lang.value), found.issuer), html, pdf, as_json)
 
 
 @app.command(

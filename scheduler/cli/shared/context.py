@@ -168,7 +168,9 @@ def open_services(
     clock, one that is ahead of the database's ends the command. Without `waits` its sessions, and those that are
     opened beside them, give up a lock after the time that is set.
     """
+    from keizoku.db.account_reads import question_asked
     from keizoku.scheduler.app import services_on
+    from keizoku.scheduler.cli.shared.asked import reader
     from keizoku.scheduler.settings import SettingsError
 
     settings = settings or settings_of_this_process()
@@ -180,7 +182,8 @@ def open_services(
                 open_database(settings, quiet=quiet, waits=None if waits else settings.lock_timeout_seconds)
             )
             _bring_up_to_date(database)
-            services = stack.enter_context(services_on(database.session.engine, settings, clock=clock))
+            reads = reader() if question_asked() else None
+            services = stack.enter_context(services_on(database.session.engine, settings, clock=clock, reader=reads))
         except SettingsError as error:
             raise UserError(str(error)) from error
         if services.clock is not None:

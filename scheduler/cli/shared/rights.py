@@ -91,6 +91,7 @@ _COMMANDS: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
         "ledger trial",
         "ledger account",
         "ledger entry",
+        "ledger find",
         "ledger deferred",
         "report",
         "reconcile month",
@@ -128,6 +129,7 @@ _COMMANDS: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
         "claim withdraw-remedy",
         "claim grant-late",
         "claim form-down",
+        "account file",
     ),
     WORKER: (
         "link record",
@@ -144,6 +146,7 @@ _COMMANDS: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
         "link order withdraw",
         "link order never-arrived",
         "documents issue",
+        "documents reissue",
         "documents reseal",
         "tasks done",
         "tasks snooze",

@@ -263,10 +263,12 @@ def list_claims(
 @app.command(help=japanese("一つの申請とその状態。理由は `keizoku explain claim CLAIM`。"))
 def show(claim_id: ClaimId, as_json: AsJson = False) -> None:
     """One claim and its state; `keizoku explain claim ID` says why."""
+    from keizoku.db.account_reads import noted
     from keizoku.sla.claims.claim_views import claim_explanation
 
     with open_services() as services:
         found = claim_explanation(services.session, claim_id, ALL_THAT_IS_KNOWN)
+        noted(found.claim.account, "claim show")
     emit({**found.claim.to_json(), **found.status.to_json()}, as_json)
 
 

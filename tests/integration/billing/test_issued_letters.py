@@ -25,6 +25,7 @@ from keizoku.billing.rules.documents.addressee import Addressee, Unfit
 from keizoku.billing.rules.documents.issuer import Issuer, issuer_changes
 from keizoku.db.migrate import upgrade
 from keizoku.db.schemas import schema_of
+from keizoku.db.tables import metadata
 from keizoku.db.tables.documents import issued_addressee
 from keizoku.db.tables.money import review_task
 from keizoku.scheduler.app import Services
@@ -203,6 +204,9 @@ def test_letters_wait_as_one_task_while_the_directory_is_silent_and_go_out_named
     assert page.get_content().replace("\r\n", "\n").rstrip() == letter_html(stored).rstrip()
     assert "山田 花子 様" in letter_html(stored)
     assert [each.id for each in waiting(services.session)] == ["N2"]
+    for table in metadata.sorted_tables:  # nothing of a name or an address is anywhere in the clear
+        rows = services.session.execute(sa.text(f"SELECT t::text FROM {table.name} AS t")).scalars().all()
+        assert not [row for row in rows if "花子" in row or "渋谷" in row or "花子".encode().hex() in row], table.name
 
 
 def test_a_letter_that_the_server_refuses_has_not_gone_out(services: Services, keys: SealingKeys) -> None:
@@ -257,8 +261,12 @@ def test_by_commands_a_letter_is_a_copy_until_it_goes_out_and_then_stays(
     assert page.read_text() == shown
     assert oct(page.stat().st_mode & 0o777) == "0o600"
     assert of_the_commands("documents", "new-key", str(key_file), "--id", "k2").exit_code == 0
+    monkeypatch.setenv("KEIZOKU_ISSUER_NAME", "継続株式会社")
+    for answer in (True, False):
+        again = of_the_commands("documents", "reissue", "invoice", "1", "--json")
+        assert json.loads(again.stdout) == {"kind": "invoice", "number": 1, "issued": answer}
     resealed = of_the_commands("documents", "reseal", "--json")
-    assert json.loads(resealed.stdout) == {"key": "k2", "sealed": 1}
+    assert json.loads(resealed.stdout) == {"key": "k2", "sealed": 1}  # the invoice has the new one
     monkeypatch.delenv("KEIZOKU_DOCUMENT_KEYS_FILE")
     missing = of_the_commands("documents", "show", "1", "--html", str(page))
     assert "sealed with the key k2, and no key file is set" in str(missing.exception)

@@ -6,6 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from keizoku.billing.closing.integrity_audit import audit
+from keizoku.billing.ledger.entry_search import Sought, entries_found, entry_count
 from keizoku.billing.ledger.manual_entries import post_by_hand, reverse
 from keizoku.billing.ledger.queries import account_book, explain_entry, month_balances, rule_rows, trial
 from keizoku.scheduler.app import Services
@@ -55,6 +56,22 @@ def test_a_balance_leads_to_its_entries_and_to_the_event_and_the_clause_behind_e
         assert (earned["opening"], earned["closing"]) == (-15, -30)
         assert explain_entry(session, earned["lines"][0]["entry"])["behind"]["row"]["day"] == date(2026, 4, 2)
         assert month_balances(session, Month(2026, 4))["2120"] == {"opening": 0, "moved": -467, "closing": -467}
+        by_day = Sought(from_on=date(2026, 4, 1), to_on=date(2026, 4, 1))
+        assert [(each["event"], each["yen"], each["account"]) for each in entries_found(session, by_day)] == [
+            ("term_invoiced", 500, "hanako"),
+            ("card_charge_succeeded", 500, "hanako"),
+            ("revenue_recognised", 16, None),
+        ]
+        earned_late = Sought(to_yen=16, from_on=date(2026, 4, 1), late_after_days=0, late_only=True)
+        assert [
+            (each["posted_on"], each["recorded_on"], each["days"], each["late"], each["yen"])
+            for each in entries_found(session, earned_late)
+        ] == [(date(2026, 4, 1), date(2026, 4, 2), 1, True, 16)]
+        of_hanako = Sought(account="hanako", from_yen=500)
+        assert [each["late"] for each in entries_found(session, of_hanako)] == [False, False]
+        assert [each["id"] for each in entries_found(session, of_hanako, limit=1, after=1)] == [2]
+        assert entry_count(session, of_hanako) == 2
+        assert entry_count(session, Sought(late_only=True)) == 0
         with pytest.raises(Refused, match="9999"):
             account_book(session, "9999")
         with pytest.raises(Refused, match="no entry 0"):

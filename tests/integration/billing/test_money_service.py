@@ -11,12 +11,16 @@ import sqlalchemy as sa
 
 from keizoku.billing.accounts.account_views import journal_view, owed_view
 from keizoku.billing.documents.interest_demands import demand_html, demand_of, demands
+from keizoku.billing.documents.outbox import waiting
 from keizoku.billing.receivables.customer_deposits import CARD, Deposit, DepositUse, SentBack, deposits, use_deposit
 from keizoku.scheduler import cli
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.terms.calendar import parse_instant
+from keizoku.terms.discretion import Discretion
+from keizoku.terms.policy import Terms
 from keizoku.terms.refusal import Refused
+from keizoku.terms.rules import Rules
 from tests.worlds.pages import database_of_the_settings
 from tests.worlds.world import open_world, services_on
 
@@ -56,7 +60,8 @@ def test_5_2__interest_is_previewed_for_any_day_and_nothing_is_saved(engine: sa.
 
 
 def test_5_2__a_demand_is_a_document_that_stays_as_it_was_sent(engine: sa.Engine) -> None:
-    with services_on(engine) as services:
+    rules = Rules(Terms.load("premium"), Discretion(transfer_account="継続銀行 本店 普通 1234567"))
+    with services_on(engine, rules) as services:
         late_payer(services)
         run_night(services, date(2026, 6, 1), parse_instant("2026-06-01 02:30"))
         services.billing.pay("taro", 100, now=parse_instant("2026-06-05 10:00"))
@@ -73,6 +78,11 @@ def test_5_2__a_demand_is_a_document_that_stays_as_it_was_sent(engine: sa.Engine
             "late interest on 1 June 2026: 56.1792 yen, rounded down once to 56 yen; it carries no consumption tax",
             "of which 0 yen demanded before and 56 yen not yet demanded",
         ]
+        reference = services.session.scalar(sa.text("SELECT number FROM account WHERE id = 'taro'"))
+        told = {each.kind: each.body_en.splitlines() for each in waiting(services.session)}
+        for kind in ("demand", "termination"):  # both say where to pay
+            assert "Account: 継続銀行 本店 普通 1234567" in told[kind]
+            assert [line for line in told[kind] if line.startswith("Payment number: 1") and f"{reference}" in line]
         page = demand_html(replace(found, account="<taro>"))
         assert "&lt;taro&gt;" in page
         assert "<taro>" not in page

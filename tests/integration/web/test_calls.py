@@ -111,3 +111,19 @@ def test_every_call_is_in_the_log_with_who_and_about_whom(house: House) -> None:
         ("GET", "/accounts/{account}/access", "a0", 200, False, "finance"),
         ("POST", "/accounts/{account}/suspend", "a0", 200, True, "worker"),
     ]
+
+
+def test_a_letter_is_answered_before_and_after_it_goes_out_and_stays(house: House) -> None:
+    letters = house.get("/v1/letters", limit=200)["data"]
+    first = letters[0]
+    assert {"subject_ja", "body_ja", "body_en", "kind", "account"} <= set(first)
+    assert not {"content", "items", "written_ja"} & set(first)
+    assert house.act(f"/v1/letters/{first['id']}/mark-sent", key="sent") == (
+        200,
+        {"id": first["id"], "recorded": True},
+    )
+    shown = house.get(f"/v1/letters/{first['id']}")
+    assert (shown["body_ja"], shown["subject_en"]) == (first["body_ja"], first["subject_en"])
+    (stored,) = [row for row in house.get("/v1/documents", limit=200)["data"] if row["kind"] == first["kind"]]
+    told = house.get(f"/v1/documents/{stored['id']}", lang="en")
+    assert (told["lang"], told["subject"], told["addressee"]) == ("en", first["subject_en"], first["account"])

@@ -8,10 +8,21 @@ from typing import Annotated, Any, cast
 from pydantic import Field
 
 from keizoku.billing.documents.invoice_documents import credit_note_of, statement_of
-from keizoku.billing.documents.issued_documents import Issuing, Wanted, as_issued, found, issue_month, stored
+from keizoku.billing.documents.issued_documents import (
+    Issuing,
+    Wanted,
+    as_issued,
+    found,
+    issue_month,
+    kept,
+    printed_document,
+)
 from keizoku.billing.documents.outbox import document, waiting
-from keizoku.billing.rules.documents.invoice_document import credit_note_document, invoice_document
+from keizoku.billing.rules.documents.invoice_document import credit_note_document, invoice_document, unissued
+from keizoku.db.tables.documents import INVOICE_KINDS
+from keizoku.scheduler.directories import DirectorySettingsError, naming_of
 from keizoku.terms.calendar import Month
+from keizoku.terms.refusal import Refused
 from keizoku.web.calls.answers import listed
 from keizoku.web.calls.call import Call, Listing, number_in
 from keizoku.web.calls.operation import Resource
@@ -21,7 +32,7 @@ __all__ = ["documents"]
 
 documents = Resource("documents", "Invoices, credit notes and letters.")
 
-DocumentId = Annotated[str, Field(pattern="^[ND][0-9]{1,18}$", description="N12 a notice, D3 a demand")]
+DocumentId = Annotated[str, Field(pattern="^[NDL][0-9]{1,18}$", description="N12 a notice, D3 a demand, L7 a letter")]
 Handed = listed("HandedOver", id=str, recorded=bool)
 Issued = listed("DocumentsIssued", month=str, issued=int)
 
@@ -31,7 +42,7 @@ def invoice(call: Call, number: Number, *, lang: Lang = "ja") -> Any:
     """An invoice as its document: as it was issued, or as it would be."""
     now = statement_of(call.session, call.rules, number, call.settings.issuer())
     issued = as_issued(call.session, "invoice", number, cast("Any", lang))
-    return asdict(issued or invoice_document(now, cast("Any", lang)))
+    return asdict(issued or unissued(invoice_document(now, cast("Any", lang)), now.issuer))
 
 
 @documents.question("/credits/{number}/document", command="invoice credit-note", answer=dict[str, Any])
@@ -39,7 +50,7 @@ def credit_note(call: Call, number: Number, *, lang: Lang = "ja") -> Any:
     """A credit's note as its document."""
     now = credit_note_of(call.session, call.rules, number, call.settings.issuer())
     issued = as_issued(call.session, "credit_note", number, cast("Any", lang))
-    return asdict(issued or credit_note_document(now, cast("Any", lang)))
+    return asdict(issued or unissued(credit_note_document(now, cast("Any", lang)), now.issuer))
 
 
 @documents.list("/documents", command="documents list", row=dict[str, Any])
@@ -63,15 +74,23 @@ def search(
 
 @documents.question("/documents/{number}", command="documents show", answer=dict[str, Any])
 def show(call: Call, number: Number, *, lang: Lang = "ja") -> Any:
-    """One document as it was issued."""
-    return asdict(stored(call.session, number, cast("Any", lang)))
+    """One document as it was issued, to its account: names stand on pages and PDF files alone."""
+    row = kept(call.session, number)
+    if row.kind in INVOICE_KINDS:
+        return asdict(printed_document(row, cast("Any", lang)))
+    said: dict[str, Any] = row.content[lang]
+    return said
 
 
 @documents.act("/months/{month}/issue-documents", command="documents issue", answer=Issued)
 def issue(call: Call, month: MonthText) -> Any:
     """Issue the documents of a month: each is stored once, for good."""
     about = Month.parse(month)
-    issuing = Issuing(call.settings.issuer(), call.author, call.now)
+    try:
+        naming = naming_of(call.settings)
+    except DirectorySettingsError as error:
+        raise Refused("directory.silent", str(error), "mend the setting") from None
+    issuing = Issuing(call.settings.issuer(), call.author, call.now, naming)
     return {"month": month, "issued": issue_month(call.session, call.rules, about, issuing)}
 
 
@@ -88,7 +107,7 @@ def letters(call: Call, *, account: Id | None = None, kind: Id | None = None, al
             limit=limit,
             after=after,
         )
-        return [asdict(each) for each in rows]
+        return [each.told() for each in rows]
 
     return Listing(read)
 
@@ -96,11 +115,12 @@ def letters(call: Call, *, account: Id | None = None, kind: Id | None = None, al
 @documents.question("/letters/{number}", command="notice show", answer=dict[str, Any])
 def letter(call: Call, number: DocumentId) -> Any:
     """One letter."""
-    return asdict(document(call.session, number))
+    return document(call.session, number).told()
 
 
 @documents.act("/letters/{number}/mark-sent", command="notice mark-sent", answer=Handed)
 def mark_sent(call: Call, number: DocumentId, *, at: Instant | None = None) -> Any:
     """A letter was handed to the mailer: recorded once, for good."""
-    fresh = call.billing.hand_over(number, by=call.author, handed_at=at or call.now, now=call.now)
+    issuer = call.settings.issuer()
+    fresh = call.billing.hand_over(number, by=call.author, handed_at=at or call.now, issuer=issuer, now=call.now)
     return {"id": number, "recorded": fresh}

@@ -20,6 +20,7 @@ from keizoku.billing.rules.documents.invoice_document import (
     Statement,
     credit_note_document,
     invoice_document,
+    unissued,
 )
 from keizoku.billing.rules.documents.issuer import Issuer, Registration, registrations, valid_number
 
@@ -127,6 +128,15 @@ def test_a_statement_in_english_that_is_void_says_so() -> None:
     assert told.fields[0] == ("To", "hanako<b>")
     assert told.totals == (("Total at 10%, tax included", 980), ("of which consumption tax (10%)", 89), ("To pay", 980))
     assert told.notes[:2] == ("No issuer is set: this is a draft, not an invoice.", "This invoice is void.")
+
+
+def test_what_has_not_been_issued_is_a_copy_and_says_so() -> None:
+    told = invoice_document(FACTS, "ja")
+    copy = unissued(told, FACTS.issuer)
+    assert copy.title == "【控え】適格請求書(ご利用料金明細書)"
+    assert copy.notes == ("まだ発行されていない書類の控えであり、請求書ではありません。", *told.notes)
+    draft = invoice_document(replace(FACTS, issuer=Issuer()), "ja")
+    assert unissued(draft, Issuer()) == draft
 
 
 def test_a_return_invoice_has_its_month_and_its_own_tax() -> None:

@@ -9,6 +9,7 @@ import pytest
 from keizoku.billing.rules.contract_lifecycle import NewTerm
 from keizoku.billing.rules.documents.renewal_notice import RenewalNotified, Windows, renewal_notices
 from keizoku.terms.calendar import day_start_at
+from keizoku.terms.rendering import saying
 
 STARTS = date(2028, 2, 29)
 TERM = NewTerm(
@@ -57,6 +58,18 @@ def test_4_3__a_price_is_told_once_and_again_when_it_changes_or_is_withdrawn() -
 @pytest.mark.parametrize("method", ["coupon", "product_key", "app_store"])
 def test_3_3__what_is_paid_in_advance_or_by_a_store_is_not_told(method: str) -> None:
     assert told_on(3, term=TERM._replace(method=method)) == []
+
+
+def test_the_same_notice_is_worded_once_and_anew_in_other_words() -> None:
+    def main() -> str:
+        ((_, told),) = renewal_notices(TERM._replace(price_yen=500), 500, NOTHING, WINDOWS, STARTS - timedelta(days=1))
+        return told.body_en.splitlines()[0]
+
+    ours = main()
+    for words in ("On {starts_on}.", "From {starts_on}."):
+        with saying({"letter.renewal.main": {"en": words}}):
+            assert main() == words.format(starts_on="29 February 2028")
+    assert main() == ours
 
 
 def test_3_3__the_documents_name_days_yen_and_the_last_day_to_ask() -> None:
