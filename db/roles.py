@@ -56,6 +56,7 @@ SUPPORT_ADDS = frozenset(
         "claim_ruling",
         "act_key",
         "claim_withdrawal",
+        "event_batch",
         "account_read",
         "member_file",
         "http_request",

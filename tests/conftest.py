@@ -30,7 +30,8 @@ SERVER_MAJOR = "KEIZOKU_TEST_SERVER_MAJOR"
 SERVER_DIR = "KEIZOKU_TEST_DATA_DIR"
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_wal_size": "256MB"}
 """Nothing of a test has to outlive a power cut, and its log lies in memory (tests/worlds/quick_folder.py)."""
-OwnDatabase = Callable[[], AbstractContextManager[sa.Engine]]
+OwnDatabase = Callable[..., AbstractContextManager[sa.Engine]]
+"""An engine on a copy of a database, named by `of`: the one with all tables and nothing in them, or a test's own."""
 
 LONG = (
     "test_demo.py",  # one demo for the file's tests: first of all, so that no other worker takes some of them
@@ -182,12 +183,15 @@ def database_with_tables(database_url: sa.URL | str, run_alone: Callable[[str], 
 def own_database(
     database_url: sa.URL | str, run_alone: Callable[[str], object], database_with_tables: str
 ) -> OwnDatabase:
-    """An engine on a fresh database with all tables, which goes away with the block: for what tests of a file share."""
+    """An engine on a fresh database with all tables, which goes away with the block: for what tests of a file share.
+
+    One that nobody is connected to can itself be copied: what tests of a file begin with is lived once.
+    """
 
     @contextmanager
-    def own() -> Iterator[sa.Engine]:
+    def own(of: str = database_with_tables) -> Iterator[sa.Engine]:
         name = f"t{uuid.uuid4().hex}"
-        run_alone(f"CREATE DATABASE {name} TEMPLATE {database_with_tables} STRATEGY file_copy")
+        run_alone(f"CREATE DATABASE {name} TEMPLATE {of} STRATEGY file_copy")
         engine = make_engine(sa.make_url(database_url).set(database=name), "public")
         try:
             yield engine

@@ -15,7 +15,8 @@ from keizoku import __version__
 from keizoku.db.failures import failure_of
 from keizoku.scheduler.cli.shared.output import BROKEN_OFF, MISTAKEN, explained
 from keizoku.scheduler.night.nightly_run import NightBusyError
-from keizoku.terms.policy import UncoveredDateError
+from keizoku.sla.months.month_facts import NoPopulationError
+from keizoku.terms.policy import UncoveredDateError, UnknownReadingError
 from keizoku.terms.refusal import Refused
 from keizoku.web.calls.operation import Operation, ProblemForm
 from keizoku.web.calls.problems import ProblemError, of_refusal
@@ -60,7 +61,7 @@ def make_application(door: Door | None) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _of_form)
     app.add_exception_handler(HTTPException, _of_http)
     app.add_exception_handler(Exception, _of_any)
-    for kind in (NightBusyError, UncoveredDateError, RecursionError):
+    for kind in (NightBusyError, UncoveredDateError, NoPopulationError, UnknownReadingError, RecursionError):
         app.add_exception_handler(kind, _of_any)
     app.middleware("http")(_with_headers)
     app.add_middleware(SizeLimit)
@@ -80,7 +81,7 @@ def openapi_of(app: FastAPI) -> dict[str, Any]:
         servers=[{"url": "/", "description": "where `keizoku serve` listens"}],
     )
     parts = made.setdefault("components", {})
-    parts.setdefault("schemas", {})["ProblemError"] = ProblemForm.model_json_schema()
+    parts.setdefault("schemas", {})["Problem"] = ProblemForm.model_json_schema()
     for unused in ("HTTPValidationError", "ValidationError"):
         parts["schemas"].pop(unused, None)
     parts["securitySchemes"] = {
@@ -154,6 +155,12 @@ async def _of_any(request: Request, error: Exception) -> Response:
         return _answer(
             ProblemError(409, "terms.uncovered", "No terms cover this day.", str(error), "add their version")
         )
+    if isinstance(error, NoPopulationError):
+        return _answer(
+            ProblemError(409, "population.none", "The number of users is not known.", str(error), "record it")
+        )
+    if isinstance(error, UnknownReadingError):
+        return _answer(ProblemError(422, "reading.unknown", "There is no such reading.", str(error), "see /v1/terms"))
     if isinstance(error, RecursionError):
         return _answer(ProblemError(422, "form", "The call has another form.", "it is nested too deeply", "flatten it"))
     if failure is not None and failure.kind == "database_refuses":

@@ -26,7 +26,7 @@ from keizoku.scheduler.clock import ClockName
 from keizoku.terms.rendering import saying
 from keizoku.web.calls.call import Call
 from keizoku.web.calls.problems import ProblemError
-from keizoku.web.identity.keys import key_holder
+from keizoku.web.identity.keys import digest_of, key_holder
 from keizoku.web.identity.principal import ROLES, Principal, Role
 from keizoku.web.jobs import Jobs
 from keizoku.web.request_log import Entry, RequestLog
@@ -119,12 +119,31 @@ class Door:
             )
         return found
 
+    def knows(self, request: Request) -> bool:
+        """Whether the key of a request is known without asking the database."""
+        _, _, key = request.headers.get("authorization", "").partition(" ")
+        kept = self._keys.get(digest_of(key.strip()))
+        return kept is not None and kept[0] > monotonic()
+
+    def admit(self, operation: Operation, request: Request) -> tuple[Principal, Role]:
+        """Who asks, and as which role the call is made. Raises ProblemError 401 or 403; what is refused is logged."""
+        principal = self.principal(request)
+        try:
+            return principal, self._role_of(principal, operation)
+        except ProblemError as error:
+            self.log.later(
+                Entry(
+                    self.clock(), principal.name, "", operation.method, operation.path, None, error.status,
+                    operation.kind == "act", 0,
+                )
+            )  # fmt: skip
+            raise
+
     @contextmanager
     def admitted(self, operation: Operation, request: Request, account: str | None) -> Iterator[Call]:
         """The call, if whoever asks may make it; its connection goes back to the pool at the end."""
         began, now = monotonic(), self.clock()
-        principal = self.principal(request)
-        role = self._role_of(principal, operation)
+        principal, role = self.admit(operation, request)
         try:
             with self.services(role, acts=operation.kind == "act" or operation.real_gateway) as services:
                 yield Call(principal, role, now, services, self.settings, self.jobs)
@@ -147,7 +166,11 @@ class Door:
                 yield services
             return
         with saying(self.settings.own_letters()), engine.connect() as session:
-            yield Services(session, self.rules, SimulatedGateway(engine))
+            gateway = SimulatedGateway(engine)
+            try:
+                yield Services(session, self.rules, gateway)
+            finally:
+                gateway.close()
 
     def _role_of(self, principal: Principal, operation: Operation) -> Role:
         role = principal.role_for(operation.roles)
@@ -170,7 +193,8 @@ class Door:
         return role
 
     def _holder(self, key: str) -> Principal | None:
-        kept = self._keys.get(key)
+        digest = digest_of(key)
+        kept = self._keys.get(digest)
         if kept is not None and kept[0] > monotonic():
             return kept[1]
         with self._engines["worker"].connect() as session:
@@ -178,5 +202,5 @@ class Door:
         with self._lock:
             if len(self._keys) >= MOST_KEYS_KEPT:
                 self._keys.clear()
-            self._keys[key] = (monotonic() + KEY_KEPT_S, found)
+            self._keys[digest] = (monotonic() + KEY_KEPT_S, found)
         return found

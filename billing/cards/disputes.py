@@ -105,6 +105,16 @@ def sync_events(session: Session, rules: Rules, gateway: Gateway, now: datetime,
     return changes + sum(written.values())
 
 
+def sync_one(session: Session, rules: Rules, gateway: Gateway, dispute_id: str, now: datetime) -> int:
+    """Fetch one dispute, and record and book what is new of it; commits; returns the rows written."""
+    waiting = restored.is_waiting(session)
+    session.rollback()
+    if waiting:
+        return 0
+    written, _ = _take_each(session, rules, gateway.disputes([dispute_id], now), now, None)
+    return sum(written.values())
+
+
 def _take_each(
     session: Session, rules: Rules, found: Iterable[Dispute], now: datetime, fence: Fence | None
 ) -> tuple[dict[str, int], bool]:

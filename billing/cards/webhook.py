@@ -207,7 +207,7 @@ def _attempt_hint(metadata: object) -> int | None:
 def _fetch_anew(session: Session, rules: Rules, gateway: Gateway, event: SignedEvent, now: datetime) -> int:
     """Ask Stripe itself for what the event speaks of; what is booked is what it answers now."""
     if event.kind.startswith(ABOUT_DISPUTES):
-        return disputes.sync_events(session, rules, gateway, now)
+        return disputes.sync_one(session, rules, gateway, event.about, now) if event.about else 0
     if event.kind in ABOUT_CHARGES:
         hint = event.attempt_id
         return 0 if hint is None else charge_stage.look_up(session, rules, gateway, hint, now)

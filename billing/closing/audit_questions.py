@@ -8,7 +8,8 @@ So a quiet night asks two small statements, and the audit of everything asks all
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final, get_args
+from functools import cache
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -346,8 +347,10 @@ def _columns(part: Part) -> Mapping[str, str]:
     }
 
 
-QUESTIONS: Final[Mapping[Part, PreparedQuery]] = {part: _statement(_columns(part)) for part in get_args(Part)}
-"""The statement of each part."""
+@cache  # made when it is first asked: most processes audit nothing
+def question(part: Part) -> PreparedQuery:
+    """The statement of a part."""
+    return _statement(_columns(part))
 
 
 def parts_to_ask(first: Mapping[str, Any], floors: Mapping[str, int]) -> list[Part]:

@@ -23,8 +23,8 @@ from keizoku.billing.closing.audit_questions import (
     COUNTED,
     COUNTS,
     FLOORS,
-    QUESTIONS,
     parts_to_ask,
+    question,
 )
 from keizoku.billing.closing.derived_balances import CARRIED_INTO, SUMS
 from keizoku.db.session import Session
@@ -76,9 +76,9 @@ def audit(
     statement finds nothing for are left out; without `ask_first` every part is asked, with the same result.
     """
     values = _asked(business_date, recognised_to, base)
-    [found] = QUESTIONS["first"].rows(session, values)
+    [found] = question("first").rows(session, values)
     for part in parts_to_ask(found, base.floors) if ask_first else ASKED_IF:
-        [row] = QUESTIONS[part].rows(session, values)
+        [row] = question(part).rows(session, values)
         for name, value in row.items():
             found[name] = found.get(name, 0) + value if name.startswith("sum ") else value
     moved: Mapping[str, int] = found.get("moved", {})

@@ -9,8 +9,9 @@ an account with an act that is not explained yet is not charged, and such a char
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -23,6 +24,7 @@ from keizoku.db.tables.gateway import overpayment_refund
 from keizoku.db.tables.money import credit_refund, payment_attempt
 from keizoku.db.tables.restoration import restoration, restoration_end, restored_act, restored_act_end
 from keizoku.terms.calendar import iso_jst
+from keizoku.terms.read_model import JapanInstant, ReadModel
 from keizoku.terms.refusal import Refused
 
 OVERLAP: Final = timedelta(hours=1)
@@ -129,6 +131,27 @@ def _end(session: Session, restoration_id: int, how: str, by: str, ground: str, 
     return 1
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class HeldRestore(ReadModel):
+    """A restore since which the gateway was not read."""
+
+    what: Literal["restore", "drill"]
+    id: str  # of the backup
+    since: JapanInstant
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HeldAct(ReadModel):
+    """An act of the gateway that the restored rows do not know."""
+
+    what: str  # charge, refund
+    id: str  # the gateway's
+    since: JapanInstant
+    account: str | None
+    yen: int
+    key: str | None
+
+
 def unexplained(session: Session, *where: sa.ColumnElement[bool]) -> list[sa.Row[Any]]:
     """Acts of before the restore that nothing in our rows stands for yet; the earliest first."""
     query = sa.select(restored_act).where(_UNEXPLAINED, *where)
@@ -203,22 +226,15 @@ def release_act(session: Session, gateway_id: str, by: str, ground: str, now: da
     session.commit()
 
 
-def held(session: Session) -> list[dict[str, object]]:
+def held(session: Session) -> list[HeldRestore | HeldAct]:
     """What waits since a restore, for people: restores, then single acts."""
     restores = session.execute(sa.select(restoration).where(_OPEN).order_by(restoration.c.id))
     return [
-        {"what": "drill" if row.drill else "restore", "id": row.backup, "since": iso_jst(row.taken_at)}
-        for row in restores
-    ] + [
-        {
-            "what": row.kind,
-            "id": row.gateway_id,
-            "since": iso_jst(row.happened_at),
-            "account": row.account,
-            "yen": row.yen,
-            "key": row.key,
-        }
-        for row in unexplained(session)
+        *(HeldRestore("drill" if row.drill else "restore", row.backup, row.taken_at) for row in restores),
+        *(
+            HeldAct(row.kind, row.gateway_id, row.happened_at, row.account, row.yen, row.key)
+            for row in unexplained(session)
+        ),
     ]
 
 

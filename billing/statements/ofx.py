@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from datetime import date, datetime, timedelta, timezone
 from typing import Any
-from xml.sax.saxutils import unescape
 
 from keizoku.billing.rules.bank_statement import YEN, Balance, Statement, StatementLine
 from keizoku.billing.statements.lines import cut, line_of, minor_units
@@ -54,6 +53,8 @@ def read_ofx(source: str, text: str) -> tuple[list[Statement], list[Finding]]:
 
 
 def _text(element: Any, path: str) -> str:
+    from xml.sax.saxutils import unescape  # with all of HTTP behind it, which no start needs
+
     return unescape((element.findtext(path) or "").strip())
 
 

@@ -115,6 +115,7 @@ APPEND_ONLY = (
     "restored_act",
     "restored_act_end",
     "api_key",
+    "event_batch",
     "api_key_end",
     "http_request",
     "proposal",

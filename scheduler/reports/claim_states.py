@@ -3,7 +3,7 @@
 Read only; seconds and yen are whole.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
@@ -16,7 +16,7 @@ from keizoku.billing.rules.sla_credit import award_yen
 from keizoku.db.session import Session
 from keizoku.db.tables.claims import award, claim
 from keizoku.sla.claims.claim_views import newest_decisions, withdrawn
-from keizoku.sla.rules.claim_decision import ClaimDecision
+from keizoku.sla.rules.claim_decision import ClaimDecision, PricedTerm
 from keizoku.terms.calendar import Month
 from keizoku.terms.money import fraction_text
 
@@ -92,7 +92,7 @@ def newest_award_yen(session: Session, month: Month, at: datetime, rounding: str
     return {row.account: yen_of(row.rate, row.term_prices, rounding) for row in rows}
 
 
-def yen_of(rate: str | None, term_prices: Iterable[Mapping[str, Any]], rounding: str) -> int:
-    """A rate of the dearest of some terms, as JSON has them, in yen; nothing for no rate."""
+def yen_of(rate: str | None, term_prices: Iterable[PricedTerm], rounding: str) -> int:
+    """A rate of the dearest of some terms, in yen; nothing for no rate."""
     prices = [(each["price_yen"], each["interval"]) for each in term_prices]
     return award_yen(Fraction(rate), prices, rounding) if rate is not None else 0

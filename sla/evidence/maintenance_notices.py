@@ -28,7 +28,7 @@ from keizoku.sla.evidence.calendars.ics_times import Published, Stated, order_of
 from keizoku.sla.evidence.incident_files import RefusedRowError
 from keizoku.sla.rules.announcements import Announced, Announcements, EventIssue, Occurrence, announcements_of
 from keizoku.sla.rules.outages import UpdateNotice
-from keizoku.sla.rules.unusable_time import is_announced_in_time, published_by
+from keizoku.sla.rules.unusable_time import announced_by, is_announced_in_time
 from keizoku.terms.calendar import from_epoch, iso_jst
 from keizoku.terms.decision import Finding
 from keizoku.terms.policy import Policy
@@ -244,7 +244,7 @@ def _instant(at: int) -> str:
 
 
 def _too_late(issue: EventIssue, notice: UpdateNotice, policy: Policy) -> Finding:
-    published_at, needed = _instant(notice.published_at), _instant(published_by(notice, policy))
+    published_at, needed = _instant(notice.published_at), _instant(announced_by(notice.start, policy))
     return _told(
         issue,
         f"{notice.uid} published {published_at}",

@@ -47,7 +47,7 @@ from keizoku.sla.months.history_rows import (
 )
 from keizoku.sla.review_queue import policy_of, reach_seconds
 from keizoku.sla.rules.unknown_time import UnknownTimeDecision
-from keizoku.sla.rules.unusable_time import is_announced_in_time, published_by
+from keizoku.sla.rules.unusable_time import announced_by, is_announced_in_time
 from keizoku.terms.calendar import Month, from_epoch, parse_instant
 from keizoku.terms.policy import Policy
 from keizoku.terms.rules import Rules
@@ -192,7 +192,7 @@ def _notices(session: Session, near: tuple[datetime, datetime], policy: Policy) 
         notice = each.notice
         facts = NoticeFacts(
             published_at=from_epoch(notice.published_at),
-            publish_by_at=from_epoch(published_by(notice, policy)),
+            publish_by_at=from_epoch(announced_by(notice.start, policy)),
             in_time=is_announced_in_time(notice, policy),
             cancelled=notice.cancelled,
             published_from=notice.published_from,

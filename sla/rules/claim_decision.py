@@ -10,12 +10,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from fractions import Fraction
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 from keizoku.sla.rules.claim_facts import Claim, TermFact
 from keizoku.sla.rules.claim_steps import deadline_steps, united_steps
 from keizoku.sla.rules.intervals import Spans
-from keizoku.terms.calendar import Month
+from keizoku.terms.calendar import Interval, Month
 from keizoku.terms.decision import Decision, Step
 from keizoku.terms.policy import Tier
 
@@ -180,6 +180,14 @@ class MonthDecision(NamedTuple):
     award: Award | None
 
 
-def term_json(term: TermFact) -> dict[str, object]:
+class PricedTerm(TypedDict):
+    """A term whose fee counts, as an award stores it in JSON."""
+
+    term_id: int
+    interval: Interval
+    price_yen: int
+
+
+def term_json(term: TermFact) -> PricedTerm:
     """A term as stored with an award."""
     return {"term_id": term.term_id, "interval": term.kind.interval, "price_yen": term.kind.price_yen}

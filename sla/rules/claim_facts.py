@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from keizoku.sla.rules.intervals import NOTHING, Spans
-from keizoku.terms.calendar import Month
+from keizoku.terms.calendar import Interval, Month
 
 
 class LateGrant(NamedTuple):
@@ -45,7 +45,7 @@ class TermKind(NamedTuple):
     start: int
     end: int
     method: str
-    interval: str
+    interval: Interval
     price_yen: int
 
     @property

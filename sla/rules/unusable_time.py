@@ -221,12 +221,7 @@ def nights(month: Span, policy: Policy) -> Spans:
 @decides("premium/9.4.4")
 def is_announced_in_time(notice: UpdateNotice, policy: Policy) -> bool:
     """Whether an update inside this window is excluded; what lies outside it (an overrun) counts."""
-    return notice.published_at <= published_by(notice, policy)
-
-
-def published_by(notice: UpdateNotice, policy: Policy) -> int:
-    """The last instant at which this window could have been announced: clear days before its first day."""
-    return announced_by(notice.start, policy)
+    return notice.published_at <= announced_by(notice.start, policy)
 
 
 def announced_by(start: int, policy: Policy) -> int:

@@ -24,7 +24,7 @@ from keizoku.sla.evidence.incident_files import CLOCKS_APART, Incident
 from keizoku.sla.review_queue import ask_for_review, months_touched, policy_of, reach_seconds
 from keizoku.sla.rules.intervals import Span
 from keizoku.sla.rules.outages import UpdateNotice
-from keizoku.sla.rules.unusable_time import is_announced_in_time, published_by
+from keizoku.sla.rules.unusable_time import announced_by, is_announced_in_time
 from keizoku.sla.services.announced import Announcement
 from keizoku.sla.services.fact_checks import (
     at_line,
@@ -292,7 +292,7 @@ class EvidenceService:
         window = UpdateNotice(uid, epoch_up(published_at), *span)
         if announced.cancelled or is_announced_in_time(window, policy):
             return is_new, []
-        until = iso_jst(from_epoch(published_by(window, policy)))
+        until = iso_jst(from_epoch(announced_by(window.start, policy)))
         rule = f"an update on this day has to be announced by {until} (premium/9.4.4)"
         value = f"{uid} published {iso_jst(published_at)}"
         return is_new, [finding("notice", value, rule, "recorded; its window excludes nothing")]

@@ -27,19 +27,13 @@ from keizoku.scheduler.files import write_whole
 from keizoku.sla.evidence.import_log import sha256_of
 from keizoku.terms.decision import Finding
 from keizoku.terms.files import BadTermsError, read_toml
+from tests.worlds.command_line import run
 
 
 @pytest.fixture(autouse=True)
 def _no_settings_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("KEIZOKU_DATABASE_URL", raising=False)
     monkeypatch.delenv("KEIZOKU_SETTINGS_FILE", raising=False)
-
-
-def run(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as ended:
-        cli.main(arguments)
-    assert isinstance(ended.value.code, int)
-    return ended.value.code
 
 
 def raising(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:

@@ -18,7 +18,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, Literal, get_type_hints
 
-from fastapi import APIRouter, Body, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Body, Depends, Header, Path, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, ConfigDict, create_model
 
 from keizoku.web.calls.answers import answer_model, rows_of
@@ -168,6 +169,14 @@ class Resource:
         def endpoint(**given: Any) -> Response:
             return (answer_act if is_act else answer_question)(made, given)
 
+        async def admit(request: Request) -> None:
+            """Who may not is told so before the form of the call is looked at."""
+            door = request.app.state.door
+            if door.knows(request):
+                door.admit(made, request)
+            else:
+                await run_in_threadpool(door.admit, made, request)
+
         endpoint.__signature__ = inspect.Signature(wanted)  # type: ignore[attr-defined]
         endpoint.__name__ = made.handler.__name__
         endpoint.__doc__ = inspect.getdoc(made.handler)
@@ -180,6 +189,7 @@ class Resource:
             summary=(endpoint.__doc__ or "").split("\n", 1)[0],
             status_code=202 if made.four_eyes else 200,
             openapi_extra=_extra_of(made),
+            dependencies=[Depends(admit)],
             responses=_PROBLEMS,
         )
 

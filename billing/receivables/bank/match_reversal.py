@@ -38,15 +38,39 @@ def reopen(session: Session, rules: Rules, line_id: int, by: str, ground: str, n
         note_act(session, line_id, "reopened", now, by, ground, change=0)
         reopen_other_half(session, act, by, ground, now)
     else:
-        sign = 1 if line.direction == "in" else -1
-        act_id = note_act(session, line_id, "reopened", now, by, ground, kept_yen=-act.kept_yen)
-        today, key = jst_day(now), f"bank:{line_id}:reopened:{act_id}"
-        postings = [Posting("booked_at_bank", key, today, {"yen": -sign * line.yen})]
-        if act.kept_yen:
-            postings.append(kept_on_the_way(rules, line, -act.kept_yen, act_id, today))
-        post(session, postings, now)
+        _take_apart(session, rules, line, act, by, ground, now)
     session.commit()
     return act.about or str(act.kind)
+
+
+def _take_apart(
+    session: Session, rules: Rules, line: sa.Row[Any], act: sa.Row[Any], by: str, ground: str, now: datetime
+) -> None:
+    """A line that was joined to what is booked elsewhere is in the books by itself again. Does not commit."""
+    sign = 1 if line.direction == "in" else -1
+    act_id = note_act(session, line.id, "reopened", now, by, ground, kept_yen=-act.kept_yen)
+    today, key = jst_day(now), f"bank:{line.id}:reopened:{act_id}"
+    postings = [Posting("booked_at_bank", key, today, {"yen": -sign * line.yen})]
+    if act.kept_yen:
+        postings.append(kept_on_the_way(rules, line, -act.kept_yen, act_id, today))
+    post(session, postings, now)
+
+
+def take_apart_what_left(
+    session: Session, rules: Rules, line_id: int, without: str, by: str, ground: str, now: datetime
+) -> None:
+    """The bank's line by which a line was sent back stands for itself again, if another file than `without` shows it.
+
+    Does not commit.
+    """
+    left = sa.select(bank_act.c.line_id).where(bank_act.c.about == f"returned:{line_id}").distinct()
+    rows = session.execute(
+        sa.select(bank_line).where(bank_line.c.id.in_(left), bank_line.c.file_digest != without).with_for_update()
+    )
+    for row in rows.all():
+        act = newest_act(session, row.id)
+        if act is not None and act.about == f"returned:{line_id}":
+            _take_apart(session, rules, row, act, by, ground, now)
 
 
 def reopen_other_half(session: Session, act: sa.Row[Any], by: str, ground: str, now: datetime) -> None:

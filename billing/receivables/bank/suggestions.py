@@ -66,15 +66,14 @@ class MatchResult(ReadModel):
         for each in self.paid:
             parts += [f"interest {each.interest_yen:,} on the fee of {each.term}"] if each.interest_yen else []
             parts += [f"{each.fee_yen:,} of the fee of {each.term}"] if each.fee_yen else []
-        parts += [f"a deposit of {self.deposit_yen:,}"] if self.deposit_yen else []
-        what = ", ".join(parts) or "nothing"
+        paid = f"paid {', '.join(parts)}" if parts else "" if self.deposit_yen else "paid nothing"
+        kept = f"became a deposit of {self.deposit_yen:,}" if self.deposit_yen else ""
+        what = " and ".join(each for each in (paid, kept.replace("became", "left") if paid else kept) if each)
         told = f"; {self.interest_taken_back_yen:,} of demanded interest left the books" * bool(
             self.interest_taken_back_yen
         )
         known = f"; rule {self.rule} knows the payer from now on" if self.rule else ""
-        return (
-            f"payment {self.payment} is {self.account}'s: {self.yen:,} of {self.counts_from} paid {what}{told}{known}"
-        )
+        return f"payment {self.payment} is {self.account}'s: {self.yen:,} of {self.counts_from} {what}{told}{known}"
 
 
 def result_of(matched: MatchedLine, rule: int | None) -> MatchResult:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from keizoku.billing.ledger.bank_acts import NOT_TAKEN_BACK, WAITING, newest_act, note_act
 from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.receivables.bank.by_people import kept_on_the_way
-from keizoku.billing.receivables.bank.match_reversal import reopen_other_half, unmatch
+from keizoku.billing.receivables.bank.match_reversal import reopen_other_half, take_apart_what_left, unmatch
 from keizoku.billing.receivables.import_log import import_of, note_undone
 from keizoku.db.roles import want_to_add
 from keizoku.db.session import Session
@@ -71,6 +71,8 @@ def take_back(
             post(session, [kept_on_the_way(rules, row, -kept_yen, act_id, today)], now)
         if act is not None:
             reopen_other_half(session, act, by, ground, now)
+        if act is not None and act.kind == "returned":  # what left is no answer to it any more
+            take_apart_what_left(session, rules, row.id, done.digest, by, ground, now)
     note_undone(session, done.digest, by, ground, now)
     session.commit()
     return len(lines), tuple(sorted(accounts))

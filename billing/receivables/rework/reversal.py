@@ -7,7 +7,7 @@ the newest act on an account's debts can be taken back so: whoever calls takes t
 
 from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -104,10 +104,18 @@ def reopen_fees(
     for mark in first:
         for restored in _before(session, mark.invoice_id, mark.id, on):
             values = {"invoice_id": mark.invoice_id, "account": account, "occasion": mirror, "recorded_at": now}
-            session.execute(sa.insert(interest_checkpoint).values(values | restored))
+            session.execute(sa.insert(interest_checkpoint).values(values | restored._asdict()))
 
 
-def _before(session: Session, invoice_id: int, mark_id: int, on: date) -> list[dict[str, object]]:
+class _Counting(NamedTuple):
+    """How interest counts from a mark on, as columns of it."""
+
+    accrues_after: date
+    accrued_unpaid_yen: int
+    checkpoint_on: date
+
+
+def _before(session: Session, invoice_id: int, mark_id: int, on: date) -> list[_Counting]:
     """How interest counted before a mark: on the mark's day, and now, where a card paid the fee since."""
     of = interest_checkpoint.c
     made_on = sa.func.coalesce(of.checkpoint_on, of.accrues_after)
@@ -119,22 +127,14 @@ def _before(session: Session, invoice_id: int, mark_id: int, on: date) -> list[d
     )
     then = session.execute(query.where(made_on <= on)).one_or_none()
     due_on = sa.select(sa.func.least(invoice.c.due_on, invoice.c.accelerated_on)).where(invoice.c.id == invoice_id)
-    restored: list[dict[str, object]] = [
-        {
-            "accrues_after": session.execute(due_on).scalar_one() if then is None else then.accrues_after,
-            "accrued_unpaid_yen": 0 if then is None else then.accrued_unpaid_yen,
-            "checkpoint_on": on,
-        }
+    restored = [
+        _Counting(session.execute(due_on).scalar_one(), 0, on)
+        if then is None
+        else _Counting(then.accrues_after, then.accrued_unpaid_yen, on)
     ]
     last = session.execute(query).one_or_none()
     if last is not None and last.made_on > on:
-        restored.append(
-            {
-                "accrues_after": last.accrues_after,
-                "accrued_unpaid_yen": last.accrued_unpaid_yen,
-                "checkpoint_on": last.made_on,
-            }
-        )
+        restored.append(_Counting(last.accrues_after, last.accrued_unpaid_yen, last.made_on))
     return restored
 
 

@@ -11,12 +11,11 @@ from keizoku.scheduler.cli.shared.context import (
     server_address,
     settings_of_this_process,
 )
+from keizoku.scheduler.cli.shared.inputs import AsJson
 from keizoku.scheduler.cli.shared.language import both, japanese
 from keizoku.scheduler.cli.shared.output import emit, errors, fail, note
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
-
-AsJson = Annotated[bool, typer.Option("--json", help=both("As JSON.", "JSONで出力します。"))]
 
 
 @app.callback(

@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from keizoku.scheduler.cli.shared.inputs import AsJson
 from keizoku.scheduler.cli.shared.language import both, japanese, language
 from keizoku.scheduler.cli.shared.output import emit, fail, report_findings, table
 from keizoku.scheduler.cli.terms import announcements, policies
@@ -58,7 +59,6 @@ class Language(StrEnum):
 SPOKEN = Language(language())
 
 
-AsJson = Annotated[bool, typer.Option("--json", help=both("As JSON.", "JSONで出力します。"))]
 Contract = Annotated[str, typer.Option(help=both("The contract, a folder of terms/.", "規約(terms/ のフォルダー)。"))]
 Lang = Annotated[
     Language, typer.Option(help=both("The language; both: side by side.", "言語。both なら両方を並べます。"))

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from keizoku.scheduler.cli.shared.inputs import AsJson
 from keizoku.scheduler.cli.shared.language import both
 from keizoku.scheduler.cli.shared.output import emit, fail, report_findings, table
 from keizoku.terms.files import BadTermsError
@@ -34,8 +35,6 @@ from keizoku.terms.stated.sla_policy import (
 )
 
 __all__ = ["lint_policy", "list_policies", "show_policy"]
-
-AsJson = Annotated[bool, typer.Option("--json", help=both("As JSON.", "JSONで出力します。"))]
 
 
 def lint_policy(

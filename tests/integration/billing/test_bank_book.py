@@ -331,6 +331,25 @@ def test_money_sent_back_by_us_is_joined_to_its_line(engine: sa.Engine, tmp_path
         assert balances(services, "1110", "2140", "2145") == [500, 0, 0]
 
 
+def test_a_file_with_a_line_that_was_sent_back_is_taken_back_without_it(engine: sa.Engine, tmp_path: Path) -> None:
+    with services_on(engine) as services:
+        open_world(services)
+        came = MUFG + '"2026/4/9","振込１","ｻﾄｳ","","500","100,500","","","入金"\n'
+        left = MUFG + '"2026/4/20","振込","ｻﾄｳ","500","","100,000","","","振込"\n'
+        assert take(services, tmp_path, came, BY_MUFG) == (1, 0, 0, 0)
+        services.billing.send_payment_back(1, by="keiri", ground="nobody's", now=NOW)
+        assert take(services, tmp_path, left, BY_MUFG) == (0, 0, 1, 0)
+        assert [state for *_, state in states(services)] == ["returned", "refund"]
+        assert balances(services, "1110", "2145") == [0, 0]
+        # what left the bank stands for itself until what came is read again
+        assert services.billing.take_import_back(1, by="keiri", ground="the other column", now=NOW) == 1
+        assert [state for *_, state in states(services)] == ["taken_back", "open"]
+        assert balances(services, "1110", "2145") == [-500, 500]
+        assert take(services, tmp_path, came, BY_MUFG) == (1, 0, 0, 0)
+        assert balances(services, "1110", "2145") == [0, 0]
+        assert run_night(services, date(2026, 4, 21), parse_instant("2026-04-21 02:30")).certificate == "ok"
+
+
 def test_a_line_that_is_missing_is_seen_since_its_day_and_keeps_the_month_open(
     engine: sa.Engine, tmp_path: Path
 ) -> None:
@@ -364,7 +383,7 @@ def test_a_match_tells_what_it_paid_and_knows_the_payer_next_time(engine: sa.Eng
         done = services.billing.match_payment(1, "taro", by="keiri", ground="told", now=NOW, remember=True)
         assert done.sentence() == (
             "payment 1 is taro's: 6,000 of 2026-04-09 paid interest 21 on the fee of 2026-03-16, 5,300 of the fee of "
-            "2026-03-16, a deposit of 679; rule 1 knows the payer from now on"
+            "2026-03-16 and left a deposit of 679; rule 1 knows the payer from now on"
         )
         rows = "2026-04-10,100,ヤマダ　タロウ\n2026-04-10,5300,ﾔﾏﾀﾞ ﾀﾛ\n2026-04-11,9,ｻﾄｳ\n"
         assert take(services, tmp_path, "d,a,p\n" + rows, columns) == (3, 0, 0, 0)

@@ -13,7 +13,6 @@ from keizoku.billing.accounts.account_views import journal_view, owed_view
 from keizoku.billing.documents.interest_demands import demand_html, demand_of, demands
 from keizoku.billing.documents.outbox import waiting
 from keizoku.billing.receivables.customer_deposits import CARD, Deposit, DepositUse, SentBack, deposits, use_deposit
-from keizoku.scheduler import cli
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.terms.calendar import parse_instant
@@ -21,6 +20,7 @@ from keizoku.terms.discretion import Discretion
 from keizoku.terms.policy import Terms
 from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
+from tests.worlds.command_line import run
 from tests.worlds.pages import database_of_the_settings
 from tests.worlds.world import open_world, services_on
 
@@ -125,13 +125,6 @@ def server(engine_for_schema: Callable[[], sa.Engine], monkeypatch: pytest.Monke
     return engine
 
 
-def run(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as ended:
-        cli.main(arguments)
-    assert isinstance(ended.value.code, int)
-    return ended.value.code
-
-
 def test_the_commands_for_money_say_what_they_did(
     server: sa.Engine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -230,7 +223,7 @@ def test_the_commands_for_codes_and_files_say_what_they_did(
     told = "bank.csv: 2 rows read, 1 new, 0 known, 0 passed over, 1 refused\n"
     assert shown("bank", "import", str(bank), code=1) == told
     assert json.loads(shown("bank", "list", "--open", "--json"))[0]["why"] == "no reference"
-    told = "payment 1 is hanako's: 500 of 2026-04-01 paid a deposit of 500\n"
+    told = "payment 1 is hanako's: 500 of 2026-04-01 became a deposit of 500\n"
     assert shown("bank", "match", "hanako", "1", *by) == told
     assert shown("bank", "unmatch", "1", *by).startswith("payment 1 is no longer hanako's")
     assert shown("bank", "send-back", "1", *by) == "payment 1 went back\n"

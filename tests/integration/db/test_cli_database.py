@@ -12,9 +12,9 @@ from keizoku import __version__
 from keizoku.db.embedded import EmbeddedServer
 from keizoku.db.migrate import current_revision, head_revision, upgrade
 from keizoku.db.session import make_engine
-from keizoku.scheduler import cli
 from keizoku.scheduler.cli.shared.context import open_services
 from keizoku.scheduler.cli.shared.output import UserError
+from tests.worlds.command_line import run
 
 
 @pytest.fixture
@@ -34,13 +34,6 @@ def server(empty_database: Callable[[], sa.URL], monkeypatch: pytest.MonkeyPatch
     engine = make_engine(url, "keizoku")
     yield engine
     engine.dispose()
-
-
-def run(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as ended:
-        cli.main(arguments)
-    assert isinstance(ended.value.code, int)
-    return ended.value.code
 
 
 def test_the_embedded_database_from_nothing_to_stopped(embedded: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from keizoku.billing.contracts import renewal_notice_stage
 from keizoku.billing.contracts.price_lookup import load_prices
 from keizoku.billing.gateway.simulated import SimulatedGateway
-from keizoku.db.migrate import create_all
 from keizoku.db.tables.contracts import plan, price
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import run_night
@@ -92,12 +91,9 @@ ACTS = st.tuples(
     acts=st.lists(ACTS, min_size=4, max_size=14),
 )
 def test_a_night_that_asks_first_leaves_nothing_for_one_that_looks_everywhere(
-    hanako_by: str, acts: list[tuple[int, str, str]], engine_for_schema: Callable[[], sa.Engine]
+    hanako_by: str, acts: list[tuple[int, str, str]], engine_with_tables: Callable[[], sa.Engine]
 ) -> None:
-    engine = engine_for_schema()
-    with engine.begin() as connection:
-        create_all(connection)
-    with services_on(engine) as services:
+    with services_on(engine_with_tables()) as services:
         open_world(services)
         _approve(hanako_by)(services, "hanako", night_at(FIRST))
         _approve("product_key", months=2)(services, "jiro", night_at(FIRST))

@@ -16,6 +16,7 @@ from keizoku.billing.accounts.history import account_history
 from keizoku.billing.accounts.liability_explanation import explain_liability
 from keizoku.billing.cards.dispute_choices import disputes
 from keizoku.billing.cards.disputes import sync_events
+from keizoku.billing.cards.webhook import Answer, handle
 from keizoku.billing.gateway.books import Movement
 from keizoku.billing.gateway.events import (
     BOOKED_ELSEWHERE,
@@ -251,6 +252,25 @@ def test_what_stripe_does_not_know_is_a_task_and_is_not_asked_for_each_night(wor
     session.commit()
     world.night()
     assert sorted(world.tasks()) == sorted(known)
+
+
+def test_a_webhook_about_a_dispute_asks_for_that_one_alone(world: World) -> None:
+    members(world, "told", "open")
+    proxy, services = world.proxy, world.services
+    dispute = proxy.dispute(world.intents["told"])
+    proxy.dispute(world.intents["open"])
+    world.night()
+    world.at_noon()
+    proxy.act("dispute", id=dispute, status="won")
+    [told] = [each for each in proxy.all_of("events") if each["type"] == "charge.dispute.closed"]
+    key = "whsec_1"
+    posted = proxy.act("payload", event=told["id"], secret=key)
+    proxy.calls.clear()
+    body, signature, now = posted["payload"].encode(), posted["signature"], proxy.clock()
+    answer = handle(services.session, services.rules, services.gateway, body, signature, key, now)
+    assert (answer.answer, answer.changes) == (Answer.TAKEN, 3)
+    assert proxy.calls == [("GET", f"/v1/disputes/{dispute}")]
+    assert world.books("1132") == {"1132": 500}
 
 
 def test_a_dispute_of_a_charge_that_has_no_answer_yet_is_booked_when_it_has(world: World) -> None:

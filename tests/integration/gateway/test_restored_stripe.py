@@ -26,7 +26,7 @@ from tests.worlds.stripe_running import running_proxy
 from tests.worlds.world import open_world
 
 RENEWED = date(2026, 5, 8)
-LIVES = int(os.environ.get("KEIZOKU_TEST_RESTORES", "10"))
+LIVES = int(os.environ.get("KEIZOKU_TEST_RESTORES", "4"))
 
 
 @pytest.fixture(scope="module")

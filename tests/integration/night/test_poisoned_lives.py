@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from tests.worlds.poison import poisoned_life
 from tests.worlds.poison_kinds import FAULTS, POISONS
 
-LIVES = int(os.environ.get("KEIZOKU_SOAK_POISONED", "5"))
+LIVES = int(os.environ.get("KEIZOKU_SOAK_POISONED", "3"))
 SEED = int(os.environ.get("KEIZOKU_SOAK_SEED", "5"))
 
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from tests.worlds.restored_lives import Databases, restored_life
 
-LIVES = int(os.environ.get("KEIZOKU_TEST_RESTORES", "10"))
+LIVES = int(os.environ.get("KEIZOKU_TEST_RESTORES", "4"))
 
 
 @pytest.fixture

@@ -248,3 +248,39 @@ def refuse_disputes(services: Services, account: str) -> None:
         )
     )
     services.session.commit()
+
+
+_CLAIM = "id, account, month, received_at, recorded_at, windows"
+
+
+@pytest.mark.parametrize(
+    ("table", "columns", "values"),
+    [
+        (
+            "contract_fact",
+            "contract_id, account, kind, occurred_at, recorded_at, detail",
+            """SELECT id, account, 'change_method', now(), now(), '{"method": "crad"}'::jsonb FROM contract""",
+        ),
+        (
+            "contract_fact",
+            "contract_id, account, kind, occurred_at, recorded_at",
+            "SELECT id, account, 'change_method', now(), now() FROM contract",
+        ),
+        ("claim", _CLAIM, """SELECT 'x', 'u1', '2026-04', now(), now(), '[["x", "y"]]'::jsonb"""),
+        ("claim", _CLAIM, """SELECT 'x', 'u1', '2026-04', now(), now(), '["2026-04-01T00:00:00+09:00"]'::jsonb"""),
+        ("claim", _CLAIM, """SELECT 'x', 'u1', '2026-04', now(), now(), '[[1, 2]]'::jsonb"""),
+        (
+            "environment_ruling",
+            "incident_id, windows, author, ground, recorded_at",
+            "SELECT 'none', '[]'::jsonb, 'a', 'b', now()",
+        ),
+    ],
+)
+def test_what_a_night_could_not_read_is_refused_by_the_database(
+    table: str, columns: str, values: str, engine: sa.Engine
+) -> None:
+    with services_on(engine) as services:
+        open_world(services)
+        services.billing.approve("u1", "monthly", "card", now=parse_instant("2026-04-01 12:00"))
+        with pytest.raises(sa.exc.IntegrityError):
+            services.session.exec_driver_sql(f"INSERT INTO {table} ({columns}) {values}")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 import sqlalchemy as sa
 
-from keizoku.scheduler import cli
+from tests.worlds.command_line import run
 from tests.worlds.pages import database_of_the_settings
 
 
@@ -14,13 +14,6 @@ from tests.worlds.pages import database_of_the_settings
 def server(engine_for_schema: Callable[[], sa.Engine], monkeypatch: pytest.MonkeyPatch) -> None:
     """The settings mean a server with our tables in a schema of their own."""
     database_of_the_settings(engine_for_schema, monkeypatch)
-
-
-def run(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as ended:
-        cli.main(arguments)
-    assert isinstance(ended.value.code, int)
-    return ended.value.code
 
 
 STOP = ("--from", "2026-04-10 09:00", "--to", "2026-04-10 08:00")

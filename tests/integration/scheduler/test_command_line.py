@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from keizoku.scheduler import cli
 from keizoku.terms.calendar import Month, parse_instant
+from tests.worlds.command_line import run
 from tests.worlds.pages import database_of_the_settings
 from tests.worlds.world import open_world, services_on
 
@@ -108,13 +108,6 @@ FILES = [
     ("sla", "counts", "import"),
     ("sla", "population", "add", "--file"),
 ]
-
-
-def run(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as ended:
-        cli.main(arguments)
-    assert isinstance(ended.value.code, int)
-    return ended.value.code
 
 
 def codes(commands: list[tuple[str, ...]], capsys: pytest.CaptureFixture[str]) -> dict[str, tuple[int, int]]:

@@ -9,6 +9,7 @@ text that they show has to be what is printed. A line's comment may name its exi
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ from pathlib import Path
 import pytest
 
 from keizoku.db.embedded import EmbeddedServer
+from tests.worlds.forked_commands import forked_commands
+from tests.worlds.quick_folder import quick_folder
 
 ROOT = Path(__file__).parents[3]
 TUTORIAL = ROOT / "docs" / "tutorial"
@@ -44,7 +47,7 @@ def shown(page: Path) -> list[str]:
 class Shell:
     """A reader's shell in a checkout of links: what a line sets or activates holds for the lines after it."""
 
-    def __init__(self, folder: Path, **variables: str) -> None:
+    def __init__(self, folder: Path, keizoku: Path | None = None, **variables: str) -> None:
         self._checkout = folder / "checkout"
         self._checkout.mkdir(parents=True)
         for each in ROOT.iterdir():
@@ -53,8 +56,11 @@ class Shell:
         programs = self._checkout / ".venv" / "bin"
         programs.mkdir(parents=True)
         (programs / "activate").write_text(f'PATH="{programs}:$PATH"\n')
-        (programs / "keizoku").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m keizoku "$@"\n')
-        (programs / "keizoku").chmod(0o755)
+        if keizoku is None:
+            (programs / "keizoku").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m keizoku "$@"\n')
+            (programs / "keizoku").chmod(0o755)
+        else:
+            (programs / "keizoku").symlink_to(keizoku)
         places = [place for place in os.environ["PATH"].split(":") if not (Path(place) / "keizoku").exists()]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("KEIZOKU_DATA")}
         self._bash = subprocess.Popen(
@@ -82,13 +88,25 @@ def wrong_line(shell: Shell, line: str, printed: list[str]) -> list[tuple[str, i
     return [] if code == (int(found[1]) if found else 0) else [(line, code, err[-500:])]
 
 
+@pytest.fixture(scope="module")
+def begins_at_once() -> Iterator[Path]:
+    """The program without its imports: the tutorial's first page is done with the real one, the others with this."""
+    folder = quick_folder("keizoku-calls-")
+    with forked_commands(folder) as program:
+        yield program
+    shutil.rmtree(folder)
+
+
 @pytest.mark.parametrize(
     "page",
     [page for page in PAGES if commands(page) and page not in ON_THE_DEMO],
     ids=lambda page: str(page.relative_to(ROOT)),
 )
-def test_every_command_of_the_page_does_what_the_page_says(page: Path, database_folder: Path) -> None:
-    shell = Shell(database_folder, KEIZOKU_DATA_DIR=str(database_folder))
+def test_every_command_of_the_page_does_what_the_page_says(
+    page: Path, database_folder: Path, begins_at_once: Path
+) -> None:
+    keizoku = None if page.parent == TUTORIAL else begins_at_once
+    shell = Shell(database_folder, keizoku, KEIZOKU_DATA_DIR=str(database_folder))
     wrong = []
     demo_was_here = (ROOT / ".demo").exists()
     server = EmbeddedServer(database_folder, {"fsync": "off"})
@@ -106,9 +124,9 @@ def test_every_command_of_the_page_does_what_the_page_says(page: Path, database_
 
 
 @pytest.fixture
-def demo(database_folder: Path) -> Iterator[Shell]:
+def demo(database_folder: Path, begins_at_once: Path) -> Iterator[Shell]:
     """A shell in a checkout in which the demo was played."""
-    shell = Shell(database_folder)
+    shell = Shell(database_folder, begins_at_once)
     code, _, err = shell.run(".venv/bin/keizoku demo --data-dir .demo")
     assert code == 0, err
     yield shell

@@ -9,7 +9,7 @@ from keizoku.db.session import Session
 from keizoku.db.tables.contracts import term
 from keizoku.sla.claims.claim_store import load_terms
 from keizoku.sla.rules.claim_facts import TermFact, TermKind
-from keizoku.terms.calendar import epoch, parse_instant
+from keizoku.terms.calendar import Interval, epoch, parse_instant
 from tests.worlds.sla_world import APRIL, at, member, open_service
 
 FIRST, LAST = epoch(at("2026-04-01")), epoch(at("2026-05-01"))
@@ -33,7 +33,7 @@ def ran(session: Session, account: str, known_at: datetime | None = None) -> lis
     return [fact.kind for fact in load_terms(session, APRIL, [account], known_at).get(account, [])]
 
 
-def kind(start: int | str, end: int | datetime | str, interval: str = "month", price_yen: int = 500) -> TermKind:
+def kind(start: int | str, end: int | datetime | str, interval: Interval = "month", price_yen: int = 500) -> TermKind:
     first, last = (value if isinstance(value, int) else epoch(parse_instant(value)) for value in (start, end))
     return TermKind(first, last, "card", interval, price_yen)
 

@@ -22,6 +22,7 @@ from keizoku.terms.calendar import parse_instant
 from keizoku.web.application import make_application
 from keizoku.web.door import Door
 from keizoku.web.identity.keys import new_key
+from keizoku.web.identity.principal import ROLES
 from tests.worlds.role_walk import live_for_the_walk
 from tests.worlds.world import services_on
 
@@ -77,7 +78,7 @@ def open_house(engine: sa.Engine, schema: str) -> Iterator[House]:
         with TestClient(make_application(door), raise_server_exceptions=False) as client:
             house = House(engine, door, client)
             door.clock = lambda: house.now
-            house.keys = {role: house.key(role) for role in NAMES}
+            house.keys = {role: house.key(role) for role in ROLES}
             yield house
     finally:
         door.close()

@@ -77,8 +77,9 @@ def test_money_meets_debts_in_one_function() -> None:
         for node in ast.walk(module)
         if isinstance(node, ast.Call) and _called(node) == "apply_money"
     }
-    sources = {"billing/dunning/write_off.py", "billing/receivables/customer_deposits.py"}
-    assert applying == sources | {"billing/receivables/rework/in_order.py"}  # which receipts go through
+    sources = {"billing/receivables/customer_deposits.py", "billing/receivables/rework/set_offs.py"}
+    through = {"billing/dunning/write_off.py", "billing/receivables/rework/in_order.py"}  # people's act, and receipts
+    assert applying == sources | through
     assert dividing == sources | {"billing/receivables/rework/received_money.py", "billing/rules/payment_allocation.py"}
 
 

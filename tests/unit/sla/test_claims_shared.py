@@ -27,7 +27,7 @@ from keizoku.sla.rules.claims import (
 from keizoku.sla.rules.intervals import Spans, clip, length, normalise
 from keizoku.sla.rules.outages import Cause, Outage
 from keizoku.sla.rules.unusable_time import MonthFacts, ServiceMonth, claimant_month, service_month
-from keizoku.terms.calendar import Month, epoch, from_epoch
+from keizoku.terms.calendar import Interval, Month, epoch, from_epoch
 from keizoku.terms.decision import Decision
 from keizoku.terms.monthly_fee import NO_FEE, monthly_fee
 from keizoku.terms.policy import Terms
@@ -60,9 +60,8 @@ claim_times = st.builds(
     st.sampled_from([FIRST, DEADLINE - 1, DEADLINE, DEADLINE + 2 * HOUR]),
     st.sampled_from([0, 1, 999_999]),
 )
-term_kinds = st.tuples(
-    st.sampled_from(["card", "other"]), st.sampled_from(["month", "year"]), st.sampled_from([1, 500])
-)
+INTERVALS: tuple[Interval, ...] = ("month", "year")
+term_kinds = st.tuples(st.sampled_from(["card", "other"]), st.sampled_from(INTERVALS), st.sampled_from([1, 500]))
 
 
 @st.composite

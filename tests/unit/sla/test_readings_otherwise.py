@@ -8,7 +8,7 @@ import pytest
 from keizoku.sla.rules.claim_facts import AccountMonth, Claim, TermFact, TermKind
 from keizoku.sla.rules.claims import Assessor, adjudicate_month, claim_deadline
 from keizoku.sla.rules.outages import Cause, Outage, UpdateNotice
-from keizoku.sla.rules.unusable_time import MonthFacts, published_by, service_month
+from keizoku.sla.rules.unusable_time import MonthFacts, announced_by, service_month
 from keizoku.terms.calendar import Month, epoch, from_epoch, iso_jst, parse_instant
 from keizoku.terms.policy import Policy, Terms
 
@@ -52,7 +52,7 @@ def test_9_4_2__short_judged_on_what_is_left_of_it() -> None:
 )
 def test_9_4_4__until_when_an_update_on_the_tenth_at_two_is_announced(choice: str, by: str) -> None:
     notice = UpdateNotice("n", 0, at("2026-04-10 02:00"), at("2026-04-10 04:00"))
-    assert iso_jst(from_epoch(published_by(notice, read(announcement_days=choice)))) == by
+    assert iso_jst(from_epoch(announced_by(notice.start, read(announcement_days=choice)))) == by
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from keizoku.sla.rules.intervals import Spans, length, normalise, union
 from keizoku.sla.rules.outages import Cause, EnvironmentRuling, Interruption, Outage, UpdateNotice
-from keizoku.sla.rules.unusable_time import SERVICE_BUCKETS, MonthFacts, published_by, service_month
+from keizoku.sla.rules.unusable_time import SERVICE_BUCKETS, MonthFacts, announced_by, service_month
 from keizoku.terms.calendar import Month, epoch
 from keizoku.terms.policy import Policy
 from tests.unit.sla.rules.april_outages import APRIL, POLICY, at, notice
@@ -114,7 +114,7 @@ def is_announced(of: MonthFacts, minute: int, policy: Policy) -> bool:
     """Newest publication first: each says this minute, until one of them was in time."""
     for at_once in sorted({n.published_at for n in of.notices if n.published_at <= minute}, reverse=True):
         saying = [n for n in of.notices if n.published_at == at_once and n.start <= minute < n.end]
-        if any(at_once <= published_by(as_of_the_update(of, n, minute), policy) for n in saying):
+        if any(at_once <= announced_by(as_of_the_update(of, n, minute).start, policy) for n in saying):
             return True
         if not saying:
             return False

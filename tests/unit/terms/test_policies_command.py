@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from keizoku.scheduler.cli.shared.output import UserError
 from keizoku.scheduler.cli.terms import contract_terms as command
 from keizoku.terms.stated.sla_policy import PUBLIC
+from tests.worlds.command_line import run_of
 
-
-def run(*arguments: str) -> int:
-    """The exit code of one command."""
-    code: Any = command.app(list(arguments), standalone_mode=False)
-    return code or 0
+run = partial(run_of, command.app)
 
 
 def test_lint_names_each_finding_and_ends_with_1(capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections import Counter
 from datetime import date
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -18,6 +18,7 @@ from keizoku.terms.diff import compare
 from keizoku.terms.files import BadTermsError
 from keizoku.terms.own_versions import with_own_versions
 from keizoku.terms.policy import Terms
+from tests.worlds.command_line import run_of
 
 PREMIUM = Path(__file__).parents[3] / "terms" / "premium"
 CHANGED = (
@@ -27,9 +28,7 @@ CHANGED = (
 OLD_NAME, NEW_NAME = "auカブコム証券", "三菱UFJ eスマート証券"
 
 
-def run(*arguments: str) -> int:
-    code: Any = command.app(list(arguments), standalone_mode=False)
-    return code or 0
+run = partial(run_of, command.app)
 
 
 def own(folder: Path, since: str = "2027-04-01", until: str = "", **changed: str) -> Path:

@@ -6,7 +6,7 @@ from keizoku.sla.rules.claim_facts import AccountMonth, Claim, ClaimFacts, TermF
 from keizoku.sla.rules.claims import adjudicate
 from keizoku.sla.rules.outages import Cause, Outage
 from keizoku.sla.rules.unusable_time import MonthFacts, ServiceMonth, service_month
-from keizoku.terms.calendar import Month, epoch, parse_instant
+from keizoku.terms.calendar import Interval, Month, epoch, parse_instant
 from keizoku.terms.policy import Terms
 
 POLICY = Terms.load("premium").at(date(2026, 4, 1))
@@ -36,7 +36,7 @@ def term(
     start: str = "2026-03-20 10:00",
     end: str = "2026-05-20",
     method: str = "card",
-    interval: str = "month",
+    interval: Interval = "month",
     price_yen: int = 500,
     term_id: int = 1,
 ) -> TermFact:

@@ -19,9 +19,9 @@ from keizoku.sla.rules.unusable_time import (
     CLAIMANT_BUCKETS,
     Claimant,
     MonthFacts,
+    announced_by,
     claimant_month,
     if_unknown_was_down,
-    published_by,
     service_month,
 )
 from keizoku.terms.calendar import Month, epoch, from_epoch, iso_jst
@@ -205,7 +205,7 @@ def test_9_4_4__an_update_hidden_by_a_fault_at_first_began_when_it_began() -> No
 
 def test_9_4_4__the_latest_instant_of_publication_is_told() -> None:
     late = notice("2025-04-06 00:00", "2025-04-10 02:00", "2025-04-10 10:00")
-    assert iso_jst(from_epoch(published_by(late, POLICY))) == "2025-04-05T00:00:00+09:00"
+    assert iso_jst(from_epoch(announced_by(late.start, POLICY))) == "2025-04-05T00:00:00+09:00"
 
 
 def test_9_4_4__a_late_edit_does_not_cover_what_it_added() -> None:
