@@ -14,8 +14,7 @@ import sqlalchemy as sa
 
 from keizoku.db.probes import BUSINESS_DATE, NOW
 from keizoku.db.session import Session
-from keizoku.db.tables.evidence import month_review, month_to_review
-from keizoku.db.tables.measured import measured_day, observation_arrival
+from keizoku.db.tables.evidence import measured_day, month_review, month_to_review, observation_arrival
 from keizoku.sla.rules.intervals import Span
 from keizoku.terms.calendar import Month, from_epoch, jst_day
 from keizoku.terms.policy import Policy

@@ -18,10 +18,10 @@ from keizoku.db.tables.evidence import (
     environment_ruling,
     incident,
     interruption,
+    measured_day,
     outage_count,
     population,
 )
-from keizoku.db.tables.measured import measured_day
 from keizoku.sla.counting.outage_threshold import Population, counted_windows, outages_from
 from keizoku.sla.evidence.incident_files import Count, Incident
 from keizoku.sla.evidence.notice_store import load_notices

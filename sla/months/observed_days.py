@@ -26,7 +26,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from keizoku.db.session import Session, driver_cursor
-from keizoku.db.tables.measured import measured_day, unable_at_midnight
+from keizoku.db.tables.evidence import measured_day, unable_at_midnight
 from keizoku.sla.counting.outage_threshold import Population, observed_windows, users_needed
 from keizoku.sla.evidence.observation_files import literal
 from keizoku.sla.evidence.observations import Observations, open_observations

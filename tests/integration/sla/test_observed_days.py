@@ -10,8 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from keizoku.db.session import Session
-from keizoku.db.tables.evidence import observation
-from keizoku.db.tables.measured import measured_day, observation_arrival, unable_at_midnight
+from keizoku.db.tables.evidence import measured_day, observation, observation_arrival, unable_at_midnight
 from keizoku.sla.counting.outage_threshold import Population
 from keizoku.sla.months import month_facts
 from keizoku.sla.months.budget import budget_of
