@@ -323,9 +323,9 @@ month_review = Table(
     UniqueConstraint("month", "up_to_id"),
 )
 
-# What a day's observations came to, kept: a day that is over is read once (`keizoku.sla.months.observed_days`). Never out
-# of date: a row is found by the digest of all that it was worked out from. New evidence of the day, another number of
-# users, other people unable at its beginning make another digest, and so another row.
+# What a day's observations came to, kept: a day that is over is read once (`keizoku.sla.months.observed_days`). Never
+# out of date: a row is found by the digest of all that it was worked out from. New evidence of the day, another number
+# of users, other people unable at its beginning make another digest, and so another row.
 _HEX = r"~ '^[0-9a-f]{64}$'"
 
 observation_arrival = Table(  # so many observations that begin on a day came with one statement: a trigger writes it
