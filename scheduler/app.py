@@ -7,6 +7,7 @@ with services_on(engine, settings) as services:            the host's engine; do
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from keizoku.billing.gateway.restored import is_drill
 from keizoku.billing.gateway.simulated import SimulatedGateway
 from keizoku.billing.services.billing_service import BillingService
 from keizoku.db.account_reads import reads_kept
+from keizoku.db.act_keys import once
 from keizoku.db.session import DatabaseError, Session, check_server, make_engine
 from keizoku.db.standing import check_current
 from keizoku.extras import naming_the_extra
@@ -87,6 +89,27 @@ class Services:
 
     def _held(self, service: Made) -> Made:
         return service if self.clock is None else cast("Made", HeldActs(service, self.clock))
+
+    def close_base_account(self, account: str, *, by: str, ground: str, now: datetime) -> None:
+        """The bank account is closed: premium (6.2, 13) and link (api_link/12.2(1)) end at one instant, in one go.
+
+        An account without a running premium contract ends its link alone.
+        """
+        if self.clock is not None:
+            self.clock.check(now)
+
+        def do() -> None:
+            try:
+                self.billing.delete_user(account, now=now)
+            except Refused as refused:
+                if refused.code not in ("contract.none", "contract.not_running"):
+                    raise
+                self.session.rollback()
+            self.link.record_fact(account, "base_account_closed", by=by, ground=ground, revoke=False, now=now)
+
+        content = {"account": account, "by": by, "ground": ground}
+        once(self.session, f"base-{secrets.token_hex(12)}", "base_account_closed", content, do, now)
+        self.link.revoke_ended(account, now=now)
 
     def close_month(self, month: Month, *, by: str, now: datetime) -> Closed:
         """Close a month's books; Refused, with what has to be mended, where a check fails."""

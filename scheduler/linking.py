@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from keizoku.link.services.base import LinkSetup
     from keizoku.scheduler.settings import Settings
 
-__all__ = ["link_setup_of"]
+__all__ = ["link_setup_of", "simulated_setup"]
 
 
 def link_setup_of(settings: Settings, engine: sa.Engine) -> LinkSetup:
@@ -90,3 +90,14 @@ def _secret(file: Path | None) -> str:
         return file.read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise Refused("link.keys", f"{file}: it cannot be read ({type(error).__name__})", "name another file") from None
+
+
+def simulated_setup(engine: sa.Engine) -> LinkSetup:
+    """The simulated partner, and a key that is nobody's: for scenarios and the demo, whose databases hold no secret."""
+    with naming_the_extra():
+        from keizoku.link.partner.simulated import SimulatedPartner
+        from keizoku.link.sealing.seals import KeyRing
+        from keizoku.link.services.base import LinkSetup
+
+    partner, ring = SimulatedPartner(engine), KeyRing("scenario", {"scenario": bytes(32)})
+    return LinkSetup(lambda: partner, lambda: ring)

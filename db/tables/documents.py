@@ -20,13 +20,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from keizoku.db.tables.base import day, identity, instant, metadata, text, yen
-from keizoku.db.tables.letters import LETTER_KINDS
+from keizoku.db.tables.letters import LETTER_KINDS, NOTICE_KINDS
 
 INVOICE_KINDS = ("invoice", "credit_note")
-NOTICE_KINDS = (
-    "renewal", "price", "overdue", "suspension", "resumption", "termination", "acceleration", "set_off", "write_off",
-    "recalculation",
-)  # fmt: skip
 DOCUMENT_KINDS = (*INVOICE_KINDS, *NOTICE_KINDS, "demand", *LETTER_KINDS)
 """Kinds of documents; `number` is the number within the series of its kind: of invoices, notices (N), demands (D), …"""
 

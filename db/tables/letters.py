@@ -21,6 +21,12 @@ LETTER_KINDS = (
     "link_ended",
 )
 
+NOTICE_KINDS = (
+    "renewal", "price", "overdue", "suspension", "resumption", "termination", "acceleration", "set_off", "write_off",
+    "recalculation",
+)  # fmt: skip
+"""Of `user_notice`; the names of a notice are those of the document that it becomes when it goes out."""
+
 letter = Table(
     "letter",
     metadata,

@@ -15,6 +15,7 @@ from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import JSONB, TEXT
 
 from keizoku.db.tables.base import day, identity, instant, metadata, text, yen
+from keizoku.db.tables.letters import NOTICE_KINDS
 
 RECURRING_TASKS = ("no_price", "set_aside", "directory_silent", "terms_unannounced", "collect_silent")
 """Kinds of tasks that a night, a run of letters or an answer closes by itself, and may open again."""
@@ -242,11 +243,7 @@ user_notice = Table(
     Column("details", JSONB, nullable=False, server_default=sql("'[]'")),  # notice_text.Item, a line each
     UniqueConstraint("contract_id", "kind", "occasion"),
     CheckConstraint("jsonb_typeof(details) = 'array'", name="details_are_listed"),
-    CheckConstraint(
-        "kind IN ('renewal', 'price', 'overdue', 'suspension', 'resumption', 'termination', 'acceleration', 'set_off', "
-        "'write_off', 'recalculation')",
-        name="kind",
-    ),
+    CheckConstraint(f"kind IN {NOTICE_KINDS}", name="kind"),
     Index("ix_user_notice_account", "account"),
 )
 

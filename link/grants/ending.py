@@ -15,9 +15,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from keizoku.db.review_tasks import open_task
-from keizoku.db.session import Session
+from keizoku.db.session import Session, release_leader_lock, try_leader_lock
 from keizoku.db.tables.letters import letter
-from keizoku.db.tables.link.grants import link_grant, link_kept, link_secret, link_token
+from keizoku.db.tables.link.grants import link_grant, link_kept, link_secret, link_token, link_use
 from keizoku.link.grants.context import Link
 from keizoku.link.partner.port import PartnerError
 from keizoku.link.records import secrets, uses
@@ -27,7 +27,7 @@ from keizoku.link.rules.tokens import grant_end
 from keizoku.terms.api_link.link_policy import link_policy
 from keizoku.terms.calendar import jst_day
 
-__all__ = ["due_ends", "end_grant", "end_if_due", "revoke_left", "undestroyed"]
+__all__ = ["due_ends", "end_grant", "end_if_due", "revoke_left", "settle_renewals_of_ended", "undestroyed"]
 
 TOLD = ("refused", "lapsed", "partner_ended")
 """Ends that the customer did not bring about: a letter says so."""
@@ -130,6 +130,24 @@ def undestroyed(session: Session, account: str | None = None, limit: int = 1_000
     found = session.scalars(query).all()
     session.rollback()
     return found
+
+
+def settle_renewals_of_ended(session: Session, at: datetime) -> int:
+    """A renewal whose process died, of a grant that has ended since, is answered by nobody: note that; commits."""
+    waiting = (
+        sa.select(link_use.c.grant_id)
+        .join(link_grant, link_grant.c.id == link_use.c.grant_id)
+        .where(link_use.c.purpose == "refresh", link_use.c.outcome.is_(None), link_grant.c.ended_at.is_not(None))
+    )
+    grants, settled = session.scalars(waiting).all(), 0
+    session.rollback()
+    for grant_id in grants:
+        if try_leader_lock(session, f"link/{grant_id}"):  # else it is under way
+            settled += uses.settle_lost_renewals(session, [grant_id], at)
+            session.commit()
+            release_leader_lock(session, f"link/{grant_id}")
+            session.commit()
+    return settled
 
 
 def revoke_left(link: Link, grant_id: int, clock: uses.Elapsing) -> bool:

@@ -133,7 +133,7 @@ class HttpPartner:
         if over and any(each.get("RecType") in _LAPSED for each in details):
             state = "lapsed"
         price = str(row.get("Price") or "0")
-        market = row.get("OrdType") == 1 or not price.strip("0.")
+        market = not price.strip("0.")  # an order at the market is listed with the price 0
         quantity = str(row.get("OrderQty") or "0").partition(".")[0]
         given = row.get(self._place.reference_field) if self._place.reference_field else None
         wanted = Wanted(

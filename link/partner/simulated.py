@@ -58,6 +58,7 @@ class SimulatedPartner:
         self.mishaps: defaultdict[str, Mishaps] = defaultdict(Mishaps)
         self.data: dict[str, dict[str, Any]] = {}
         self.sent: list[str] = []
+        self.issued: defaultdict[str, list[str]] = defaultdict(list)
 
     def authorization_url(self, scopes: Sequence[str], redirect_uri: str, state: str, verifier: str) -> str:
         """An address that nobody serves."""
@@ -133,12 +134,14 @@ class SimulatedPartner:
             rows = rows[:-1]
         return [Listed(row.partner_id, Wanted("", "buy", 1), row.state, row.reference) for row in rows]
 
+    def void(self, account: str) -> None:
+        """The tokens of an account are no longer taken, as after a daily logout; they can be renewed."""
+        self.mishaps[account].voided |= {token for token in self.issued[account] if ":a:" in token}
+
     def _token(self, account: str) -> TokenAnswer:
-        return TokenAnswer(
-            f"{_PREFIX}:{account}:a:{secrets.token_urlsafe(16)}",
-            f"{_PREFIX}:{account}:r:{secrets.token_urlsafe(16)}",
-            self._life,
-        )
+        access, refresh = (f"{_PREFIX}:{account}:{kind}:{secrets.token_urlsafe(16)}" for kind in "ar")
+        self.issued[account] = [access, refresh]
+        return TokenAnswer(access, refresh, self._life)
 
     def _account(self, token: str) -> str:
         parts = token.split(":")

@@ -31,12 +31,14 @@ class ConditionDesk(Desk):
         rules_version: str | None = None,
         by: str,
         ground: str | None = None,
+        revoke: bool = True,
         now: datetime,
     ) -> None:
         """Record what happened to a customer at the partner or at the bank; a fact that ends the link ends it at once.
 
         Kinds: partner_account_opened, partner_account_closed, rules_consented (with the rules' version),
-        rules_withdrawn, base_account_closed, base_account_opened, partner_ended, partner_resumed.
+        rules_withdrawn, base_account_closed, base_account_opened, partner_ended, partner_resumed. Without `revoke` the
+        tokens of a link that ends are left to `revoke_ended`, for a caller whose transaction is still open.
         """
         if kind not in FACTS:
             raise Refused("link.fact", f"{kind!r} is none of {', '.join(FACTS)}")
@@ -61,20 +63,16 @@ class ConditionDesk(Desk):
         )
         self.session.commit()
         if kind in ("base_account_closed", "partner_ended"):
-            self.end_if_due(account, now=now)
+            end_if_due(self.session, account, now)
+            if revoke:
+                self.revoke_ended(account, now=now)
 
-    def end_if_due(self, account: str, *, now: datetime) -> bool:
-        """End the link where what is recorded says so, then have its tokens revoked and destroyed; True: it ended.
-
-        Without a partner or keys here the end holds all the same, and the night destroys the tokens.
-        """
-        end = end_if_due(self.session, account, now)
-        if not self._may_use_tokens():
-            return end is not None
-        link = self._link()
-        for grant_id in undestroyed(self.session, account):
-            revoke_left(link, grant_id, Elapsing(now))
-        return end is not None
+    def revoke_ended(self, account: str, *, now: datetime) -> None:
+        """Have the tokens of the account's ended grants revoked and destroyed, where this login can; else the night."""
+        if self._may_use_tokens():
+            link = self._link()
+            for grant_id in undestroyed(self.session, account):
+                revoke_left(link, grant_id, Elapsing(now))
 
     def rule(
         self,

@@ -89,13 +89,13 @@ class LinkService(ConditionDesk, StopDesk):
         return ended
 
     def revoke_left(self, *, now: datetime) -> int:
-        """Revoke and destroy what ended grants still have; how many grants."""
+        """Revoke and destroy what ended grants still have, and note what a dead process left of them; how many."""
         link, clock, done = self._with_tokens(), Elapsing(now), 0
         while grants := ending.undestroyed(self.session):
             for grant_id in grants:
                 ending.revoke_left(link, grant_id, clock)
                 done += 1
-        return done
+        return done + ending.settle_renewals_of_ended(self.session, clock.at())
 
     def show(self, account: str, kinds: Sequence[str], *, by: str = "keizoku", now: datetime) -> list[Fetched]:
         """The customer's designated data of these kinds: positions, balance, orders."""

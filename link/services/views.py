@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from keizoku.db.account_reads import noted
 from keizoku.db.session import Session
 from keizoku.db.tables.link.grants import link_designation, link_grant, link_use
 from keizoku.db.tables.link.orders import link_order
@@ -170,6 +171,7 @@ def count_links(session: Session) -> int:
 
 def link_view(session: Session, account: str, at: datetime) -> LinkView:
     """One customer's link."""
+    noted(account, "link_view")
     customer = load_customers(session, [account])[account]
     renewing = _renewing(session, [account])
     session.rollback()
@@ -180,6 +182,7 @@ def use_list(session: Session, account: str | None = None, after: int = 0, limit
     """Uses of tokens, the newest last, behind one of them."""
     query = sa.select(link_use).where(link_use.c.id > after).order_by(link_use.c.id)
     if account is not None:
+        noted(account, "use_list")
         query = query.where(link_use.c.account == account)
     rows = session.execute(query.limit(limit) if limit else query).all()
     session.rollback()
@@ -207,6 +210,8 @@ def count_uses(session: Session, account: str | None = None) -> int:
 
 def order_list(session: Session, account: str | None = None, after: int = 0, limit: int = 0) -> list[OrderView]:
     """Orders in order of their numbers, behind one of them."""
+    if account is not None:
+        noted(account, "order_list")
     found = book.load_all(session, account, after, limit)
     session.rollback()
     return [order_view(order) for order in found]

@@ -1,6 +1,6 @@
-"""The night: nine stages for one business date, each writing what should exist and does not yet.
+"""The night: ten stages for one business date, each writing what should exist and does not yet.
 
-    evidence → terms → claims → credits → invoices → payments → delinquency → revenue → audit
+    evidence → terms → claims → credits → invoices → payments → delinquency → link → revenue → audit
 
 A *term* here is the billing period that a contract runs or renews into; the contract's own text is in `terms/`.
 The audit works out again what should exist and writes a *certificate*: counts, sums, a hash over them, and "ok" or the
@@ -38,7 +38,7 @@ from keizoku.sla.claims import integrity_audit as claim_audit
 
 STAGES: Final = (*STEPS, "audit")
 _LAST_WRITER: Final = STAGES[-2]
-NOT_WHEN_MISSED: Final = ("payments", "delinquency", "audit")
+NOT_WHEN_MISSED: Final = ("payments", "delinquency", "link", "audit")
 """Stages that use the day on which they run: a missed night leaves them to the night that catches up."""
 
 WHOLE_AUDIT_DAYS: Final = 7

@@ -36,6 +36,11 @@ CLAUSES: Final[Mapping[str, str]] = {
     "demands": "premium/5.2",
     "renewal_notices": "premium/4.3",
     "letters": "premium/9.2",
+    "link_ends": "api_link/12.2",
+    "link_notices": "api_link/4.2",
+    "link_tokens": "api_link/1.1",
+    "link_orders": "api_link/6.5",
+    "link_figures": "api_link/9.2",
 }
 """The clause that a step carries out."""
 

@@ -30,6 +30,7 @@ from keizoku.db.tables.books import certificate
 from keizoku.db.tables.money import review_task
 from keizoku.db.writer import AlternatingSessions, Write
 from keizoku.scheduler.app import Services
+from keizoku.scheduler.night.link_steps import LINK_PROBES, LINK_STEPS
 from keizoku.sla.claims.lapsed_remedies import anything_to_lapse, lapse
 from keizoku.sla.review_queue import anything_open, anything_to_measure
 from keizoku.terms.calendar import Month, jst_day
@@ -321,6 +322,7 @@ STEPS: Final[Mapping[str, Mapping[str, Callable[[Work], Iterator[int]]]]] = {
         "renewal_notices": _renewal_notices,
         "letters": _letters,
     },
+    "link": LINK_STEPS,
     "revenue": {"closed_terms": _closed_terms, "used_up_keys": _used_up_keys, "revenue": _revenue},
 }
 """The stages except the audit, and the steps of each, in order.
@@ -330,7 +332,7 @@ Beside the step that a stage is named after: `observed` measures what was observ
 a backup; `overpayment_refunds` sends back what a card was charged twice or too much; `demands` asks for late interest;
 `lapsed_remedies` releases credits whose other remedy did not come by its day, and `performed_remedies` ends those it
 replaced; `renewal_notices` tells users of renewals and prices in time, `letters` of what was decided; `closed_terms`
-and `used_up_keys` book what ends early.
+and `used_up_keys` book what ends early; the stage `link` is in link_steps.py.
 A step is skipped only if the probe of its name finds nothing due.
 """
 
@@ -350,6 +352,7 @@ PROBES: Final[Mapping[str, sa.ColumnElement[bool]]] = {
     "delinquency": delinquency_stage.anything_due(),
     "renewal_notices": renewal_notice_stage.anything_due(),
     "letters": letter_stage.anything_due(),
+    **LINK_PROBES,
     "closed_terms": revenue_stage.anything_to_close(),
     "used_up_keys": key_expiry.anything_to_expire(),
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from keizoku.scheduler.scenario.link_play import is_of_link, perform_link
 from keizoku.scheduler.simulator import Simulator
 from keizoku.terms.decision import Finding
 
@@ -83,6 +84,9 @@ def perform(step: Step, services: Services) -> Sequence[Finding]:
 
     Raises NotBuiltYetError, and Refused in both rooms alike.
     """
+    if is_of_link(step.action):
+        perform_link(step.action, step.facts, services, step.at)
+        return ()
     simulator = Simulator(services)
     match step.action:
         case "card":

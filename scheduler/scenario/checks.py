@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from keizoku.billing.accounts import account_views
 from keizoku.billing.documents.written_documents import documents_view
+from keizoku.scheduler.scenario.link_play import link_view, orders_view, tasks_view
 from keizoku.scheduler.scenario.outcome import Failure, plain
 from keizoku.scheduler.scenario.schema_words import DOCUMENT_KINDS, NOTICE_KINDS, SUBJECTS
 from keizoku.terms.calendar import from_epoch, parse_instant
@@ -198,4 +199,7 @@ _LOOKS: Final[Mapping[str, Look]] = {
     "journal": _journal,
     "close": _close,
     "night": _night,
+    "link": lambda expectation, services, _: link_view(services, str(expectation.subject), expectation.at),
+    "link_orders": lambda expectation, services, _: orders_view(services, str(expectation.subject)),
+    "link_tasks": lambda expectation, services, _: tasks_view(services, str(expectation.subject)),
 }

@@ -24,6 +24,7 @@ from keizoku.scheduler.night.schedule import night_at
 from keizoku.scheduler.scenario.page import Page, Unread, compose, did_you_mean, line_of
 from keizoku.scheduler.scenario.schema_words import ACTIONS, CHECKS, PLAN, POPULATION, PREPAID_METHODS, SUBJECTS
 from keizoku.scheduler.scenario.values import When, list_of, mapping_of, natural, plain, record_of, refusal, text, when
+from keizoku.terms.api_link.link_policy import CONTRACT as LINK_CONTRACT
 from keizoku.terms.calendar import day_start_at, iso_jst
 from keizoku.terms.clauses import clauses
 from keizoku.terms.decision import Finding
@@ -193,7 +194,7 @@ def _clauses(page: Page, node: Node) -> tuple[str, ...]:
     named = list_of(text, "the list of clauses")(page, node)
     if not isinstance(named, tuple):
         return ()
-    known = clauses(CONTRACT)
+    known = {**clauses(CONTRACT), **clauses(LINK_CONTRACT)}
     for clause, clause_node in zip(named, node.value, strict=True):
         if clause not in known and not any(other.startswith(f"{clause}.") for other in known):
             page.refuse(clause_node, "unknown clause", did_you_mean(clause, known))
@@ -347,6 +348,10 @@ def _check_order(page: Page, steps: Sequence[Step]) -> None:
             )
 
 
+DECLARING: Final = ("register", "claim", "link_admit", "link_record", "base_account_closed")
+"""Steps that make an account known."""
+
+
 def _check_names(page: Page, plans: Sequence[Plan], steps: Sequence[Step], expectations: Sequence[Expectation]) -> None:
     """Every account, plan, claim and stop that is named somewhere is declared somewhere."""
     declared: dict[str, set[str]] = {
@@ -356,7 +361,7 @@ def _check_names(page: Page, plans: Sequence[Plan], steps: Sequence[Step], expec
         "stop": set(),
     }
     for step in steps:
-        if step.action in ("register", "claim") or (step.action == "approve" and "plan" in step.facts):
+        if step.action in DECLARING or (step.action == "approve" and "plan" in step.facts):
             declared["account"].add(step.facts.get("account", ""))
         if step.action in ("claim", "stop") and "id" in step.facts:
             declared[step.action].add(step.facts["id"])

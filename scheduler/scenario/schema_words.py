@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from keizoku.scheduler.scenario.link_words import LINK_ACTIONS, LINK_CHECKS
 from keizoku.scheduler.scenario.page import Key, Kind, Words
 from keizoku.scheduler.scenario.values import (
     day,
@@ -195,6 +196,7 @@ ACTIONS: Final[Mapping[str, Words]] = {
     "close_month": {"month": must(month)},
     "skip_nights": {"from": must(day), "to": must(day)},
     "run_night": {"date": must(day)},
+    **LINK_ACTIONS,
 }
 
 _INVOICE: Final[Words] = {
@@ -268,6 +270,7 @@ CHECKS: Final[Mapping[str, Words]] = {
         "exceptions": stated(mapping_of(natural, "the exceptions")),
     },
     "night": {"date": must(day), "changes": stated(natural), "certificate": stated(one_of("ok", "differences"))},
+    **LINK_CHECKS,
 }
 
 #: What each check looks at; the rest of its keys is what should be seen.

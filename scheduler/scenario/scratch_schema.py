@@ -17,6 +17,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from types import TracebackType
 from typing import Final, Self
 from uuid import uuid4
@@ -30,6 +31,7 @@ from keizoku.db.migrate import create_all
 from keizoku.db.session import Session, backend_of, driver_cursor, make_engine
 from keizoku.db.tables import metadata
 from keizoku.scheduler.app import Services
+from keizoku.scheduler.linking import simulated_setup
 from keizoku.scheduler.scenario.kept_schema import KeptSchema, kept_schema_of
 from keizoku.terms.rules import Rules
 
@@ -66,7 +68,8 @@ class ScratchSchema:
             self.close()
         if self._session is None or self._gateway is None:
             self._session, self._gateway = self._made()
-        return Services(session=self._session, rules=rules, gateway=self._gateway)
+        setup = partial(simulated_setup, self._session.engine)
+        return Services(session=self._session, rules=rules, gateway=self._gateway, link_setup=setup)
 
     @contextmanager
     def alternating(self) -> Iterator[None]:

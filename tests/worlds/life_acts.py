@@ -1,12 +1,11 @@
-"""What can happen between two nights of a random life: each act is a method with a strategy of its keywords."""
+"""What can happen between two nights of a random life: each act is a method, and what its keywords may be."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from random import Random
 from typing import Any, TypeVar
-
-from hypothesis import strategies as st
 
 from keizoku.scheduler.app import Services
 from keizoku.terms.refusal import Refused
@@ -15,11 +14,26 @@ ONE_DAY = timedelta(days=1)
 ACCOUNTS = ("hanako", "jiro", "taro")
 STARTS = ("2024-12-30", "2025-01-29", "2026-03-31", "2027-12-30", "2028-02-27")  # around what is odd in a calendar
 
-accounts = st.sampled_from(ACCOUNTS)
-minutes = st.integers(1, 600)
 
-ACTS: dict[str, st.SearchStrategy[dict[str, Any]]] = {}
-"""A method of the life, and the strategy of its keywords."""
+Fact = Callable[[Random], Any]
+"""What a keyword of an act may be: drawn by a seed."""
+
+
+def pick(*values: Any) -> Fact:
+    """One of these; what is named twice comes twice as often."""
+    return lambda random: random.choice(values)
+
+
+def number(least: int, most: int) -> Fact:
+    """A whole number of these, both included."""
+    return lambda random: random.randint(least, most)
+
+
+accounts = pick(*ACCOUNTS)
+minutes = number(1, 600)
+
+ACTS: dict[str, dict[str, Fact]] = {}
+"""A method of the life, and what its keywords may be."""
 
 OFTEN: dict[str, int] = {}
 """Acts that come more often than others, by what every life should see of them."""
@@ -27,20 +41,21 @@ OFTEN: dict[str, int] = {}
 T = TypeVar("T", bound=Callable[..., None])
 
 
-def act(often: int = 1, /, **facts: st.SearchStrategy[Any]) -> Callable[[T], T]:
+def act(often: int = 1, /, **facts: Fact) -> Callable[[T], T]:
     """The method is one of the ACTS."""
 
     def keep(method: T) -> T:
-        ACTS[method.__name__] = st.fixed_dictionaries(facts)
+        ACTS[method.__name__] = facts
         OFTEN[method.__name__] = often
         return method
 
     return keep
 
 
-def any_act() -> st.SearchStrategy[tuple[str, dict[str, Any]]]:
-    """An act and its keywords; one strategy for all: as a rule each, most would be left out of most lives."""
-    return st.one_of([st.tuples(st.just(name), facts) for name, facts in ACTS.items() for _ in range(OFTEN[name])])
+def drawn_act(random: Random) -> tuple[str, dict[str, Any]]:
+    """An act and its keywords."""
+    name = random.choices(list(ACTS), [OFTEN[each] for each in ACTS])[0]
+    return name, {key: drawn(random) for key, drawn in ACTS[name].items()}
 
 
 class Acting:

@@ -11,11 +11,10 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from random import Random
 from typing import Any
 
 import sqlalchemy as sa
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from keizoku.billing.accounts.account_views import contract_view, owed_view
 from keizoku.billing.gateway.simulated import CARD_OUTCOMES
@@ -27,7 +26,7 @@ from keizoku.scheduler.simulator import Simulator
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.policy import Terms
 from keizoku.terms.rules import Rules
-from tests.worlds.life_acts import ACCOUNTS, ONE_DAY, STARTS, accounts, act, any_act, minutes
+from tests.worlds.life_acts import ACCOUNTS, ONE_DAY, STARTS, accounts, act, drawn_act, minutes, number, pick
 from tests.worlds.life_article9 import ClaimActs
 from tests.worlds.lives import Lived, next_busy_night, open_shop
 from tests.worlds.world import rows, services_on
@@ -54,13 +53,12 @@ def with_another_version(terms: Terms, from_on: date) -> Terms:
     return replace(terms, versions=(*terms.versions[:-1], replace(last, in_force_until=from_on), another))
 
 
-class Lives(ClaimActs, RuleBasedStateMachine):
+class Lives(ClaimActs):
     """Three accounts of a shop, from a day on; `now` goes forward with every act, and nights run on their time."""
 
     make_engine: Callable[[], sa.Engine]
 
     def __init__(self) -> None:
-        super().__init__()
         self.stack = ExitStack()
         self.claims = self.stops = 0
         self.last: NightResult | None = None
@@ -71,14 +69,6 @@ class Lives(ClaimActs, RuleBasedStateMachine):
 
     # Time --------------------------------------------------------------------------------------------------------
 
-    @initialize(
-        start=st.sampled_from(STARTS),
-        plans=st.tuples(*[st.sampled_from(("monthly", "yearly"))] * 3),
-        methods=st.tuples(*[st.sampled_from(("card", "card", "other", "app_store"))] * 3),
-        cards=st.tuples(*[st.sampled_from(("ok", *CARD_OUTCOMES))] * 3),
-        readings=st.tuples(*[st.booleans()] * 3),
-        new_terms_in=st.sampled_from((None, None, 45)),
-    )
     def begin(
         self,
         start: str,
@@ -140,11 +130,18 @@ class Lives(ClaimActs, RuleBasedStateMachine):
     def at_night(self) -> bool:
         return self.now == night_at(self.night_on - ONE_DAY)
 
-    @rule(count=st.integers(1, 6))
-    def nights_pass(self, count: int) -> None:
-        for _ in range(count):
+    def time_passes(self, how: str, count: int) -> None:
+        """Nights run, are left out, or run again."""
+        if how == "all":
+            for _ in range(count):
+                self.night()
+                self.look()
+        elif how == "left out":
+            self.night_on += (2 * count - 1) * ONE_DAY
             self.night()
             self.look()
+        elif self.last is not None:
+            self.a_night_runs_twice(back=7 * (count - 1))
 
     def days_pass_on_which_something_is_due(self, count: int) -> None:
         """What lies between is noted as run: on those nights nothing but revenue is due, which the next one makes."""
@@ -156,14 +153,6 @@ class Lives(ClaimActs, RuleBasedStateMachine):
             self.night()
             self.look()
 
-    @rule(count=st.integers(1, 9))
-    def nights_are_left_out(self, count: int) -> None:
-        self.night_on += count * ONE_DAY
-        self.night()
-        self.look()
-
-    @precondition(lambda self: self.last is not None)
-    @rule(back=st.integers(0, 40))
     def a_night_runs_twice(self, back: int) -> None:
         if not self.at_night:
             self.night()
@@ -176,12 +165,13 @@ class Lives(ClaimActs, RuleBasedStateMachine):
     # Users -------------------------------------------------------------------------------------------------------
 
     @act(
+        6,
         account=accounts,
-        plan=st.sampled_from(("monthly", "yearly")),
-        method=st.sampled_from(METHODS),
-        terms=st.integers(1, 3),
-        fallback=st.sampled_from((None, "card")),
-        at_once=st.booleans(),
+        plan=pick("monthly", "monthly", "yearly"),
+        method=pick("card", "card", *METHODS),
+        terms=number(1, 3),
+        fallback=pick(None, "card"),
+        at_once=pick(False, True, True),
         passed=minutes,
     )
     def registers(
@@ -192,7 +182,7 @@ class Lives(ClaimActs, RuleBasedStateMachine):
         more = {"months": months, "fallback": fallback if prepaid else None}
         self.ask(passed, "approve" if at_once else "register", account, plan, method, **more)
 
-    @act(account=accounts, approved=st.booleans(), passed=minutes)
+    @act(account=accounts, approved=pick(False, True), passed=minutes)
     def screening_ends(self, account: str, approved: bool, passed: int) -> None:
         """What was shown more than thirty days ago cannot be approved any more."""
         applied_at = self._waits_since(account, passed)
@@ -218,16 +208,16 @@ class Lives(ClaimActs, RuleBasedStateMachine):
         self.services.session.rollback()
         return shown
 
-    @act(2, account=accounts, withdrawn=st.sampled_from((False, False, True)), passed=minutes)
+    @act(2, account=accounts, withdrawn=pick(False, False, True), passed=minutes)
     def ends_use(self, account: str, withdrawn: bool, passed: int) -> None:
         self.ask(passed, "withdraw_end_of_use" if withdrawn else "end_of_use", account)
 
-    @act(2, account=accounts, ago=st.sampled_from((None, 0, 1, 5, 40)), passed=minutes)
+    @act(2, account=accounts, ago=pick(None, 0, 1, 5, 40), passed=minutes)
     def store_stops(self, account: str, ago: int | None, passed: int) -> None:
         on = None if ago is None else jst_day(self.after(passed)) - ago * ONE_DAY
         self.ask(0 if ago is not None else passed, "store_stop", account, stopped_on=on)
 
-    @act(account=accounts, ahead=st.integers(0, 2), again=st.booleans(), passed=minutes)
+    @act(account=accounts, ahead=number(0, 2), again=pick(False, True), passed=minutes)
     def the_store_reports(self, account: str, ahead: int, again: bool, passed: int) -> None:
         """Its last term, or one after it: of a contract that is over, what the store charged on."""
         on = self.services.session.scalar(
@@ -238,32 +228,32 @@ class Lives(ClaimActs, RuleBasedStateMachine):
         if on is not None:
             self.ask(passed, "store_report", account, on + ahead * 31 * ONE_DAY, 500, 75)
 
-    @act(account=accounts, method=st.sampled_from(METHODS), stopped=st.booleans(), passed=minutes)
+    @act(account=accounts, method=pick(*METHODS), stopped=pick(False, True), passed=minutes)
     def changes_method(self, account: str, method: str, stopped: bool, passed: int) -> None:
         self.ask(passed, "change_method", account, method, store_stop_recorded=stopped)
 
-    @act(account=accounts, kind=st.sampled_from(("leave_service", "delete_user")), passed=minutes)
+    @act(account=accounts, kind=pick("leave_service", "delete_user"), passed=minutes)
     def leaves(self, account: str, kind: str, passed: int) -> None:
         self.ask(passed, kind, account)
 
-    @act(account=accounts, outcome=st.sampled_from(CARD_OUTCOMES))
+    @act(account=accounts, outcome=pick(*CARD_OUTCOMES))
     def card_turns(self, account: str, outcome: str) -> None:
         Simulator(self.services).cards.set_card(account, outcome)
 
-    @act(account=accounts, works=st.booleans(), passed=minutes)
+    @act(4, account=accounts, works=pick(False, True, True), passed=minutes)
     def registers_another_card(self, account: str, works: bool, passed: int) -> None:
         if works:
             Simulator(self.services).cards.set_card(account, "ok")
         self.ask(passed, "new_card", account)
 
     @act(
-        4,
+        8,
         account=accounts,
-        of=st.sampled_from(("interest", "total", "total")),
-        part=st.sampled_from(((0, 1), (1, 3), (1, 1), (1, 1), (5, 4))),
-        more=st.integers(-49, 40),  # some leave what is too little to charge a card
-        costs=st.sampled_from((0, 0, 110)),
-        named=st.booleans(),
+        of=pick("interest", "total", "total"),
+        part=pick((0, 1), (1, 3), (1, 1), (1, 1), (5, 4)),
+        more=number(-49, 40),  # some leave what is too little to charge a card
+        costs=pick(0, 0, 110),
+        named=pick(False, True),
         passed=minutes,
     )
     def pays(
@@ -277,18 +267,18 @@ class Lives(ClaimActs, RuleBasedStateMachine):
         ).one() if named else None  # fmt: skip
         self.ask(passed, "pay", account, yen, costs=costs, costs_proof="a bill of the bank", term=term)
 
-    @act(account=accounts, back=st.sampled_from((None, 1, 100)), passed=minutes)
+    @act(account=accounts, back=pick(None, 1, 100), passed=minutes)
     def asks_for_the_deposit(self, account: str, back: int | None, passed: int) -> None:
         by = {"by": "finance", "ground": "asked for"}
         self.ask(passed, *(("refund_deposit", account, back) if back else ("apply_deposit", account)), **by)
 
     # People ------------------------------------------------------------------------------------------------------
 
-    @act(account=accounts, kind=st.sampled_from(("suspend", "resume", "terminate")), passed=minutes)
+    @act(account=accounts, kind=pick("suspend", "resume", "terminate"), passed=minutes)
     def people_rule(self, account: str, kind: str, passed: int) -> None:
         self.ask(passed, kind, account, "ground")
 
-    @act(account=accounts, latest=st.booleans(), passed=minutes)
+    @act(account=accounts, latest=pick(False, True), passed=minutes)
     def gives_up(self, account: str, latest: bool, passed: int) -> None:
         terms = self.services.session.scalars(
             sa.text("SELECT starts_on FROM term JOIN invoice ON term_id = term.id WHERE state = 'open' "
@@ -297,7 +287,7 @@ class Lives(ClaimActs, RuleBasedStateMachine):
         if terms:
             self.ask(passed, "write_off", account, terms[-1 if latest else 0], by="finance", ground="lost")
 
-    @act(account=accounts, passed=minutes)
+    @act(3, account=accounts, passed=minutes)
     def sets_off(self, account: str, passed: int) -> None:
         self.ask(passed, "set_off", account, by="finance")
 
@@ -311,13 +301,13 @@ class Lives(ClaimActs, RuleBasedStateMachine):
         self.look()
 
     @act(
-        plan=st.sampled_from(("monthly", "yearly")),
-        yen=st.integers(50, 9_000),
-        new_in=st.integers(0, 10),
-        renewals_in=st.integers(30, 45),
-        cohort=st.sampled_from((None, ACCOUNTS[:1])),
-        ago=st.sampled_from((0, 0, 0, 3, 20)),
-        proved=st.booleans(),
+        plan=pick("monthly", "yearly"),
+        yen=number(50, 9_000),
+        new_in=number(0, 10),
+        renewals_in=number(30, 45),
+        cohort=pick(None, ACCOUNTS[:1]),
+        ago=pick(0, 0, 0, 3, 20),
+        proved=pick(False, True),
         passed=minutes,
     )
     def price_changes(
@@ -340,8 +330,6 @@ class Lives(ClaimActs, RuleBasedStateMachine):
         )  # fmt: skip
         assert refused == ("price.announced_unproved" if ago and not proved else None)
 
-    @precondition(lambda self: self.new_terms_on is not None)
-    @rule(before=st.integers(-3, 60), beneficial=st.booleans())
     def new_terms_are_announced(self, before: int, beneficial: bool) -> None:
         """So many days before the day from which they hold, or after it where they are wholly to users' benefit."""
         at, effective_on = self.after(30), self.new_terms_on or self.first_on
@@ -358,13 +346,35 @@ class Lives(ClaimActs, RuleBasedStateMachine):
         assert shown["state"] in (None, "applied", "rejected", "active", "suspended", "ended")
         assert shown.get("access", False) is (shown["state"] == "active")
 
-    @rule(
-        acts=st.lists(any_act(), min_size=2, max_size=6),
-        nights=st.integers(0, 5),
-    )
-    def something_happens(self, acts: Sequence[tuple[str, dict[str, Any]]], nights: int) -> None:
-        """One rule for all acts: as a rule each, most of them would be left out of most lives."""
-        for name, facts in acts:
+    def live_at_random(self, random: Random, steps: int) -> None:
+        """A whole life; what fails in it has all that happened as its note."""
+        told: list[object] = []
+
+        def do(name: str, **facts: Any) -> None:
+            told.append((name, facts))
             getattr(self, name)(**facts)
-        if nights:
-            self.days_pass_on_which_something_is_due(nights)
+
+        def three(*values: str) -> tuple[str, ...]:
+            return tuple(random.choices(values, k=3))
+
+        try:
+            do(
+                "begin", start=random.choice(STARTS), plans=three("monthly", "monthly", "yearly"),
+                methods=three("card", "card", "other", "app_store"), cards=three(*["ok"] * 6, *CARD_OUTCOMES),
+                readings=tuple(random.random() < 0.5 for _ in range(3)), new_terms_in=random.choice((None, None, 45)),
+            )  # fmt: skip
+            for _ in range(steps):
+                kind = random.random()
+                if kind < 0.6:
+                    name, facts = drawn_act(random)
+                    do(name, **facts)
+                elif kind < 0.75:
+                    do("days_pass_on_which_something_is_due", count=random.randint(1, 4))
+                else:
+                    how = random.choices(("all", "left out", "twice"), (8, 3, 1))[0]
+                    do("time_passes", how=how, count=random.randint(1, 5))
+                if self.new_terms_on is not None and random.random() < 0.05:
+                    do("new_terms_are_announced", before=random.randint(-3, 60), beneficial=random.random() < 0.3)
+        except Exception as error:
+            error.add_note("\n".join(map(str, told)))
+            raise

@@ -73,7 +73,7 @@ class Lived:
         accounts = ask.column("SELECT id FROM account ORDER BY 1")
         deposits_yen = sum(_owed(services, ask, account, now, at_night=at_night) for account in accounts)
         _books(ask, last_night, deposits_yen)
-        _deferred(services, now)
+        _deferred(services, now, at_night=at_night)
         if at_night and last_night is not None:
             self._recompute(services, accounts, now, last_night)
         services.session.rollback()
@@ -240,13 +240,13 @@ def _books(ask: Asker, last_night: date | None, deposits_yen: int) -> None:
     assert -at.get("2120", 0) == sum(_unearned(ask, last_night))
 
 
-def _deferred(services: Services, now: datetime) -> None:
+def _deferred(services: Services, now: datetime, *, at_night: bool) -> None:
     """The schedule of what is deferred ties to the account per plan (or it raises), as do those of months before.
 
     So do the other sub-ledgers at the ends of these months, and the report's open invoices.
     """
     running = Month.of(jst_day(now))
-    for month in (running, running.shift(-1), running.shift(-7)):
+    for month in (running, running.shift(-1), running.shift(-7)) if at_night else (running,):
         rolled = contract_liability(services.session, month, jst_day(now))
         assert sum(part.yen for part in rolled.schedule) == rolled.closing_yen
         ledgers = sub_ledgers(services.session, month, jst_day(now))

@@ -92,7 +92,10 @@ def before(recorded: Recorded, term: Any) -> Any:
 
 
 def check_rises_are_told(recorded: Recorded) -> None:
-    """Before a renewal at a higher price there was a notice of it, or it is a task by name and sum."""
+    """Before a renewal at a higher price that we invoice there was a notice of it, or it is a task by name and sum.
+
+    A store tells its own customers of its prices.
+    """
     tasks = {
         (each.detail["account"], each.detail["term"])
         for each in recorded["review_task"]
@@ -100,7 +103,7 @@ def check_rises_are_told(recorded: Recorded) -> None:
     }
     for term in recorded["term"]:
         last = before(recorded, term)
-        if last is None or last.method == "coupon" or term.price_yen <= last.price_yen:
+        if last is None or last.method == "coupon" or term.price_yen <= last.price_yen or term.method == "app_store":
             continue
         told = [
             each

@@ -136,6 +136,7 @@ WALK: Final[tuple[tuple[str, str, int], ...]] = (
     ("account set-off", "u05 " + BY, 1),
     ("account write-off", "u01 --term {u01_term} " + BY, 0),
     ("account terminate", "a4 " + BY, 0),
+    ("account base-closed", "a7 " + AUTHOR, 0),
     ("card new", "a5", 0),
     ("card list", "a5", 0),
     ("api new-key", "shop{new} --role support --scope * --author keiri", 0),

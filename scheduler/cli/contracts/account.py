@@ -15,7 +15,17 @@ from rich.markup import escape
 from keizoku.scheduler.cli.shared.act_key import Key, key_of
 from keizoku.scheduler.cli.shared.context import open_services, services_now, settings_of_this_process
 from keizoku.scheduler.cli.shared.headings import headed
-from keizoku.scheduler.cli.shared.inputs import SPOKEN, Account, AsJson, Language, Recorder, day, instant, recorder
+from keizoku.scheduler.cli.shared.inputs import (
+    SPOKEN,
+    Account,
+    AsJson,
+    Author,
+    Language,
+    Recorder,
+    day,
+    instant,
+    recorder,
+)
 from keizoku.scheduler.cli.shared.language import both, japanese
 from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, Pages, Row, emit_pages
 from keizoku.scheduler.cli.shared.output import emit, fail, table
@@ -44,6 +54,19 @@ class State(StrEnum):
     ACTIVE = "active"
     SUSPENDED = "suspended"
     ENDED = "ended"
+
+
+@app.command(
+    "base-closed",
+    help=japanese(
+        "普通預金口座の解約を記録します。プレミアム(6.2、13)と連携サービス(api_link 12.2(1))が同じ時刻に終了します。"
+    ),
+)
+def base_closed(account: Account, author: Author, ground: Ground) -> None:
+    """The bank account is closed: premium (6.2, 13) and link (api_link/12.2(1)) end at one instant."""
+    with services_now() as (services, now):
+        services.close_base_account(account, by=author, ground=ground, now=now)
+    emit(f"account {account}: the bank account is closed; what ran has ended")
 
 
 @app.command("list", help=japanese("アカウントの状態、遅延日数、未払い料金、このまま支払いがないときに起きること。"))

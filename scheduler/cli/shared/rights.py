@@ -178,6 +178,7 @@ _COMMANDS: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
         "payments refund-dealt-with",
         "payments nothing-refunded",
         "payments dispute-lost",
+        "account base-closed",
         "account suspend",
         "account resume",
         "account terminate",

@@ -45,7 +45,7 @@ def test_a_case_runs_in_processes_of_its_own_and_its_contenders_agree(folder: Pa
     ]
 
 
-@pytest.mark.parametrize("name", ["bank", "claims", "close", "quorum_growth", "scrape", "startup"])
+@pytest.mark.parametrize("name", ["bank", "claims", "close", "link", "quorum_growth", "scrape", "startup"])
 def test_every_case_works_at_a_tiny_size(name: str, folder: Path) -> None:
     """In this process, one contender after the other; what others test themselves is not in the list."""
     case = all_cases()[name]

@@ -1,8 +1,13 @@
 """A claim that people took back is shown as withdrawn in every view; a row that is no text is a finding."""
 
+from datetime import date
+
 import sqlalchemy as sa
 
 from keizoku.billing.accounts.contract_history import contract_events
+from keizoku.billing.documents import letter_stage
+from keizoku.billing.documents.outbox import waiting
+from keizoku.billing.documents.written_documents import documents_view
 from keizoku.scheduler.reports.claim_page import claim_page, explain_claim
 from keizoku.scheduler.reports.claim_states import claim_states
 from keizoku.sla.claims.claim_views import claim_explanation, claim_list
@@ -49,3 +54,16 @@ def test_an_observation_of_a_user_whose_id_is_half_a_letter_is_a_finding_and_the
         assert finding.rule == "an id has 1 to 200 printable letters"
         users = services.session.scalars(sa.text('SELECT user_id FROM observation ORDER BY user_id COLLATE "C"'))
         assert users.all() == ["u1", "名"]
+
+
+def test_9_5__the_letter_about_a_claim_s_receipt_bears_the_day_of_receipt(engine: sa.Engine) -> None:
+    with services_on(engine) as services:
+        open_world(services)
+        services.billing.approve("u1", "monthly", "card", now=parse_instant("2026-03-26 12:00"))
+        received_at = parse_instant("2026-04-19 23:59:59")
+        services.sla.claim(id="c1", account="u1", month=Month(2026, 4), received_at=received_at, now=RECORDED_AT)
+        letter_stage.save(services.session, parse_instant("2026-04-21 02:30"))
+        [written] = waiting(services.session, account="u1", kinds=["claim_received"])
+        assert written.written_at == "2026-04-21T02:30:00+09:00"  # which is when it could be handed over first
+        assert [each.date for each in written.page("ja").letters] == ["2026年4月19日", "19 April 2026"]
+        assert documents_view(services.session, "u1")[-1].on == date(2026, 4, 19)

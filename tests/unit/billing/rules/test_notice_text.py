@@ -9,7 +9,7 @@ import pytest
 from keizoku.billing.rules.documents import notice_text
 from keizoku.billing.rules.documents.letters import FORMAL, notice_letter
 from keizoku.billing.rules.documents.notice_text import SUBJECTS, Notice, OverdueFee
-from keizoku.db.tables.documents import NOTICE_KINDS
+from keizoku.db.tables.letters import LETTER_KINDS, NOTICE_KINDS
 from keizoku.terms.rendering import templates
 
 ON = date(2026, 4, 10)
@@ -288,6 +288,7 @@ def test_7__each_document_says_what_happened_and_what_to_do_in_both_languages(no
 
 
 def test_every_kind_of_notice_and_every_sentence_is_in_a_whole_letter_here() -> None:
+    assert {*SUBJECTS} == {*NOTICE_KINDS, *LETTER_KINDS, "demand"}  # each can be stored as it went out
     elsewhere = {"renewal", "price"}  # test_renewal_notice.py
     kinds = {notice.kind for notice, _, _ in WHOLE}
     assert kinds == {*NOTICE_KINDS, "demand"} - elsewhere
