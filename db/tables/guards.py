@@ -40,7 +40,6 @@ APPEND_ONLY = (
     "bank_line",
     "bank_act",
     "store_payout",
-    "store_refund",
     "store_order",
     "transfer_order",
     "transfer_file",

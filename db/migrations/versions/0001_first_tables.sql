@@ -2903,8 +2903,6 @@ CREATE TRIGGER bank_act_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON bank_
 
 CREATE TRIGGER store_payout_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON store_payout FOR EACH STATEMENT EXECUTE FUNCTION keizoku_append_only();
 
-CREATE TRIGGER store_refund_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON store_refund FOR EACH STATEMENT EXECUTE FUNCTION keizoku_append_only();
-
 CREATE TRIGGER store_order_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON store_order FOR EACH STATEMENT EXECUTE FUNCTION keizoku_append_only();
 
 CREATE TRIGGER transfer_order_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON transfer_order FOR EACH STATEMENT EXECUTE FUNCTION keizoku_append_only();
@@ -3124,6 +3122,8 @@ CREATE TRIGGER code_redemption_contract_id_once AFTER UPDATE OF contract_id, use
 CREATE TRIGGER code_redemption_released_at_once AFTER UPDATE OF released_at ON code_redemption FOR EACH ROW WHEN ((OLD.released_at IS NOT NULL OR NEW.released_at IS NULL) AND ROW(OLD.released_at) IS DISTINCT FROM ROW(NEW.released_at)) EXECUTE FUNCTION keizoku_set_once('released_at');
 
 CREATE TRIGGER simulated_refund_failed_at_once AFTER UPDATE OF failed_at ON simulated_refund FOR EACH ROW WHEN ((OLD.failed_at IS NOT NULL OR NEW.failed_at IS NULL) AND ROW(OLD.failed_at) IS DISTINCT FROM ROW(NEW.failed_at)) EXECUTE FUNCTION keizoku_set_once('failed_at');
+
+CREATE TRIGGER store_refund_payout_id_once AFTER UPDATE OF payout_id, paid_out_on ON store_refund FOR EACH ROW WHEN ((OLD.payout_id IS NOT NULL OR NEW.payout_id IS NULL) AND ROW(OLD.payout_id, OLD.paid_out_on) IS DISTINCT FROM ROW(NEW.payout_id, NEW.paid_out_on)) EXECUTE FUNCTION keizoku_set_once('payout_id');
 
 CREATE TRIGGER link_grant_ended_at_once AFTER UPDATE OF ended_at, ended_cause, end_recorded_at ON link_grant FOR EACH ROW WHEN ((OLD.ended_at IS NOT NULL OR NEW.ended_at IS NULL) AND ROW(OLD.ended_at, OLD.ended_cause, OLD.end_recorded_at) IS DISTINCT FROM ROW(NEW.ended_at, NEW.ended_cause, NEW.end_recorded_at)) EXECUTE FUNCTION keizoku_set_once('ended_at');
 
