@@ -180,6 +180,10 @@ class Settings(Discretion, MailSettings, DocumentSettings, LinkSettings, BaseSet
         default="",
         description="where our calendar of maintenance stands; the worker fetches it back every hour, as a proof",
     )
+    collect_file: Path | None = Field(
+        default=None,
+        description="a TOML file with the monitors that the worker asks for counts (docs/how-to/evidence.md)",
+    )
     backup_stores: tuple[str, ...] = Field(
         default=(),
         description="where backups go, three places or more, one far away: folders, s3://bucket/folder, …",
