@@ -28,7 +28,7 @@ from keizoku.billing.receivables.store_reports import (
     store_contract_end,
     take_report,
 )
-from keizoku.billing.rules.bank_statement import file_digest
+from keizoku.billing.rules.bank.statement import file_digest
 from keizoku.billing.statements.store_files import (
     STORE_FORMATS,
     ProductTotal,

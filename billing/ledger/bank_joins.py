@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from keizoku.billing.ledger.bank_acts import NOT_TAKEN_BACK, WAITING, note_act
 from keizoku.billing.ledger.payer_rules import PayerRule, rules_of
 from keizoku.billing.ledger.posting import Posting, post
-from keizoku.billing.rules.bank_names import STORE_NAMES, has_one_of, without_numbers
+from keizoku.billing.rules.bank.names import STORE_NAMES, has_one_of, without_numbers
 from keizoku.db.session import Session, numbers
 from keizoku.db.tables.bank import bank_act, bank_line
 

@@ -6,7 +6,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
 
-from keizoku.billing.rules.bank_names import without_numbers
+from keizoku.billing.rules.bank.names import without_numbers
 from keizoku.db.roles import want_to_add
 from keizoku.db.session import Session, texts
 from keizoku.db.tables.bank import payer_rule

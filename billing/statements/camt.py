@@ -13,7 +13,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from keizoku.billing.rules.bank_statement import YEN, Balance, LineState, Statement, StatementLine
+from keizoku.billing.rules.bank.statement import YEN, Balance, LineState, Statement, StatementLine
 from keizoku.billing.statements.lines import cut, line_of, minor_units
 from keizoku.billing.statements.values import BadValueError, amount_of, day_of, even
 from keizoku.extras import naming_the_extra

@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Final
 
-from keizoku.billing.rules.bank_statement import YEN, Direction, LineState, StatementLine, digest_of
+from keizoku.billing.rules.bank.statement import YEN, Direction, LineState, StatementLine, digest_of
 from keizoku.billing.statements.values import BadValueError, text_of
 from keizoku.limits import LONGEST_NAME
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 
-from keizoku.billing.rules.bank_statement import YEN, Balance, Statement, StatementLine, digest_of
+from keizoku.billing.rules.bank.statement import YEN, Balance, Statement, StatementLine, digest_of
 from keizoku.billing.statements.lines import cut, line_of, minor_units
 from keizoku.billing.statements.values import BadValueError, amount_of, even
 from keizoku.extras import naming_the_extra

@@ -10,7 +10,7 @@ import re
 from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
-from keizoku.billing.rules.bank_statement import YEN, Balance, Statement, StatementLine
+from keizoku.billing.rules.bank.statement import YEN, Balance, Statement, StatementLine
 from keizoku.billing.statements.lines import cut, line_of, minor_units
 from keizoku.billing.statements.values import BadValueError, amount_of, even
 from keizoku.extras import naming_the_extra

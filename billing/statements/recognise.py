@@ -15,8 +15,8 @@ from datetime import date
 from hashlib import sha256
 from typing import NamedTuple
 
-from keizoku.billing.rules.bank_statement import LineState, Statement, StatementFile, file_digest
-from keizoku.billing.rules.packed_lines import first_and_last_day, packed
+from keizoku.billing.rules.bank.packed_lines import first_and_last_day, packed
+from keizoku.billing.rules.bank.statement import LineState, Statement, StatementFile, file_digest
 from keizoku.billing.statements.camt import ROOTS, read_camt
 from keizoku.billing.statements.mt940 import read_mt940
 from keizoku.billing.statements.ofx import read_ofx

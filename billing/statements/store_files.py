@@ -15,7 +15,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from keizoku.billing.rules.bank_statement import YEN
+from keizoku.billing.rules.bank.statement import YEN
 from keizoku.billing.statements.presets import folded_name
 from keizoku.billing.statements.recognise import decoded
 from keizoku.billing.statements.values import BadValueError, amount_of, even, is_blank, month_day_of, yen_of

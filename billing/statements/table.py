@@ -13,8 +13,8 @@ from datetime import date
 from decimal import Decimal
 from itertools import pairwise
 
-from keizoku.billing.rules.bank_statement import YEN, Balance, Direction, LineState, Statement, StatementLine
-from keizoku.billing.rules.packed_lines import PackedLines, packed, shows_balances
+from keizoku.billing.rules.bank.packed_lines import PackedLines, packed, shows_balances
+from keizoku.billing.rules.bank.statement import YEN, Balance, Direction, LineState, Statement, StatementLine
 from keizoku.billing.statements.lines import cut, line_of
 from keizoku.billing.statements.notes import is_note
 from keizoku.billing.statements.presets import Places, Preset, folded_name, places_of, preset_of

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
-from keizoku.billing.rules.bank_statement import Balance, LineState, Statement, StatementLine
+from keizoku.billing.rules.bank.statement import Balance, LineState, Statement, StatementLine
 from keizoku.billing.statements.lines import line_of
 from keizoku.billing.statements.values import BadValueError, zengin_day
 from keizoku.terms.decision import Finding

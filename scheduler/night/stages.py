@@ -327,9 +327,9 @@ STEPS: Final[Mapping[str, Mapping[str, Callable[[Work], Iterator[int]]]]] = {
 }
 """The stages except the audit, and the steps of each, in order.
 
-Beside the step that a stage is named after: `observed` measures what was observed on days that are over;
-`after_restore` compares the gateway with a database that was restored from
-a backup; `overpayment_refunds` sends back what a card was charged twice or too much; `demands` asks for late interest;
+Beside the step that a stage is named after: `observed` measures days that are over; `after_restore` compares the
+gateway with a database that was restored from a backup; `overpayment_refunds` sends back what a card was charged twice
+or too much; `demands` asks for late interest;
 `lapsed_remedies` releases credits whose other remedy did not come by its day, and `performed_remedies` ends those it
 replaced; `renewal_notices` tells users of renewals and prices in time, `letters` of what was decided; `closed_terms`
 and `used_up_keys` book what ends early; the stage `link` is in link_steps.py.

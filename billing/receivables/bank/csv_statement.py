@@ -28,7 +28,8 @@ from keizoku.billing.receivables.csv_layout import (
     text_of,
     yen_of,
 )
-from keizoku.billing.rules.bank_statement import (
+from keizoku.billing.rules.bank.packed_lines import PackedLines, packed
+from keizoku.billing.rules.bank.statement import (
     YEN,
     Balance,
     Direction,
@@ -39,7 +40,6 @@ from keizoku.billing.rules.bank_statement import (
     digest_of,
     file_digest,
 )
-from keizoku.billing.rules.packed_lines import PackedLines, packed
 from keizoku.billing.statements.lines import minor_units
 from keizoku.billing.statements.presets import folded_name
 from keizoku.billing.statements.table import contradictions, in_order

@@ -7,9 +7,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from keizoku.billing.ledger.bank_acts import NOT_TAKEN_BACK
-from keizoku.billing.rules.bank_identity import KnownLine
-from keizoku.billing.rules.bank_statement import YEN, Direction, LineState, Statement, StatementFile, StatementLine
-from keizoku.billing.rules.packed_lines import first_and_last_day, shows_balances
+from keizoku.billing.rules.bank.identity import KnownLine
+from keizoku.billing.rules.bank.packed_lines import first_and_last_day, shows_balances
+from keizoku.billing.rules.bank.statement import YEN, Direction, LineState, Statement, StatementFile, StatementLine
 from keizoku.db.keys import next_ids
 from keizoku.db.session import Session, copy_rows
 from keizoku.db.tables.bank import bank_line, bank_statement

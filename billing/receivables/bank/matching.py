@@ -21,7 +21,7 @@ from keizoku.billing.receivables.bank.payers import Whose
 from keizoku.billing.receivables.cash_application import AppliedMoney
 from keizoku.billing.receivables.receipts import Payment, receive
 from keizoku.billing.receivables.rework.together import receive_together
-from keizoku.billing.rules.bank_statement import Direction, StatementFile, StatementLine
+from keizoku.billing.rules.bank.statement import Direction, StatementFile, StatementLine
 from keizoku.db.fence import Fence, in_halves, is_of_item
 from keizoku.db.session import Session
 from keizoku.terms.decision import Finding

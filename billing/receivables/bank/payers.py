@@ -11,8 +11,8 @@ from typing import Final
 import sqlalchemy as sa
 
 from keizoku.billing.ledger.payer_rules import PayerRule, rules_of
-from keizoku.billing.rules.bank_names import without_numbers
-from keizoku.billing.rules.bank_statement import StatementLine
+from keizoku.billing.rules.bank.names import without_numbers
+from keizoku.billing.rules.bank.statement import StatementLine
 from keizoku.billing.rules.payment_reference import ACCOUNT, Reference, references_in
 from keizoku.db.session import Session, numbers
 from keizoku.db.tables.contracts import account as account_table

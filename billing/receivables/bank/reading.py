@@ -18,8 +18,8 @@ from pathlib import Path
 
 from keizoku.billing.receivables.bank.csv_statement import read_bank_csv
 from keizoku.billing.receivables.csv_layout import Layout
-from keizoku.billing.rules.bank_statement import StatementFile, StatementLine, file_digest
-from keizoku.billing.rules.packed_lines import packed
+from keizoku.billing.rules.bank.packed_lines import packed
+from keizoku.billing.rules.bank.statement import StatementFile, StatementLine, file_digest
 from keizoku.billing.statements.presets import formats
 from keizoku.billing.statements.recognise import read_statements, recognised
 from keizoku.billing.statements.values import folded

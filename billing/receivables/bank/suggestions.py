@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from keizoku.billing.ledger.bank_acts import WAITING
 from keizoku.billing.receivables.bank.matching import MatchedLine
-from keizoku.billing.rules.bank_names import likeness, without_numbers
+from keizoku.billing.rules.bank.names import likeness, without_numbers
 from keizoku.db.session import Session
 from keizoku.db.tables.bank import bank_act, bank_line
 from keizoku.db.tables.money import invoice

@@ -32,10 +32,10 @@ from keizoku.billing.receivables.bank.payers import Whose, whose
 from keizoku.billing.receivables.bank.reading import read_bank_file
 from keizoku.billing.receivables.csv_layout import Layout
 from keizoku.billing.receivables.import_log import FindingsInPart, MoneyImport, known_import, note_import
-from keizoku.billing.rules.bank_identity import tell_apart
-from keizoku.billing.rules.bank_names import is_fee
-from keizoku.billing.rules.bank_statement import Direction, Statement, StatementFile, StatementLine
-from keizoku.billing.rules.packed_lines import PackedLines, PackedRows, fields_of, line_of_fields, packed
+from keizoku.billing.rules.bank.identity import tell_apart
+from keizoku.billing.rules.bank.names import is_fee
+from keizoku.billing.rules.bank.packed_lines import PackedLines, PackedRows, fields_of, line_of_fields, packed
+from keizoku.billing.rules.bank.statement import Direction, Statement, StatementFile, StatementLine
 from keizoku.db.session import Session, release_leader_lock, try_leader_lock
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.decision import Finding

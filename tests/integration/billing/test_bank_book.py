@@ -7,12 +7,10 @@ import pytest
 import sqlalchemy as sa
 
 from keizoku.billing.closing.bank_control import bank_control
-from keizoku.billing.closing.month_close import checks_of
 from keizoku.billing.closing.reconciliation_run import reconcile_month
 from keizoku.billing.ledger.manual_entries import reverse
 from keizoku.billing.receivables.bank import bank_transfers
 from keizoku.billing.receivables.bank.bank_list import lines, statement_lines
-from keizoku.billing.receivables.bank.suggestions import suggestions
 from keizoku.billing.receivables.csv_layout import Layout
 from keizoku.billing.receivables.import_log import import_list
 from keizoku.db.tables.gateway import balance_transaction, gateway_payout
@@ -348,57 +346,3 @@ def test_a_file_with_a_line_that_was_sent_back_is_taken_back_without_it(engine: 
         assert take(services, tmp_path, came, BY_MUFG) == (1, 0, 0, 0)
         assert balances(services, "1110", "2145") == [0, 0]
         assert run_night(services, date(2026, 4, 21), parse_instant("2026-04-21 02:30")).certificate == "ok"
-
-
-def test_a_line_that_is_missing_is_seen_since_its_day_and_keeps_the_month_open(
-    engine: sa.Engine, tmp_path: Path
-) -> None:
-    with services_on(engine) as services:
-        open_world(services)
-        first = MUFG + '"2026/3/5","振込","ｱ","","500","100,500","","","入金"\n'
-        later = MUFG + '"2026/4/9","振込","ｲ","","500","101,700","","","入金"\n'
-        take(services, tmp_path, first, BY_MUFG)
-        [missing] = bank_control(services.session, date(2026, 4, 30)).faults(Month(2026, 4))
-        assert missing == "account 0005: no statement of 2026-04, the last one ends 2026-03-05"
-        take(services, tmp_path, later, BY_MUFG)
-        [broken] = bank_control(services.session, date(2026, 4, 30)).faults(Month(2026, 4))
-        assert broken == "account 0005: lines do not make the stated balance since 2026-04-09 (+700 yen)"
-        reconciled = reconcile_month(services.session, services.gateway, Month(2026, 4), NOW)
-        check = next(
-            each for each in checks_of(services.session, Month(2026, 4), reconciled, NOW) if each.name == "bank"
-        )
-        assert (check.ok, check.found) == (False, broken)
-        take(services, tmp_path, MUFG + '"2026/4/2","振込","ｳ","","700","101,200","","","入金"\n', BY_MUFG)
-        assert bank_control(services.session, date(2026, 4, 30)).faults(Month(2026, 4)) == []
-
-
-def test_a_match_tells_what_it_paid_and_knows_the_payer_next_time(engine: sa.Engine, tmp_path: Path) -> None:
-    with services_on(engine) as services:
-        open_world(services)
-        for account in ("taro", "jiro"):
-            services.billing.approve(account, "yearly", "other", now=parse_instant("2026-03-16 10:00"))
-        columns = {"date": "d", "amount": "a", "payer": "p"}
-        assert take(services, tmp_path, "d,a,p\n2026-04-09,6000,ﾔﾏﾀﾞ ﾀﾛｳ\n", columns) == (1, 0, 0, 0)
-        assert suggestions(services.session) == []
-        done = services.billing.match_payment(1, "taro", by="keiri", ground="told", now=NOW, remember=True)
-        assert done.sentence() == (
-            "payment 1 is taro's: 6,000 of 2026-04-09 paid interest 21 on the fee of 2026-03-16, 5,300 of the fee of "
-            "2026-03-16 and left a deposit of 679; rule 1 knows the payer from now on"
-        )
-        rows = "2026-04-10,100,ヤマダ　タロウ\n2026-04-10,5300,ﾔﾏﾀﾞ ﾀﾛ\n2026-04-11,9,ｻﾄｳ\n"
-        assert take(services, tmp_path, "d,a,p\n" + rows, columns) == (3, 0, 0, 0)
-        assert [(each.account, each.by, each.state) for each in lines(services.session)] == [
-            ("taro", "keiri", "matched"),
-            (None, None, "open"),
-            ("taro", "rule", "matched"),
-            (None, None, "open"),
-        ]
-        assert [(each.account, each.reasons) for each in suggestions(services.session)] == [
-            ("jiro", ("owes it",)),
-            ("taro", ("a like name paid before: ヤマダタロウ",)),
-        ]
-        services.billing.forget_payer(1, by="keiri", ground="moved", now=NOW)
-        assert take(services, tmp_path, "d,a,p\n2026-04-12,100,ﾔﾏﾀﾞ ﾀﾛｳ\n", columns) == (1, 0, 0, 0)
-        assert [each.state for each in lines(services.session)][-1] == "open"
-        with pytest.raises(Refused, match="there is no rule 1 in force"):
-            services.billing.forget_payer(1, by="keiri", ground="again", now=NOW)

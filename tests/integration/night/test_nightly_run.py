@@ -47,7 +47,7 @@ def test_a_second_run_of_every_night_changes_nothing_and_every_certificate_is_ok
         results = live(services, LAST, night=twice)
         assert [(result.certificate, result.differences) for result in results] == [("ok", ())] * len(results)
         worked = {stage.stage for result in results for stage in result.stages if stage.changes}
-        assert worked == {"terms", "claims", "credits", "invoices", "payments", "delinquency", "revenue"}
+        assert worked == {"evidence", "terms", "claims", "credits", "invoices", "payments", "delinquency", "revenue"}
 
 
 def ledger_balances(session: Session) -> dict[str, int]:

@@ -7,9 +7,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keizoku.billing.rules.bank_identity import KnownLine, tell_apart
-from keizoku.billing.rules.bank_names import folded, has_one_of, is_fee, likeness, without_numbers
-from keizoku.billing.rules.bank_statement import Direction, LineState, StatementLine
+from keizoku.billing.rules.bank.identity import KnownLine, tell_apart
+from keizoku.billing.rules.bank.names import folded, has_one_of, is_fee, likeness, without_numbers
+from keizoku.billing.rules.bank.statement import Direction, LineState, StatementLine
 
 DAY = date(2026, 11, 5)
 

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from keizoku.billing.rules.bank_statement import (
+from keizoku.billing.rules.bank.statement import (
     Direction,
     Statement,
     StatementFile,

@@ -5,8 +5,8 @@ from datetime import date, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keizoku.billing.rules.bank_statement import Direction, LineState, StatementLine
-from keizoku.billing.rules.packed_lines import PackedLines, first_and_last_day, packed, shows_balances
+from keizoku.billing.rules.bank.packed_lines import PackedLines, first_and_last_day, packed, shows_balances
+from keizoku.billing.rules.bank.statement import Direction, LineState, StatementLine
 
 FIRST = date(2026, 4, 1)
 TEXTS = st.text(max_size=3)

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from keizoku.billing.rules.bank_statement import Direction, LineState
+from keizoku.billing.rules.bank.statement import Direction, LineState
 from keizoku.billing.rules.payment_reference import references_in
 from keizoku.billing.statements.presets import formats, presets
 from keizoku.billing.statements.recognise import read_statements

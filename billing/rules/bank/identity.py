@@ -16,8 +16,8 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from keizoku.billing.rules.bank_names import without_numbers
-from keizoku.billing.rules.bank_statement import LineState, StatementLine
+from keizoku.billing.rules.bank.names import without_numbers
+from keizoku.billing.rules.bank.statement import LineState, StatementLine
 
 
 @dataclass(frozen=True, slots=True)

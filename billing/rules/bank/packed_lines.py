@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from typing import Any, overload
 
-from keizoku.billing.rules.bank_statement import Direction, LineState, StatementLine
+from keizoku.billing.rules.bank.statement import Direction, LineState, StatementLine
 
 __all__ = ["PackedLines", "PackedRows", "fields_of", "first_and_last_day", "line_of_fields", "packed", "shows_balances"]
 

@@ -1,0 +1,1 @@
+"""What a line of the bank is, and whose."""
