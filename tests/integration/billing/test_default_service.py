@@ -182,8 +182,10 @@ def test_12_2__the_limit_counts_what_was_received_and_reaches_over_a_leap_day(en
         payment = services.session.execute(
             sa.select(payment_attempt.c.gateway_id).where(payment_attempt.c.account == "hanako")
         ).scalar_one()
-        for state, when in (("open", at("2027-03-05 09:00")), ("lost", at("2028-03-05 09:00"))):
+        stood = (("open", at("2027-03-05 09:00")), ("lost", at("2028-03-05 09:00")))
+        for number, (state, when) in enumerate(stood, start=1):
             dispute = {"dispute": "dp_1", "payment": payment, "amount": 5_300, "fee": 0, "state": state}
+            dispute |= {"number": number, "returned": 0, "held": 0, "currency": "jpy"}
             services.session.execute(sa.insert(gateway_dispute).values(**dispute, happened_at=when, recorded_at=when))
             assert limit("hanako", "2028-02-29 00:00") == (5_300 if state == "open" else 0)
         diary = account_history(
