@@ -20,6 +20,7 @@ TaskKind = Literal[
     "award_above_finding",
     "balance_file_whose",
     "charged_too_much",
+    "collect_silent",
     "credit_over_granted",
     "credit_without_charge",
     "directory_silent",

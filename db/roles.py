@@ -41,6 +41,7 @@ SUPPORT_ADDS = frozenset(
         "interruption",
         "environment_ruling",
         "observation",
+        "observation_arrival",
         "population",
         "claim_form_outage",
         "evidence_import",

@@ -8,7 +8,7 @@ with services_on(engine, settings) as services:            the host's engine; do
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -111,13 +111,16 @@ class Services:
         once(self.session, f"base-{secrets.token_hex(12)}", "base_account_closed", content, do, now)
         self.link.revoke_ended(account, now=now)
 
-    def close_month(self, month: Month, *, by: str, now: datetime) -> Closed:
-        """Close a month's books; Refused, with what has to be mended, where a check fails."""
+    def close_month(self, month: Month, *, by: str, now: datetime, bank_accounts: Sequence[str] = ()) -> Closed:
+        """Close a month's books; Refused, with what has to be mended, where a check fails.
+
+        `bank_accounts`: our accounts at banks, where each has to have statements.
+        """
         from keizoku.billing.closing.month_close import close_month
 
         if self.clock is not None:
             self.clock.check(now)
-        closed = close_month(self.session, self.gateway, month, by, now)
+        closed = close_month(self.session, self.gateway, month, by, now, bank_accounts=bank_accounts)
         if not closed.ok:
             failed = "; ".join(f"{each.name}: {each.found}" for each in closed.checks if not each.ok)
             raise Refused("close.check_failed", f"{month} is not closed: {failed}")

@@ -25,6 +25,7 @@ import sqlalchemy as sa
 from keizoku.db.session import Session
 from keizoku.db.tables.evidence import evidence_import
 from keizoku.limits import id_flaw
+from keizoku.scheduler.addresses import masked
 from keizoku.scheduler.fetching import fetched
 from keizoku.scheduler.files import write_whole
 from keizoku.sla.evidence.count_files import CountSeries
@@ -95,11 +96,10 @@ class Collection:
 def collected_to(session: Session, name: str) -> datetime | None:
     """Up to when answers of this name were imported."""
     own = evidence_import.c
-    source = own.source.startswith(f"collected-{name}-", autoescape=True)
-    found = session.execute(sa.select(own.read_as).where(own.kind == "counts", source)).scalars()
-    ranges = (re.search(r"range=[^/,]+/([^,]+)", read_as) for read_as in found)
-    ends = [parse_instant(each[1]) for each in ranges if each]
-    return max(ends, default=None)
+    ours = own.source.regexp_match(f"^collected-{re.escape(name)}-[0-9]{{8}}T[0-9]{{6}}Z[.]json$")
+    newest = sa.select(own.read_as).where(own.kind == "counts", ours).order_by(own.id.desc()).limit(1)
+    asked = re.search(r"range=[^/,]+/([^,]+)", session.execute(newest).scalar_one_or_none() or "")
+    return parse_instant(asked[1]) if asked else None
 
 
 def collect(
@@ -111,16 +111,18 @@ def collect(
     now: datetime,
     by: str,
     fetch: Fetch = fetched,
+    until: datetime | None = None,
 ) -> Iterator[Imported]:
     """Ask for what is new and import it, part by part; each is committed. Raises Refused where no answer is to be had.
 
-    `since`: where it begins the first time; else an hour ago. The step that is under way is left for the next run.
+    `since`: where it begins the first time; else an hour ago. `until`: how far a monitor is taken to have its samples
+    (default: now). The step that is under way is left for the next run.
     """
     what = what.checked()
     headers = what.login.headers()
     start = epoch(collected_to(session, what.name) or since or now - timedelta(hours=1))
     start = -(-start // what.step) * what.step
-    last = epoch(now) // what.step * what.step
+    last = epoch(min(until or now, now)) // what.step * what.step
     while start + what.step <= last:
         end = min(last, start + MOST_POINTS * what.step)
         path = _kept(what, (start, end), headers, fetch)
@@ -143,7 +145,13 @@ def _kept(what: Collection, span: tuple[int, int], headers: dict[str, str], fetc
             if isinstance(metric, dict) and len(found) == 1:
                 each["metric"] = {**metric, "__name__": name}
         results += found
-    asked = {"url": what.url, "affected": what.affected, "total": what.total, "step": what.step}
+    asked = {
+        "name": what.name,
+        "url": masked(what.url),
+        "affected": what.affected,
+        "total": what.total,
+        "step": what.step,
+    }
     kept = {
         "status": "success",
         "asked": {**asked, "start": span[0], "end": span[1]},

@@ -105,6 +105,10 @@ class Settings(Discretion, MailSettings, DocumentSettings, LinkSettings, BaseSet
     stripe_secret_key_file: Path | None = Field(
         default=None, description="a file that holds that key and nothing else; wins over the key itself"
     )
+    stripe_webhook_secret_file: Path | None = Field(
+        default=None,
+        description="a file that holds the signing secret (whsec_…) of our endpoint at Stripe, /v1/webhooks/stripe",
+    )
     stripe_api_base: str | None = Field(
         default=None, description="address of a server that speaks like Stripe, for tests; empty: Stripe itself"
     )
@@ -176,6 +180,10 @@ class Settings(Discretion, MailSettings, DocumentSettings, LinkSettings, BaseSet
         default="",
         description="where our calendar of maintenance stands; the worker fetches it back every hour, as a proof",
     )
+    collect_file: Path | None = Field(
+        default=None,
+        description="a TOML file with the monitors that the worker asks for counts (docs/how-to/evidence.md)",
+    )
     backup_stores: tuple[str, ...] = Field(
         default=(),
         description="where backups go, three places or more, one far away: folders, s3://bucket/folder, …",
@@ -243,6 +251,20 @@ class Settings(Discretion, MailSettings, DocumentSettings, LinkSettings, BaseSet
                 f"{_variable('stripe_secret_key')}"
             )
         return self.stripe_secret_key.get_secret_value()
+
+    def stripe_webhook_secret(self) -> str | None:
+        """The signing secret of our endpoint at Stripe; None: none is set. Raises SettingsError for a file without."""
+        file = self.stripe_webhook_secret_file
+        if file is None:
+            return None
+        try:
+            secret = file.read_text().strip()
+        except (OSError, UnicodeDecodeError) as error:
+            named = f"{_variable('stripe_webhook_secret_file')}={file}"
+            raise SettingsError(f"{named}: cannot be read ({type(error).__name__})") from error
+        if not secret:
+            raise SettingsError(f"{_variable('stripe_webhook_secret_file')}={file}: holds no secret")
+        return secret
 
     def discretion(self) -> Discretion:
         """The part that the contract leaves to the operator."""

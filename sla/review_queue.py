@@ -12,8 +12,9 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from keizoku.db.probes import BUSINESS_DATE, NOW
 from keizoku.db.session import Session
-from keizoku.db.tables.evidence import month_review, month_to_review
+from keizoku.db.tables.evidence import measured_day, month_review, month_to_review, observation_arrival
 from keizoku.sla.rules.intervals import Span
 from keizoku.terms.calendar import Month, from_epoch, jst_day
 from keizoku.terms.policy import Policy
@@ -44,12 +45,23 @@ _OPEN_REVIEWS = sa.text(
 
 _QUEUE_LOCK = sa.func.hashtextextended(sa.func.concat("keizoku/", sa.func.current_schema(), "/reviews"), 0)
 
+RECENT_DAYS = 62
+"""How far back a night looks for days to measure: the running month and the one whose claims are due."""
+
 _OPEN_MONTHS = _OPEN_REVIEWS.columns(sa.column("month")).subquery("open_months")
 
 
 def anything_open() -> sa.ColumnElement[bool]:
     """Whether `open_reviews` would find a month."""
     return sa.exists(sa.select(_OPEN_MONTHS.c.month))
+
+
+def anything_to_measure() -> sa.ColumnElement[bool]:
+    """Whether a recent day has observations, and nothing was measured of it since they came."""
+    came, kept = observation_arrival.c, measured_day.c
+    since = sa.select(kept.id).where(kept.day == came.day, kept.recorded_at >= came.recorded_at).exists()
+    recent = came.day.between(BUSINESS_DATE - RECENT_DAYS, BUSINESS_DATE)
+    return sa.exists(sa.select(came.id).where(recent, came.recorded_at <= NOW, ~since))
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -27,7 +24,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import sqlalchemy as sa
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -46,6 +42,8 @@ from tests.worlds.poison import poisoned_life
 from tests.worlds.random_nights import Weather, random_nights
 from tests.worlds.restored_lives import Databases, restored_life
 from tests.worlds.restored_over_http import Lost, restored_over_http
+from tests.worlds.scratch import engine_in, environment, tables_in
+from tests.worlds.scratch import folder as scratch_folder
 from tests.worlds.stripe_running import running_proxy
 from tests.worlds.world import live, open_world, services_on
 
@@ -79,7 +77,7 @@ def nights(count: int, seed: int, told: Callable[[], None]) -> Figures:
 
 def _world(count: int, seed: int, told: Callable[[], None]) -> Weather:
     """Nights in a world of their own, checked at their end."""
-    with _folder() as folder, EmbeddedServer(folder, FAST) as server, running_proxy() as proxy:
+    with scratch_folder() as folder, EmbeddedServer(folder, FAST) as server, running_proxy() as proxy:
         engine = make_engine(server.url)
         with engine.begin() as session:
             create_all(session)
@@ -137,7 +135,7 @@ def _summed(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
 
 def kills(count: int, seed: int, told: Callable[[], None]) -> Figures:
     """Random kills, each held against an undisturbed night."""
-    with _folder() as folder, running_proxy() as proxy:
+    with scratch_folder() as folder, running_proxy() as proxy:
         damage = random_kills(folder, proxy, seed, count, lambda _: told())
     return {
         "kills": dict(sorted(damage.kinds.items())),
@@ -151,7 +149,12 @@ def poison(count: int, seed: int, told: Callable[[], None]) -> Figures:
     """Random lives with and without poison, each pair in databases of its own."""
 
     def one(number: int) -> Figures:
-        with _folder() as here, _folder() as there, _tables_in(here) as clean, _tables_in(there) as poisoned:
+        with (
+            scratch_folder() as here,
+            scratch_folder() as there,
+            tables_in(here) as clean,
+            tables_in(there) as poisoned,
+        ):
             life = poisoned_life(clean, poisoned, number)
         return {
             "lives": 1,
@@ -167,7 +170,7 @@ def poison(count: int, seed: int, told: Callable[[], None]) -> Figures:
 
 def restores(count: int, seed: int, told: Callable[[], None]) -> Figures:
     """Databases lost at random moments and restored: as many on the simulated gateway as over HTTP."""
-    with _folder() as folder, _tables_in(folder) as engine, running_proxy() as proxy:
+    with scratch_folder() as folder, tables_in(folder) as engine, running_proxy() as proxy:
         url = engine.url.set(database="postgres")
         template = str(engine.url.database)
         if template == "postgres":
@@ -204,13 +207,13 @@ def commands(count: int, seed: int, told: Callable[[], None]) -> Figures:
     sizes = [min(WORLD_OF_COMMANDS, count - begun) for begun in range(0, count, WORLD_OF_COMMANDS)]
 
     def one(number: int) -> Figures:
-        with _folder() as folder, _engine_in(folder) as engine:
+        with scratch_folder() as folder, engine_in(folder) as engine:
             meant = {
                 "KEIZOKU_DATABASE_URL": engine.url.render_as_string(hide_password=False),
                 "KEIZOKU_DATA_DIR": str(folder / "data"),
                 "KEIZOKU_LANG": "en",
             }
-            with _environment(meant):
+            with environment(meant):
                 place = prepare(engine, folder / "called in")
                 found = hostile_commands(place, sizes[number - seed], number, told)
         return {
@@ -226,7 +229,7 @@ def commands(count: int, seed: int, told: Callable[[], None]) -> Figures:
 
 def calls(count: int, seed: int, told: Callable[[], None]) -> Figures:
     """Hostile calls of every library act, with nights in between."""
-    with _folder() as folder, _tables_in(folder) as engine, services_on(engine) as services:
+    with scratch_folder() as folder, tables_in(folder) as engine, services_on(engine) as services:
         open_world(services)
         live(services, TODAY)
         write_files(folder)
@@ -246,7 +249,7 @@ def orders(count: int, seed: int, told: Callable[[], None]) -> Figures:
     """Facts of random lives, recorded in up to 24 orders each; raises what a night raises."""
     lived = []
     for number in range(seed, seed + count):
-        with _folder() as folder, _tables_in(folder) as engine, services_on(engine, ORDERS) as services:
+        with scratch_folder() as folder, tables_in(folder) as engine, services_on(engine, ORDERS) as services:
             lived.append(arrivals(services, number, folder))
         told()
     return {
@@ -261,7 +264,7 @@ def quarters(count: int, seed: int, told: Callable[[], None]) -> Figures:
     """Quarters of banks, stores and cards with three hundred faults and more each, found, mended, closed."""
     lived = []
     for number in range(seed, seed + count):
-        with _folder() as folder, _tables_in(folder) as engine, services_on(engine, RULES) as services:
+        with scratch_folder() as folder, tables_in(folder) as engine, services_on(engine, RULES) as services:
             files = folder / "files"
             files.mkdir()
             quarter = Quarter(services, files, number, WHOLE)
@@ -277,33 +280,6 @@ def quarters(count: int, seed: int, told: Callable[[], None]) -> Figures:
         "months closed": sum(len(each.closed) for each in lived),
         "differences": [f"{each.seed}: {line}" for each in lived for line in each.differences],
     }
-
-
-@contextmanager
-def _environment(meant: Mapping[str, str]) -> Iterator[None]:
-    before = dict(os.environ)
-    os.environ.update(meant)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
-
-
-@contextmanager
-def _tables_in(folder: Path) -> Iterator[sa.Engine]:
-    with _engine_in(folder) as engine:
-        with engine.begin() as session:
-            create_all(session)
-        yield engine
-
-
-@contextmanager
-def _engine_in(folder: Path) -> Iterator[sa.Engine]:
-    with EmbeddedServer(folder, FAST) as server:
-        engine = make_engine(server.url)
-        yield engine
-        engine.dispose()
 
 
 def main(arguments: list[str]) -> int:
@@ -392,17 +368,6 @@ def _progress(name: str, count: int) -> Iterator[Callable[[], None]]:
     with Progress(*columns, console=console) as bars:
         task = bars.add_task(name, total=count)
         yield lambda: bars.advance(task)
-
-
-@contextmanager
-def _folder() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="keizoku-soak-"))
-    folder.chmod(0o755)  # as root the server's own account passes through it
-    try:
-        yield folder
-    finally:
-        EmbeddedServer(folder).stop(force=True)
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _commit() -> str:

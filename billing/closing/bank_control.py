@@ -8,7 +8,7 @@ What an account held before its first statement is in no books of ours unless pe
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import zip_longest
@@ -91,11 +91,16 @@ class BankControl(ReadModel):
         """Whether any statement tells a balance."""
         return bool(self.accounts)
 
-    def faults(self, month: Month) -> list[str]:
-        """What stands in the way of closing a month, as sentences; nothing where no statement tells a balance."""
+    def faults(self, month: Month, ours: Collection[str] = ()) -> list[str]:
+        """What stands in the way of closing a month, as sentences; nothing where no statement tells a balance.
+
+        `ours`: our accounts, each of which has to have a statement.
+        """
+        told = {each.account for each in self.accounts}
+        found = [f"account {each}: no statement at all" for each in ours if each not in told]
         if not self.known:
-            return []
-        found = [
+            return found
+        found += [
             f"account {each.account or '(not named)'}: lines do not make the stated balance since {each.broken_since}"
             f"{each.off}"
             for each in self.accounts
@@ -144,6 +149,20 @@ def bank_control(session: Session, on: date) -> BankControl:
     )
     rest = int(sums.ledger_yen) - int(sums.lines_yen) - sum(each.yen for each in unmet)
     return BankControl(on, int(sums.ledger_yen), int(sums.lines_yen), accounts, unmet, rest)
+
+
+def bank_said(session: Session, month: Month, ours: Collection[str]) -> tuple[tuple[bool, str, str], ...]:
+    """For a month's close: whether 1110 is what the statements say on its last day, what was found, what to do.
+
+    Nothing where no statement tells a balance, and none has to.
+    """
+    control = bank_control(session, month.end_on - timedelta(days=1))
+    if not control.known and not ours:
+        return ()
+    faults = "; ".join(control.faults(month, ours)[:3])
+    found = faults or f"1110 is what the bank states of {len(control.accounts)} accounts"
+    remedy = "import what is missing, or say what the lines are: `keizoku bank balance`, `keizoku bank statement`"
+    return ((not faults, found, remedy if faults else ""),)
 
 
 def _breaks(session: Session, account: str, since: date, on: date) -> tuple[Break, ...]:

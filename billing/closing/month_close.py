@@ -10,14 +10,14 @@ closed month is posted on the first open day and names its month (posting.py). C
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from keizoku.billing.closing.bank_control import bank_control
+from keizoku.billing.closing.bank_control import bank_said
 from keizoku.billing.closing.close_notes import close_notes
 from keizoku.billing.closing.reconciliation_run import (
     Progress,
@@ -113,11 +113,13 @@ class _Step:
 
 
 def close_month(
-    session: Session, gateway: Gateway, month: Month, by: str, now: datetime, progress: Progress | None = None
-) -> Closed:
+    session: Session, gateway: Gateway, month: Month, by: str, now: datetime, progress: Progress | None = None,
+    *, bank_accounts: Collection[str] = (),
+) -> Closed:  # fmt: skip
     """Check a JST month and close it. Commits; where a check fails nothing is closed and the checks say why.
 
-    Refused for a month that is not over or is not the next one, and without an author.
+    `bank_accounts`: ours, each of which needs statements. Refused for a month that is not over or not the next one, and
+    without an author.
     """
     if not by.strip():
         raise Refused("act.unsigned", "a close needs who closes", ": --author")
@@ -129,7 +131,8 @@ def close_month(
     fetch_news(session, gateway, now, progress)
     from_on = before[-1].to_on if before else None
     with one_snapshot(session):  # what is checked is what is closed
-        checks = checks_of(session, month, reconcile_known(session, gateway, month, now, progress), now)
+        known = reconcile_known(session, gateway, month, now, progress)
+        checks = checks_of(session, month, known, now, bank_accounts)
         notes = close_notes(session, month)
         if not all(each.ok for each in checks):
             return Closed(month, False, checks, 0, "", notes)
@@ -224,7 +227,9 @@ def verify(session: Session, progress: Progress | None = None, kept: str = "") -
     return wrong
 
 
-def checks_of(session: Session, month: Month, reconciled: Reconciled, now: datetime) -> tuple[Check, ...]:
+def checks_of(
+    session: Session, month: Month, reconciled: Reconciled, now: datetime, bank_accounts: Collection[str] = ()
+) -> tuple[Check, ...]:
     """All that is checked before a close, as the session's transaction sees it."""
     last_night = session.execute(
         sa.select(sa.func.max(stage_run.c.business_date)).where(
@@ -271,10 +276,10 @@ def checks_of(session: Session, month: Month, reconciled: Reconciled, now: datet
         Check(
             "sub-ledgers",
             not sub,
-            ", ".join(SUB_LEDGERS) if not sub else "; ".join(sub),
-            "" if not sub else "see what `keizoku night --whole-audit` finds",
+            "; ".join(sub) or ", ".join(SUB_LEDGERS),
+            "see what `keizoku night --whole-audit` finds" if sub else "",
         ),
-        *_bank_check(session, month),
+        *(Check("bank", *each) for each in bank_said(session, month, bank_accounts)),
         _set_aside(session),
     )
 
@@ -282,19 +287,9 @@ def checks_of(session: Session, month: Month, reconciled: Reconciled, now: datet
 def _set_aside(session: Session) -> Check:
     """What nights have left to people: it keeps no month from its close, and comes in on the first open day."""
     waits = sa.select(sa.func.count()).where(review_task.c.kind.in_(RECURRING_TASKS), review_task.c.closed_at.is_(None))
-    count = session.execute(waits).scalar_one()
-    return Check("set aside", True, f"{count} wait", "see `keizoku tasks list`" if count else "")
-
-
-def _bank_check(session: Session, month: Month) -> tuple[Check, ...]:
-    """1110 against the statements on the month's last day; nothing where no statement tells a balance."""
-    control = bank_control(session, month.end_on - timedelta(days=1))
-    if not control.known:
-        return ()
-    faults = control.faults(month)
-    found = "; ".join(faults[:3]) or f"1110 is what the bank states of {len(control.accounts)} accounts"
-    remedy = "import what is missing, or say what the lines are: `keizoku bank balance`, `keizoku bank statement`"
-    return (Check("bank", not faults, found, remedy if faults else ""),)
+    return Check(
+        "set aside", True, f"{(count := session.scalar(waits))} wait", "see `keizoku tasks list`" if count else ""
+    )
 
 
 def close_view(session: Session, gateway: Gateway, month: Month, now: datetime) -> MonthView:

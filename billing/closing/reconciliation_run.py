@@ -141,6 +141,7 @@ def resolve(
 ) -> int | None:
     """Record what an exception is; with `lines` (code -> yen) post an entry for it. Commits; returns the entry's id.
 
+    The entry stands on the exception's own day in the month, or on the first open day, where the month is closed.
     Refused without author and ground, for an exception that the month does not have or that is resolved already.
     """
     if not by.strip() or not ground.strip():
@@ -158,8 +159,9 @@ def resolve(
     entry_id = None
     if lines:
         entry_id = post_by_hand(
-            session, lines, jst_day(now), by, ground, now, key=f"exception:{now.isoformat()}:{key}", commit=False
-        )
+            session, lines, _day_of(found, month, jst_day(now)), by, ground, now,
+            key=f"exception:{now.isoformat()}:{key}", commit=False,
+        )  # fmt: skip
     session.execute(
         sa.insert(exception_resolution).values(
             month=str(month), exception=key, kind=found.type.value, yen=found.yen,
@@ -168,6 +170,13 @@ def resolve(
     )  # fmt: skip
     session.commit()
     return entry_id
+
+
+def _day_of(found: Difference, month: Month, today: date) -> date:
+    """The day to which what people post for an exception belongs: the later one that its sides have in the month."""
+    sides = [side.on for side in (found.left, found.right) if side is not None]
+    days = [on for on in sides if month.first_on <= on < month.end_on]
+    return min(today, max(days, default=month.end_on - timedelta(days=1)))
 
 
 def keep_for_people(session: Session, reconciled: Reconciled, now: datetime) -> None:

@@ -113,6 +113,8 @@ def import_store_file(
     """
     if preset and preset not in STORE_FORMATS:
         raise Refused("preset.unknown", f"no preset {preset!r}; there are {', '.join(STORE_FORMATS)}")
+    if payout is not None and payout.on > jst_day(now):
+        raise Refused("payment.ahead", f"payout {payout.id} of {payout.on} lies ahead", "name it when it has arrived")
     taking = _Taking(session, rules, str(path), layout, author, now, payout)
     try:
         raw = read_whole(path)

@@ -10,7 +10,7 @@ payout was reduced by says so: 1133 / 1110. Each term has one refund; it is reco
 from dataclasses import dataclass
 from datetime import date, datetime
 from fractions import Fraction
-from typing import cast
+from typing import Any, cast
 
 import sqlalchemy as sa
 
@@ -81,7 +81,7 @@ def _refund(
     before = session.execute(sa.select(store_refund).where(store_refund.c.term_id == row.id)).one_or_none()
     if before is not None:
         if again and (before.yen, before.fee_yen) == (refund.yen, refund.fee_yen):
-            return 0
+            return _pay_out(session, refund, row.id, before, now)
         raise Refused(
             "store.refunded_already",
             f"{who}: the store has given {before.yen} yen of the term of {refund.term_on} back already",
@@ -124,11 +124,35 @@ def _refund(
     if refund.fee_yen:
         fee = {"yen": refund.fee_yen, "tax_yen": fee_tax_yen}
         postings.append(Posting("store_fee_returned", f"{key}:fee", today, fee, refund.account))
-    if refund.paid_out_on is not None and yen != refund.fee_yen:
-        less = {"yen": refund.fee_yen - yen}
-        postings.append(Posting("store_paid_out", f"{key}:payout", refund.paid_out_on, less, refund.account))
-    post(session, postings, now)
+    post(session, [*postings, *_paid_out(refund, row.id, yen)], now)
     return len(postings)
+
+
+def _paid_out(refund: StoreRefund, term_id: int, yen: int) -> list[Posting]:
+    """By how much the refund lowered a payout, where it names one."""
+    if refund.paid_out_on is None or yen == refund.fee_yen:
+        return []
+    less = {"yen": refund.fee_yen - yen}
+    return [Posting("store_paid_out", f"term:{term_id}:refund:payout", refund.paid_out_on, less, refund.account)]
+
+
+def _pay_out(session: Session, refund: StoreRefund, term_id: int, before: sa.Row[Any], now: datetime) -> int:
+    """A refund that is known may name its payout later, once; the rows written."""
+    if refund.payout_id is None or (before.payout_id, before.paid_out_on) == (refund.payout_id, refund.paid_out_on):
+        return 0
+    if before.payout_id is not None:
+        raise Refused(
+            "store.paid_out_already",
+            f"account {refund.account}: the refund of the term of {refund.term_on} lowered the payout "
+            f"{before.payout_id} of {before.paid_out_on} already",
+        )
+    session.execute(
+        sa.update(store_refund)
+        .where(store_refund.c.term_id == term_id)
+        .values(payout_id=refund.payout_id, paid_out_on=refund.paid_out_on)
+    )
+    post(session, _paid_out(refund, term_id, before.yen), now)
+    return 1
 
 
 def _of_ended(

@@ -43,6 +43,7 @@ SET_ONCE: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
     "code_batch": (("closed_at",),),
     "code_redemption": (("contract_id", "used_on"), ("released_at",)),
     "simulated_refund": (("failed_at",),),
+    "store_refund": (("payout_id", "paid_out_on"),),
     "link_grant": (_LINK_END,),
     "link_token": (_LINK_END,),
     "link_secret": (("destroyed_at",),),

@@ -40,7 +40,6 @@ APPEND_ONLY = (
     "bank_line",
     "bank_act",
     "store_payout",
-    "store_refund",
     "store_order",
     "transfer_order",
     "transfer_file",
@@ -72,6 +71,9 @@ APPEND_ONLY = (
     "interruption",
     "environment_ruling",
     "observation",
+    "observation_arrival",
+    "unable_at_midnight",
+    "measured_day",
     "population",
     "claim_form_outage",
     "evidence_import",
@@ -198,6 +200,24 @@ CREATE TRIGGER entry_day_is_open AFTER INSERT ON entry
 REFERENCING NEW TABLE AS new_entries FOR EACH STATEMENT EXECUTE FUNCTION keizoku_day_is_open()
 """
 
+_ARRIVAL_FUNCTION = """
+CREATE OR REPLACE FUNCTION keizoku_observations_arrive() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $guard$
+BEGIN
+  -- with the rows themselves, whoever adds them: what was measured of a day holds for these arrivals and no others
+  EXECUTE format('INSERT INTO %I.observation_arrival (day, observations, recorded_at) '
+    'SELECT (started_at AT TIME ZONE INTERVAL ''9 hours'')::date AS on_day, count(*), recorded_at FROM new_rows '
+    'GROUP BY on_day, recorded_at ORDER BY on_day', TG_TABLE_SCHEMA);
+  RETURN NULL;
+END
+$guard$
+"""
+
+_ARRIVAL_TRIGGER = """
+CREATE TRIGGER observation_arrives AFTER INSERT ON observation
+REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION keizoku_observations_arrive()
+"""
+
 _BALANCE_TRIGGER = """
 CREATE TRIGGER line_balances AFTER INSERT ON line
 REFERENCING NEW TABLE AS new_lines FOR EACH STATEMENT EXECUTE FUNCTION keizoku_entry_balances()
@@ -276,6 +296,8 @@ GUARDS: tuple[str, ...] = (
     _BALANCE_TRIGGER.strip(),
     _CLOSED_FUNCTION.strip(),
     _CLOSED_TRIGGER.strip(),
+    _ARRIVAL_FUNCTION.strip(),
+    _ARRIVAL_TRIGGER.strip(),
     *chain.from_iterable(_shared_references(*each) for each in SHARED_REFERENCES.items()),
     *(_append_only_trigger(table) for table in APPEND_ONLY),
     *(_set_once_trigger(table, group) for table, groups in SET_ONCE.items() for group in groups),

@@ -17,8 +17,8 @@ from sqlalchemy.dialects.postgresql import JSONB, TEXT
 from keizoku.db.tables.base import day, identity, instant, metadata, text, yen
 from keizoku.db.tables.letters import NOTICE_KINDS
 
-RECURRING_TASKS = ("no_price", "set_aside", "directory_silent", "terms_unannounced")
-"""Kinds of tasks that a night, or a run of letters, closes by itself, and may open again."""
+RECURRING_TASKS = ("no_price", "set_aside", "directory_silent", "terms_unannounced", "collect_silent")
+"""Kinds of tasks that a night, a run of letters or an answer closes by itself, and may open again."""
 REOPENED_TASKS = (*RECURRING_TASKS, "gateway_object_unknown")
 """These, and kinds that people close and a night may open again."""
 

@@ -37,7 +37,7 @@ _PRETENDED: Final = "is the memory of the simulated gateway, which stands for a 
 
 LEFT_OUT: Final[Mapping[str, str]] = {
     **dict.fromkeys(("plan", "price", "link_designation"), _CATALOGUE),
-    "event_batch": "says again, for many accounts in one row, when rows were written that are in the file",
+    "event_batch": "tells hosts of what the other tables hold",
     "link_secret": "is a sealed token of the linked service, for the role tokens alone",
     **dict.fromkeys(
         (

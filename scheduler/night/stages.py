@@ -32,7 +32,7 @@ from keizoku.db.writer import AlternatingSessions, Write
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.link_steps import LINK_PROBES, LINK_STEPS
 from keizoku.sla.claims.lapsed_remedies import anything_to_lapse, lapse
-from keizoku.sla.review_queue import anything_open
+from keizoku.sla.review_queue import anything_open, anything_to_measure
 from keizoku.terms.calendar import Month, jst_day
 from keizoku.terms.rules import Rules
 
@@ -106,6 +106,14 @@ def _evidence(work: Work) -> Iterator[int]:
             yield events.poll(work.session, books, work.now)
         except UnansweredError:
             work.session.rollback()
+    yield 0
+
+
+def _observed(work: Work) -> Iterator[int]:
+    """Measure the days that are over, each once: what is kept is no fact and no decision, so it counts as no row."""
+    from keizoku.sla.months.month_facts import keep_recent_days  # with all that measures a month
+
+    keep_recent_days(work.session, work.rules, Month.of(work.on), work.now)
     yield 0
 
 
@@ -297,7 +305,12 @@ def _used_up_keys(work: Work) -> Iterator[int]:
 
 
 STEPS: Final[Mapping[str, Mapping[str, Callable[[Work], Iterator[int]]]]] = {
-    "evidence": {"evidence": _evidence, "disputes": _disputes, "refunds": _failed_refunds},
+    "evidence": {
+        "evidence": _evidence,
+        "observed": _observed,
+        "disputes": _disputes,
+        "refunds": _failed_refunds,
+    },
     "terms": {"terms": _terms},
     "claims": {"lapsed_remedies": _lapsed_remedies, "claims": _claims},
     "credits": {"credits": _credits, "performed_remedies": _performed_remedies},
@@ -314,7 +327,8 @@ STEPS: Final[Mapping[str, Mapping[str, Callable[[Work], Iterator[int]]]]] = {
 }
 """The stages except the audit, and the steps of each, in order.
 
-Beside the step that a stage is named after: `after_restore` compares the gateway with a database that was restored from
+Beside the step that a stage is named after: `observed` measures what was observed on days that are over;
+`after_restore` compares the gateway with a database that was restored from
 a backup; `overpayment_refunds` sends back what a card was charged twice or too much; `demands` asks for late interest;
 `lapsed_remedies` releases credits whose other remedy did not come by its day, and `performed_remedies` ends those it
 replaced; `renewal_notices` tells users of renewals and prices in time, `letters` of what was decided; `closed_terms`
@@ -323,6 +337,7 @@ A step is skipped only if the probe of its name finds nothing due.
 """
 
 PROBES: Final[Mapping[str, sa.ColumnElement[bool]]] = {
+    "observed": anything_to_measure(),
     "disputes": disputes.anything_due(),
     "refunds": failed_refunds.anything_due(),
     "terms": renewal_stage.anything_due(),

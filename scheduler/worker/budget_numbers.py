@@ -1,7 +1,8 @@
 """What is left of the running month (Article 9), for a monitor: measured by the leader, told until it no longer holds.
 
 A scrape reads what was last measured and asks the database nothing. Measuring is cheap where nothing became known: one
-look at an index; and it never takes more than a twentieth of the time, however much evidence there is.
+look at an index; days that are over are measured once and kept; and it never takes more than a twentieth of the time,
+however much evidence there is.
 
 Always holds: nothing is told before the first measurement, after the month is over, or by a worker that does not lead.
 """
@@ -18,6 +19,7 @@ from prometheus_client.registry import Collector
 
 from keizoku.db.session import Session
 from keizoku.sla.months.budget import MonthBudget, budget_of, newest_evidence
+from keizoku.sla.months.month_facts import keep_days
 from keizoku.terms.calendar import Month
 from keizoku.terms.rules import Rules
 
@@ -47,6 +49,7 @@ class BudgetNumbers(Collector):
         if held is not None and held.month == month and newest == self._evidence and not held.goes_on:
             return None
         self._found, began = None, monotonic()
+        keep_days(session, rules, month, now)
         self._found, self._evidence = budget_of(session, rules, month, now), newest
         self._not_before = monotonic() + MEASURED_HOLDS * (monotonic() - began)
         return self._found

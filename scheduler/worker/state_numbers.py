@@ -25,6 +25,7 @@ from keizoku.db.tables.gateway import gateway_cursor, overpayment_refund
 from keizoku.db.tables.money import credit_refund, payment_attempt
 from keizoku.db.tables.operations import backup_copy
 from keizoku.scheduler.clock import database_now
+from keizoku.scheduler.collecting import collected_to
 from keizoku.scheduler.night import run_log
 from keizoku.scheduler.night.schedule import last_night_due
 from keizoku.scheduler.reports.work_list import MISSED_NIGHTS, NOTHING_SENT, sent_up_to, waiting_counts
@@ -65,6 +66,7 @@ MEANINGS: Final[Mapping[str, tuple[str, str | None]]] = {
     "keizoku_people_tasks_open": ("What waits for people", "kind"),
     "keizoku_restore_waits": ("1 while charges and refunds wait since a restore", None),
     "keizoku_gateway_news_age_seconds": ("Since the gateway's news were read", None),
+    "keizoku_collect_behind_seconds": ("Since the last count that a source answered", "source"),
     "keizoku_backup_age_seconds": ("Since the last backup that lies in every place", None),
 }
 
@@ -76,6 +78,7 @@ class StateNumbers(Collector):
         self.connect: Callable[[], Session] | None = None
         self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)
         self.stores: tuple[str, ...] = ()  # the names of the places for backups
+        self.sources: tuple[str, ...] = ()  # the names of the monitors that are asked for counts
         self.most_missed: int | None = None
         self._one_at_a_time = Lock()
         self._counted: Mapping[str, int] | None = None
@@ -121,7 +124,7 @@ class StateNumbers(Collector):
         with suppress(Exception):  # whatever keeps the state from being read: it is told as a number
             with self.connect() as session:
                 session.exec_driver_sql(_IMPATIENT)
-                found = read_state(session, self.clock(), self.stores, self.most_missed, self._waiting)
+                found = read_state(session, self.clock(), self.stores, self.most_missed, self._waiting, self.sources)
                 session.rollback()
             return {"keizoku_state_read": int("keizoku_people_tasks_open" in found), **found}
         return {"keizoku_state_read": 0}
@@ -133,6 +136,7 @@ def read_state(
     stores: tuple[str, ...],
     most_missed: int | None = None,
     count: Callable[[Session, datetime], Mapping[str, int] | None] = waiting_counts,
+    sources: tuple[str, ...] = (),
 ) -> dict[str, Values]:
     """Every number that can be told, by a few small queries; `count` says how much of each kind waits for people."""
     behind, missed = _nights(session, now)
@@ -145,6 +149,11 @@ def read_state(
         "keizoku_restore_waits": int(restored.is_waiting(session)),
         "keizoku_backup_age_seconds": _backup_age(session, now, stores),
     }
+    if sources:
+        reached = {name: collected_to(session, name) for name in sources}
+        found["keizoku_collect_behind_seconds"] = {
+            name: float("inf") if at is None else (now - at).total_seconds() for name, at in reached.items()
+        }
     state = session.execute(
         sa.select(certificate.c.state).order_by(certificate.c.id.desc()).limit(1)
     ).scalar_one_or_none()

@@ -52,12 +52,15 @@ Backup = Callable[[Services, datetime], Mapping[str, object] | None]
 """Makes the day's backup if one is due; returns what it did, or None. Set by the caller, which knows the stores."""
 Mail = Callable[[Services, Callable[[], bool]], Mapping[str, object]]
 """Gives letters to the mail server while the worker leads; returns what it did. Set by the caller."""
+Collect = Callable[[Services, datetime, Callable[[], bool]], Mapping[str, object]]
+"""Asks monitors for counts while it may; returns what it did. Set by the caller, which knows them."""
 ServicesOpener = Callable[[], AbstractContextManager[Services]]
 BACKUP_CHECK_SECONDS: Final = 600.0
 BREAK_SECONDS: Final = 1.0
 NOTICES_SEEN_SECONDS: Final = 3_600.0
 BUDGET_SECONDS: Final = 60.0
-JOBS: Final = ("night", "news", "backup", "notices", "budget", "mail")
+COLLECT_CHECK_SECONDS: Final = 60.0
+JOBS: Final = ("night", "news", "backup", "notices", "budget", "mail", "collect")
 
 
 class StoppedError(Exception):
@@ -79,6 +82,7 @@ class Worker:
     retry_seconds: float = RETRY_SECONDS
     backup: Backup | None = None
     mail: Mail | None = None
+    collecting: Collect | None = None
     pool: Callable[[], AbstractContextManager[WorkerPool | None]] = nullcontext  # for one night
     notices_url: str = ""  # where our calendar of maintenance stands
     most_missed: int | None = None  # nights that are caught up without a person's word; None: as many as there are
@@ -120,6 +124,9 @@ class Worker:
         if self.mail is not None:
             now_and_then = IntervalTrigger(seconds=self.poll_seconds, timezone=JST)
             scheduler.add_job(self.send_letters, now_and_then, executor="mail")
+        if self.collecting is not None:
+            each_minute = IntervalTrigger(seconds=COLLECT_CHECK_SECONDS, timezone=JST)
+            scheduler.add_job(self.collect_counts, each_minute, executor="collect", next_run_time=datetime.now(JST))
         often = IntervalTrigger(seconds=BUDGET_SECONDS, timezone=JST)
         scheduler.add_job(self.measure_budget, often, executor="budget")
         if self.notices_url:
@@ -242,6 +249,22 @@ class Worker:
                 if found is not None:
                     job.outcome, job.about["unusable_seconds"] = "done", found.unusable
             services.session.rollback()
+
+    def collect_counts(self) -> None:
+        """Ask the monitors whose turn it is for their counts; not while a night runs."""
+
+        def going() -> bool:
+            return self._may_work() and "night" not in self._began
+
+        if self.collecting is None or not going():
+            return
+        with self._job("collect") as job, self._services() as services:
+            made = self.collecting(services, self.clock(), going)
+            job.about |= made
+            if made["failed"]:
+                job.outcome = "not_answered"
+            elif not made["asked"]:
+                job.outcome = "nothing_due"
 
     def see_notices(self) -> None:
         """Fetch our calendar of maintenance back from where users read it: a proof of when it stood there."""

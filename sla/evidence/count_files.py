@@ -12,14 +12,18 @@ Both: with the range that was asked for, what no row says at its beginning and e
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 from keizoku.sla.evidence.count_answers import Answer
 from keizoku.sla.evidence.count_samples import IsStop
 from keizoku.sla.evidence.count_tables import SampleTable, time_column
 from keizoku.sla.evidence.incident_files import (
+    CLOCKS_APART,
     COUNT_COLUMNS,
+    NOT_OVER,
+    NOT_OVER_REMEDY,
     Count,
     RefusedRowError,
     csv_table,
@@ -28,8 +32,11 @@ from keizoku.sla.evidence.incident_files import (
     summed,
     users_in,
 )
-from keizoku.sla.rules.intervals import NOTHING, Span, Spans, as_iso, normalise, subtract, union
+from keizoku.sla.rules.intervals import NOTHING, Span, Spans, as_iso, clip, normalise, subtract, union
+from keizoku.terms.calendar import epoch_up
 from keizoku.terms.decision import Finding
+
+AFTER_ALL = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,20 +85,24 @@ class CountsRead:
     told: int = 0  # how many findings there were before they were summed up
 
 
-def read_counts(path: Path, series: CountSeries | None = None, is_stop: IsStop | None = None) -> CountsRead:
+def read_counts(
+    path: Path, series: CountSeries | None = None, is_stop: IsStop | None = None, now: datetime | None = None
+) -> CountsRead:
     """The counts of a file: .json an answer of Prometheus's API, else CSV, of periods or of samples.
 
-    `is_stop`: whether so many of so many are a stop; of an answer that is not whole only that is known.
+    `is_stop`: whether so many of so many are a stop; of an answer that is not whole only that is known. `now`: a period
+    that ends later is refused, and a sample holds no longer.
     """
+    until = AFTER_ALL if now is None else epoch_up(now) + CLOCKS_APART
     known = series or CountSeries()
     if path.suffix.lower() == ".json":
-        return _read_samples(Answer(path, known.affected, known.total), known, is_stop)
+        return _read_samples(Answer(path, known.affected, known.total), known, is_stop, until)
     table = csv_table(path, [])
     named = known.named()
     periods = table is not None and any(named.get(name, name) in table[0] for name in ("from", "to"))
     if table is not None and not periods and time_column(table[0]) is not None:
-        return _read_samples(SampleTable(path, known.affected, known.total), known, is_stop)
-    return _read_csv(path, named)
+        return _read_samples(SampleTable(path, known.affected, known.total), known, is_stop, until)
+    return _read_csv(path, named, until)
 
 
 def unknown_time(
@@ -115,13 +126,16 @@ def _missing(known: Spans, blank: Spans, series: CountSeries) -> Spans:
     return subtract(((hull[0][0], hull[-1][1]),), known) if hull else NOTHING
 
 
-def _read_csv(path: Path, named: Mapping[str, str]) -> CountsRead:
+def _read_csv(path: Path, named: Mapping[str, str], until: int) -> CountsRead:
     refused: list[Span] = []
 
     def count(row: Mapping[str, str]) -> Count | Span:
         span = period(row["from"], row["to"])
         try:
-            return _of_users(row, span)
+            counted = _of_users(row, span)
+            if span[1] > until:
+                raise RefusedRowError(f"{row['from']} to {row['to']}", NOT_OVER, NOT_OVER_REMEDY)
+            return counted
         except RefusedRowError:
             refused.append(span)
             raise
@@ -153,10 +167,11 @@ def _of_users(row: Mapping[str, str], span: Span) -> Count | Span:
     return Count(*span, affected, total)
 
 
-def _read_samples(answer: Answer | SampleTable, series: CountSeries, is_stop: IsStop | None) -> CountsRead:
+def _read_samples(answer: Answer | SampleTable, series: CountSeries, is_stop: IsStop | None, until: int) -> CountsRead:
     if isinstance(answer, Answer) and answer.is_instant and answer.times and series.step_seconds is None:
         rule = "an instant answer has one sample; it does not say how long it holds"
         answer.say(f"{answer.kind!r}", rule, "state the step of the query, or ask for a range")
         return CountsRead((), NOTHING, tuple(answer.findings), told=len(answer.findings))
     rows, blank = answer.counted(answer.affected, answer.total, series.step_seconds, is_stop)
-    return CountsRead(tuple(rows), blank, summed(answer.findings), told=len(answer.findings))
+    held = tuple(replace(row, end=min(row.end, until)) for row in rows if row.start < until)
+    return CountsRead(held, clip(blank, 0, until), summed(answer.findings), told=len(answer.findings))

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 from keizoku import limits
 from keizoku.limits import LONGEST_ID, LONGEST_NAME, id_flaw, text_flaw
 from keizoku.sla.rules.outages import Cause
-from keizoku.terms.calendar import epoch, epoch_up, parse_instant, time_flaw
+from keizoku.terms.calendar import epoch, epoch_up, from_epoch, iso_jst, parse_instant, time_flaw
 from keizoku.terms.decision import Finding
 from keizoku.terms.inputs.input_files import (
     BrokenRecord,
@@ -103,6 +103,12 @@ class Read(Generic[Row]):
     refused: int | None = None  # of the findings; None: every finding is about a row that is refused
 
 
+CLOCKS_APART: Final = 300
+"""Seconds by which the clock of a monitor may be ahead of ours: what it counted until then is over."""
+NOT_OVER: Final = "what is not over yet has no end"
+NOT_OVER_REMEDY: Final = "state what is known until now, the rest when it is over"
+
+
 class RefusedRowError(ValueError):
     """A row that cannot be taken: value, rule and remedy of its finding."""
 
@@ -139,6 +145,35 @@ def read_incidents(path: Path) -> Read[Incident]:
     line_of = dict(zip(reversed(read.rows), reversed(read.lines), strict=True))  # a row stated twice: its first line
     rows = tuple(dict.fromkeys(read.rows))
     return Read(rows, read.findings, tuple(line_of[row] for row in rows))
+
+
+class _Timed(Protocol):
+    @property
+    def start(self) -> int: ...
+
+    @property
+    def end(self) -> int: ...
+
+
+Timed = TypeVar("Timed", bound=_Timed)
+
+
+def only_past(read: Read[Timed], source: str, until: int) -> Read[Timed]:
+    """The rows that are over by a second; every other is a finding with its line."""
+    places = range(len(read.rows))
+    ahead = [place for place in places if read.rows[place].end > until]
+    if not ahead:
+        return read
+    findings = []
+    for place in ahead:
+        row = read.rows[place]
+        value = f"{iso_jst(from_epoch(row.start))} to {iso_jst(from_epoch(row.end))}"
+        line = read.lines[place] if read.lines else None
+        findings.append(Finding(source, line, value, NOT_OVER, NOT_OVER_REMEDY))
+    left = [place for place in places if read.rows[place].end <= until]
+    refused = (len(read.findings) if read.refused is None else read.refused) + len(ahead)
+    lines = tuple(read.lines[place] for place in left) if read.lines else ()
+    return Read(tuple(read.rows[place] for place in left), (*read.findings, *findings), lines, refused)
 
 
 def read_population(path: Path) -> Read[UserFigure]:

@@ -1,15 +1,16 @@
-"""What a row of observations has to be: five rules, stated once for every engine that reads them.
+"""What a row of observations has to be: seven rules, stated once for every engine that reads them.
 
 A row that breaks one is refused with a finding; the others go on. Instants are microseconds since 1970.
 """
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from datetime import datetime
 
 from keizoku.limits import LAST_SECOND
-from keizoku.sla.evidence.incident_files import TIME_REMEDY
+from keizoku.sla.evidence.incident_files import CLOCKS_APART, NOT_OVER, TIME_REMEDY
 from keizoku.sla.evidence.observation_files import Bulk, RawRow, literal
-from keizoku.terms.calendar import time_flaw
+from keizoku.terms.calendar import epoch_up, time_flaw
 from keizoku.terms.decision import Finding
 
 SYMPTOMS = ("site", "login", "view")
@@ -25,10 +26,16 @@ def rules(bulk: Bulk) -> dict[int, str]:
         1: bulk.no_user,
         2: f"({symptom} IS NULL OR ({symptom} NOT IN ({kinds}) AND trim({symptom}) NOT IN ({kinds})))",
         3: f"({start_us} IS NULL OR {start_us} NOT BETWEEN 0 AND {_LAST_US})",
-        4: f"(({end_us} IS NULL AND {bulk.end_is_written}) OR {end_us} NOT BETWEEN 0 AND {_LAST_US})",
+        4: f"CASE WHEN {end_us} IS NULL THEN {bulk.end_is_written} ELSE {end_us} NOT BETWEEN 0 AND {_LAST_US} END",
         5: f"{end_us} <= {start_us}",
         6: bulk.decimal_user,
+        **({} if bulk.now_us is None else {7: f"coalesce({end_us}, {start_us}) > {bulk.now_us}"}),
     }
+
+
+def present_us(now: datetime) -> int:
+    """The last instant at which something observed may have ended: monitors' clocks may be a little ahead of ours."""
+    return (epoch_up(now) + CLOCKS_APART) * 1_000_000
 
 
 def wrong_rule(bulk: Bulk, broken: Collection[int] | None = None) -> str:
@@ -57,6 +64,7 @@ def broken_rule(source: str, row: RawRow, wrong: int) -> Finding:
         3: (f"started_at {start!r}", time_flaw(start or ""), TIME_REMEDY),
         4: (f"ended_at {end!r}", time_flaw(end or ""), f"{TIME_REMEDY}, or leave it empty while still open"),
         5: (f"{start} to {end}", "an observation ends after it starts", "correct one of the times"),
+        7: (f"{start} to {end}", NOT_OVER, "import it when it is over, or leave the end empty"),
         6: (f"user_id {user!r}", "an id is no decimal number", "write ids as whole numbers or texts"),
     }[wrong]
     return Finding(source, line, value, rule, remedy)

@@ -83,7 +83,7 @@ def record(
     if before is not None:
         known = Finding(str(file), None, "the same file", "it was imported before", "nothing was changed")
         return Recorded(0, (), (known,), before)
-    with open_observations() as observed:
+    with open_observations(now) as observed:
         if file is not None:
             read = read_observations(observed, file, reading.columns, reading.symptom)
         else:

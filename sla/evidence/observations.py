@@ -21,14 +21,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
 
-from keizoku.sla.evidence.observation_checks import SYMPTOMS, broken_rule, rules, wrong_rule
+from keizoku.sla.evidence.observation_checks import SYMPTOMS, broken_rule, present_us, rules, wrong_rule
 from keizoku.sla.evidence.observation_files import (
     BATCH_ROWS,
     COLUMNS,
@@ -37,6 +37,7 @@ from keizoku.sla.evidence.observation_files import (
     ObservationFile,
     RawRow,
     Table,
+    carried,
     file_literal,
     grouped_files,
     literal,
@@ -70,6 +71,7 @@ class Observations:
 
     table: Table
     folder: TemporaryDirectory[str]
+    now_us: int | None = None  # the present, where what ends later is refused
     rows: int = 0
     _relations: list[str] = field(default_factory=list)
 
@@ -151,8 +153,8 @@ class Observations:
         self.table.execute(f"CREATE OR REPLACE VIEW observation AS {self._sources()}")
 
 
-def open_observations() -> Observations:
-    """Nothing observed yet, in memory that is bounded; to be closed."""
+def open_observations(now: datetime | None = None) -> Observations:
+    """Nothing observed yet, in memory that is bounded; to be closed. What ends after `now` is refused."""
     folder = TemporaryDirectory(prefix="keizoku-observations-")
     import duckdb  # of the extra `evidence`; a night without claims does without it
 
@@ -162,7 +164,7 @@ def open_observations() -> Observations:
     table.execute(f"CREATE TYPE symptom AS ENUM ({', '.join(literal(symptom) for symptom in SYMPTOMS)})")
     table.execute("CREATE TABLE taken_row (user_id VARCHAR, started BIGINT, ended BIGINT, symptom symptom)")
     table.execute("CREATE TABLE observation_minute (moment BIGINT, delta BIGINT)")
-    observed = Observations(table, folder)
+    observed = Observations(table, folder, None if now is None else present_us(now))
     observed.clear()
     return observed
 
@@ -214,6 +216,7 @@ def _read_group(
 ) -> ObservationsRead:
     file = open_files(observed.table, files, names, symptom, partitioned=partitioned)
     if isinstance(file, ObservationFile):
+        file = replace(file, bulk=replace(file.bulk, now_us=observed.now_us))
         read = _take_in_place(observed, file) if file.bulk.in_place else _take_parsed(observed, file)
         if read is not None:
             return read
@@ -323,13 +326,6 @@ def _count(table: Table, query: str) -> int:
     return int(table.execute(query).fetchall()[0][0])
 
 
-def _carried(value: object) -> object:
-    """Half a letter, which no statement carries, as a control letter, which no rule takes: a finding, not an error."""
-    if not isinstance(value, str) or value.isascii():
-        return value
-    return "".join("\x01" if "\ud800" <= each <= "\udfff" else each for each in value)
-
-
 def _take_rows(observed: Observations, source: str, rows: Iterator[RawRow | Finding]) -> ObservationsRead:
     """Add the good rows; every other is a finding with its line."""
     table = observed.table
@@ -343,10 +339,10 @@ def _take_rows(observed: Observations, source: str, rows: Iterator[RawRow | Find
             "(SELECT unnest($l::BIGINT[]) AS line, unnest($u::VARCHAR[]) AS u, unnest($s::VARCHAR[]) AS s, "
             "unnest($k::VARCHAR[]) AS k, unnest($e::VARCHAR[]) AS e)"
         )
-        bulk = text_bulk(relation, ("u", "s", "k", "e"))
+        bulk = replace(text_bulk(relation, ("u", "s", "k", "e")), now_us=observed.now_us)
         table.execute(
             f"CREATE TEMP TABLE incoming AS {_checked(bulk, 'line, u, s, k, e,')}",
-            {name: [_carried(each) for each in values] for name, values in zip("luske", columns, strict=True)},
+            {name: [carried(each) for each in values] for name, values in zip("luske", columns, strict=True)},
         )
         bad = table.execute(
             "SELECT line, u, s, k, e, wrong FROM incoming WHERE wrong IS NOT NULL ORDER BY line"
@@ -369,7 +365,8 @@ def _checked(bulk: Bulk, also: str = "", broken: Collection[int] | None = None) 
     start_us, end_us = bulk.instants
     return f"""
         SELECT {also} {bulk.user} AS user_id, {start_us} // 1000000 AS started,
-            ({end_us} + 999999) // 1000000 AS ended, try_cast(trim({symptom}) AS symptom) AS symptom,
+            ({end_us} + 999999) // 1000000 AS ended,
+            coalesce(try_cast({symptom} AS symptom), try_cast(trim({symptom}) AS symptom)) AS symptom,
             ({wrong_rule(bulk, broken)})::UTINYINT AS wrong
         FROM {bulk.relation}"""  # noqa: S608
 

@@ -9,8 +9,9 @@ may still turn out to have been down.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,13 +21,19 @@ from keizoku.db.tables.evidence import month_to_review
 from keizoku.sla.months.month_facts import load_month_facts
 from keizoku.sla.review_queue import policy_of
 from keizoku.sla.rules.intervals import clip, length
-from keizoku.sla.rules.unusable_time import SERVICE_BUCKETS, MonthFacts, if_unknown_was_down, service_month
-from keizoku.terms.calendar import Month, epoch, iso_jst
+from keizoku.sla.rules.unusable_time import (
+    SERVICE_BUCKETS,
+    MonthFacts,
+    ServiceMonth,
+    if_unknown_was_down,
+    service_month,
+)
+from keizoku.terms.calendar import DAY_SECONDS, Month, epoch, iso_jst
 from keizoku.terms.money import fraction_text
 from keizoku.terms.policy import Policy, Tier
 from keizoku.terms.rules import Rules
 
-__all__ = ["CarryingExclusion", "MonthBudget", "TierLeft", "budget_of", "newest_evidence"]
+__all__ = ["BudgetDay", "CarryingExclusion", "MonthBudget", "TierLeft", "budget_of", "newest_evidence"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +61,20 @@ class CarryingExclusion:
 
 
 @dataclass(frozen=True, slots=True)
+class BudgetDay:
+    """A day with a stop: seconds in all, and by bucket."""
+
+    on: date
+    gross: int
+    buckets: Mapping[str, int]
+
+    @property
+    def unusable(self) -> int:
+        """What no exclusion took."""
+        return self.buckets.get("unusable", 0)
+
+
+@dataclass(frozen=True, slots=True)
 class MonthBudget:
     """A month as known at an instant."""
 
@@ -65,7 +86,21 @@ class MonthBudget:
     unusable_if_unknown_was_down: int
     tiers: tuple[TierLeft, ...]
     exclusions: tuple[CarryingExclusion, ...]
+    measured: ServiceMonth
+    policy: Policy
     goes_on: bool  # a stop reaches the present: the figures grow without new evidence
+
+    @property
+    def days(self) -> list[BudgetDay]:
+        """Each day of the month on which there was a stop."""
+        found = []
+        for number in range(self.month.days):
+            start = epoch(self.month.start_at) + number * DAY_SECONDS
+            own = {name: length(clip(each, start, start + DAY_SECONDS)) for name, each in self.measured.buckets.items()}
+            if any(own.values()):
+                on = self.month.first_on + timedelta(days=number)
+                found.append(BudgetDay(on, sum(own.values()), {name: each for name, each in own.items() if each}))
+        return found
 
     def to_json(self) -> dict[str, Any]:
         """As it is printed in JSON; seconds are whole."""
@@ -126,6 +161,8 @@ def budget_of(session: Session, rules: Rules, month: Month, at: datetime) -> Mon
             for tier in sorted(policy.sla.tiers, key=lambda tier: tier.over_seconds)
         ),
         tuple(exclusions),
+        measured,
+        policy,
         goes_on=any(
             end >= epoch(at) for end in (*(each.end for each in known.outages), *(end for _, end in known.unknown))
         ),

@@ -1,38 +1,38 @@
 """Loads what is known about a month's stops, and computes the month as it holds for everyone.
 
 Evidence is read a day beyond both ends of the month: further a stop can only be longer than any minimum.
-Observations stream from PostgreSQL into a temporary file that DuckDB reads where it is: memory stays flat.
+Observations are measured day by day (`observed_days`); all other evidence is worked out anew each time.
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
 
-from keizoku.db.session import Session, driver_cursor
+from keizoku.db.roles import may_add
+from keizoku.db.session import Session
 from keizoku.db.tables.evidence import (
     environment_ruling,
     incident,
     interruption,
-    observation,
+    measured_day,
     outage_count,
     population,
 )
-from keizoku.sla.counting.outage_threshold import Population, counted_windows, observed_windows, outages_from
+from keizoku.sla.counting.outage_threshold import Population, counted_windows, outages_from
 from keizoku.sla.evidence.incident_files import Count, Incident
 from keizoku.sla.evidence.notice_store import load_notices
-from keizoku.sla.evidence.observation_files import literal
-from keizoku.sla.evidence.observations import open_observations
 from keizoku.sla.evidence.unknown_store import load_unknown, ruled_down
+from keizoku.sla.months.observed_days import ObservedDays, keep
 from keizoku.sla.review_queue import policy_of
 from keizoku.sla.rules.intervals import NOTHING, Span, Spans, intersect, normalise
 from keizoku.sla.rules.outages import Cause, EnvironmentRuling, Interruption, Outage
 from keizoku.sla.rules.unusable_time import MonthFacts, ServiceMonth, service_month
 from keizoku.terms.calendar import Month, epoch, epoch_up, parse_instant
-from keizoku.terms.policy import Policy
+from keizoku.terms.policy import Policy, UncoveredDateError
 from keizoku.terms.rules import Rules
 
 BEYOND = timedelta(days=1)
@@ -65,6 +65,28 @@ def load_month_facts(session: Session, policy: Policy, month: Month, at: datetim
     )
 
 
+def keep_days(session: Session, rules: Rules, month: Month, now: datetime) -> int:
+    """Measure and keep the days of the month that are over and were not measured as they are now known; commits.
+
+    The rows that are new; 0 where the login may not keep them. Raises NoPopulationError, UncoveredDateError.
+    """
+    if not may_add(session, measured_day):
+        return 0
+    days = ObservedDays.known(session, (month.start_at - BEYOND, month.end_at + BEYOND), now)
+    if days.any:
+        days.windows(load_population(session, now), policy_of(rules, month), only_over=True)
+    rows = keep(session, days, now)
+    session.commit()
+    return rows
+
+
+def keep_recent_days(session: Session, rules: Rules, month: Month, now: datetime) -> None:
+    """The same for a month and the one before; one that cannot be measured is left to its claims, which say why."""
+    for each in (month.previous(), month):
+        with suppress(NoPopulationError, UncoveredDateError):
+            keep_days(session, rules, each, now)
+
+
 def is_unknown_within_reach(session: Session, month: Month, at: datetime) -> bool:
     """Whether claims of the month may wait for people: some time that bears on it is unknown."""
     return bool(load_unknown(session, (month.start_at - BEYOND, month.end_at + BEYOND), at))
@@ -89,13 +111,12 @@ def read_spans(windows: Iterable[Iterable[str]]) -> Spans:
 
 def _outages(session: Session, policy: Policy, reach: tuple[datetime, datetime], at: datetime) -> tuple[Outage, ...]:
     incidents = [*_incidents(session, at, reach), *ruled_down(session, reach, at)]
-    counted = counted_windows(_counts(session, reach, at), policy)
-    any_observed = _any_observed(session, reach, at)
-    if not (incidents or any_observed):
+    counted = counted_windows(_counts(session, policy, reach, at), policy)
+    days = ObservedDays.known(session, reach, at)
+    if not (incidents or days.any):
         return outages_from(NOTHING, (), Population.always(1), policy, counted)
     users = load_population(session, at)
-    observed = _observed(session, users, policy, reach, at) if any_observed else NOTHING
-    return outages_from(observed, incidents, users, policy, counted)
+    return outages_from(days.windows(users, policy), incidents, users, policy, counted)
 
 
 def _incidents(session: Session, at: datetime, reach: tuple[datetime, datetime] | None = None) -> list[Incident]:
@@ -124,11 +145,15 @@ def _incidents(session: Session, at: datetime, reach: tuple[datetime, datetime] 
     ]
 
 
-def _counts(session: Session, reach: tuple[datetime, datetime], at: datetime) -> list[Count]:
-    table = outage_count.c
+def _counts(session: Session, policy: Policy, reach: tuple[datetime, datetime], at: datetime) -> list[Count]:
+    """Those that can be a stop: the others, nearly all of a month's, stay where they are."""
+    table, share = outage_count.c, policy.sla.quorum_share
     rows = session.execute(
         sa.select(table.from_at, table.to_at, table.affected, table.total).where(
-            _overlaps(table.from_at, table.to_at, reach), table.recorded_at <= at
+            _overlaps(table.from_at, table.to_at, reach),
+            table.recorded_at <= at,
+            sa.cast(table.affected, sa.Numeric) * share.denominator
+            > sa.cast(table.total, sa.Numeric) * share.numerator,
         )
     )
     return [Count(epoch(row.from_at), epoch_up(row.to_at), row.affected, row.total) for row in rows]
@@ -164,59 +189,6 @@ def _environments(session: Session, at: datetime) -> tuple[EnvironmentRuling, ..
             ruling = EnvironmentRuling(spans, row.author, row.ground, source, row.incident_id)
             holding.setdefault(row.incident_id, []).append(ruling)
     return tuple(ruling for rulings in holding.values() for ruling in rulings)
-
-
-def _any_observed(session: Session, reach: tuple[datetime, datetime], at: datetime) -> bool:
-    return bool(session.execute(sa.select(sa.exists().where(*_observed_within(reach, at)))).scalar_one())
-
-
-def _observed(
-    session: Session, users: Population, policy: Policy, reach: tuple[datetime, datetime], at: datetime
-) -> Spans:
-    horizon = min(epoch_up(at), epoch(reach[1]))
-    with open_observations() as observed:
-        file = observed.free_file()
-        rows = _export(session, file, reach, at)
-        observed.add_relation(_EXPORTED.format(file=literal(str(file))), rows)
-        return observed_windows(observed.table, users, policy, horizon)
-
-
-def _export(session: Session, file: Path, reach: tuple[datetime, datetime], at: datetime) -> int:
-    """Whole seconds outward; a row that was still open counts only until one with its end is known. Rows written."""
-    bounds = {"from_at": reach[0], "to_at": reach[1], "at": at}
-    with (
-        file.open("wb") as out,
-        driver_cursor(session) as cursor,
-        cursor.copy(_EXPORT, bounds) as copy,
-    ):
-        for block in copy:
-            out.write(block)
-        return cursor.rowcount
-
-
-_EXPORTED = """
-    SELECT user_id, started, ended, NULL AS symptom FROM read_csv({file}, header = false, auto_detect = false,
-        delim = ',', quote = '"', escape = '"',
-        columns = {{'user_id': 'VARCHAR', 'started': 'BIGINT', 'ended': 'BIGINT'}})
-"""
-_EXPORT = """
-    COPY (
-        SELECT user_id, extract(epoch FROM started_at)::bigint, extract(epoch FROM ended_at)::bigint
-        FROM observation o
-        WHERE started_at < %(to_at)s AND recorded_at <= %(at)s
-          AND (ended_at IS NULL OR ended_at > %(from_at)s)
-          AND (ended_at IS NOT NULL OR NOT EXISTS (
-              SELECT 1 FROM observation closed
-              WHERE closed.user_id = o.user_id AND closed.symptom = o.symptom
-                AND closed.started_at = o.started_at AND closed.ended_at IS NOT NULL AND closed.recorded_at <= %(at)s))
-    ) TO STDOUT (FORMAT csv)
-"""
-
-
-def _observed_within(reach: tuple[datetime, datetime], at: datetime) -> tuple[sa.ColumnElement[bool], ...]:
-    table = observation.c
-    open_or_later = sa.or_(table.ended_at.is_(None), table.ended_at > reach[0])
-    return table.started_at < reach[1], open_or_later, table.recorded_at <= at
 
 
 def _overlaps(

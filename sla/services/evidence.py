@@ -20,7 +20,7 @@ from sqlalchemy.dialects.postgresql import insert
 from keizoku.db.session import Session
 from keizoku.db.tables.claims import claim as claim_table
 from keizoku.db.tables.evidence import incident, interruption, maintenance_notice, outage_count, population
-from keizoku.sla.evidence.incident_files import Incident
+from keizoku.sla.evidence.incident_files import CLOCKS_APART, Incident
 from keizoku.sla.review_queue import ask_for_review, months_touched, policy_of, reach_seconds
 from keizoku.sla.rules.intervals import Span
 from keizoku.sla.rules.outages import UpdateNotice
@@ -30,6 +30,7 @@ from keizoku.sla.services.fact_checks import (
     at_line,
     finding,
     grounded_cause,
+    is_over,
     known_cause,
     known_time,
     nearest_of,
@@ -206,6 +207,7 @@ class EvidenceService:
                     raise Refused.fact("counts.not_a_part", "counts", f"{len(row)} values", rule, "state the four")
                 from_at, to_at, affected, total = row
                 self._covered_span("counts", from_at, to_at)
+                is_over("counts", from_at, to_at, now, CLOCKS_APART)
                 not_negative("counts", affected)
                 not_negative("counts", total)
                 if total < 1 or affected > total:

@@ -12,6 +12,8 @@ from keizoku.sla.evidence.incident_files import (
     LAST_SECOND,
     LONGEST_SECONDS,
     MOST_USERS,
+    NOT_OVER,
+    NOT_OVER_REMEDY,
 )
 from keizoku.sla.rules.announcements import EventIssue
 from keizoku.sla.rules.intervals import Span, Spans, normalise
@@ -43,6 +45,13 @@ def period(source: str, from_at: datetime, to_at: datetime) -> Span:
         value = f"{iso_jst(from_at)} to {iso_jst(to_at)}"
         raise Refused.fact("fact.period", source, value, "a period is at most a year long", "correct one of the times")
     return epoch(from_at), epoch_up(to_at)
+
+
+def is_over(source: str, from_at: datetime, to_at: datetime, now: datetime, apart: int = 0) -> None:
+    """Raises Refused for what has not ended by now; `apart`: seconds by which its clock may be ahead of ours."""
+    if (to_at - now).total_seconds() > apart:
+        value = f"{iso_jst(from_at)} to {iso_jst(to_at)}"
+        raise Refused.fact("fact.not_over", source, value, NOT_OVER, NOT_OVER_REMEDY)
 
 
 def known_time(source: str, at: datetime) -> None:

@@ -22,10 +22,12 @@ from keizoku.sla.evidence.claim_files import ClaimRow, read_claims
 from keizoku.sla.evidence.count_files import CountSeries, read_counts, unknown_time
 from keizoku.sla.evidence.import_log import Imported, known_import, note_import, sha256_of
 from keizoku.sla.evidence.incident_files import (
+    CLOCKS_APART,
     FIRST_SECOND,
     Incident,
     Read,
     UserFigure,
+    only_past,
     read_incidents,
     read_population,
 )
@@ -36,7 +38,7 @@ from keizoku.sla.review_queue import ask_for_reviews, policy_of
 from keizoku.sla.rules.intervals import as_iso, clip, normalise
 from keizoku.sla.services.notice_imports import TakenImport, take_notices
 from keizoku.sla.services.sla_service import SlaService
-from keizoku.terms.calendar import Month, epoch, from_epoch, iso_jst
+from keizoku.terms.calendar import Month, epoch, epoch_up, from_epoch, iso_jst
 from keizoku.terms.decision import Finding
 from keizoku.terms.inputs.arguments import guard_texts
 from keizoku.terms.refusal import Refused
@@ -76,7 +78,7 @@ class ImportService:
         """
 
         def take() -> TakenImport:
-            read = read_counts(file, series, stop_of(policy_of(self._service.rules, Month.of(now))))
+            read = read_counts(file, series, stop_of(policy_of(self._service.rules, Month.of(now))), now)
             rows = [(from_epoch(each.start), from_epoch(each.end), each.affected, each.total) for each in read.rows]
             refused, new = self._service.take_counts(rows, now)
             taken = _left(read.rows, refused)
@@ -85,6 +87,7 @@ class ImportService:
             blank = _left(spans, unreached)
             refused_until_now = clip(normalise(read.refused), FIRST_SECOND, epoch(now))
             unknown = unknown_time(taken, normalise(blank) if spans else read.blank, series, refused_until_now)
+            unknown = clip(unknown, FIRST_SECOND, epoch_up(now) + CLOCKS_APART)
             added = self._service.take_unknown(unknown, file.name, now=now, by=author)
             new += sum(bool(clip(added, *span)) for span in blank)
             lines = [line for line, _ in read.blank_rows]
@@ -110,7 +113,9 @@ class ImportService:
             return True
 
         def read() -> Read[Incident]:
-            return read_incidents(file) if outages is None else outages.read(file, now)
+            return (
+                only_past(read_incidents(file), str(file), epoch(now)) if outages is None else outages.read(file, now)
+            )
 
         read_as = outages.description() if outages is not None else ""
         return self._once("incidents", file, author, now, lambda: self._each(file, read(), take), read_as)

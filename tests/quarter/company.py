@@ -50,7 +50,7 @@ class Size(NamedTuple):
     parts: tuple[int, ...]  # of a month: the first days of what a bank gives one file of
 
 
-SMALL: Final = Size(payers=8, cards=3, google=3, apple=2, faults=46, nights=(1,), parts=(1, 15))
+SMALL: Final = Size(payers=8, cards=3, google=5, apple=2, faults=46, nights=(1,), parts=(1, 15))
 WHOLE: Final = Size(payers=60, cards=20, google=20, apple=12, faults=340, nights=(1, 8, 15, 22), parts=(1, 8, 15, 22))
 
 

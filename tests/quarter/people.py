@@ -125,6 +125,8 @@ def _google(quarter: Quarter, month: Month, on: date, kinds: set[str]) -> None:
     billing.store_orders(new, by="keiri", now=at(on))
     if "price_differs" in kinds:
         sales[1] = sales[1]._replace(gross=480, fee=72)
+    if len(sales) > 3 and month != MONTHS[-1]:  # the store gave one back: no fault
+        sales[2] = sales[2]._replace(refunded_on=sales[2].on + timedelta(days=10))
     stray = sales[-1]._replace(refunded_on=sales[-1].on, only_refund=True)
     expected = []
     if "refund_without_sale" in kinds:
@@ -143,8 +145,9 @@ def _google(quarter: Quarter, month: Month, on: date, kinds: set[str]) -> None:
     again = _take(quarter, f"google-{month}-2.csv", google_report(sales), on, PRODUCTS)
     quarter.expect(f"google's report of {month}, mended", again.findings, ())
     if "doubled_report" in kinds:
+        known = len(sales) + sum(each.refunded_on is not None for each in sales)
         twice = _take(quarter, f"google-{month}-3.csv", google_report(sales) + "\n", on, PRODUCTS)
-        quarter.expect("a report twice", (twice.rows_new, twice.rows_known, twice.findings), (0, len(sales), ()))
+        quarter.expect("a report twice", (twice.rows_new, twice.rows_known, twice.findings), (0, known, ()))
         quarter.found["doubled_report"] += 1
     if "price_differs" in kinds:
         _price_differs(quarter, on)

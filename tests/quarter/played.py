@@ -321,7 +321,8 @@ class Quarter:
             off = sum(each.yen for each in lacked.truth) if lacked else 0
             expected = self.unread(paper) if "broken_letters" in kinds else faults.breaks_of(paper, off)
             breaks = [(each.on, each.yen) for each in shown.get(key, ())]
-            if "swapped_days" in kinds:  # which balance ends such a day, the file does not say
+            # which balance ends such a day, the file does not say
+            if "swapped_days" in kinds or ("wrong_balance" in kinds and len(kinds) > 1):
                 breaks, expected = breaks[:1], expected[:1]
                 self.expect(f"days of {paper.name}", [on for on, _ in breaks], [on for on, _ in expected])
             else:

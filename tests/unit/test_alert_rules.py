@@ -22,6 +22,7 @@ WATCHED = {
     "keizoku_people_tasks_open",
     "keizoku_gateway_news_age_seconds",
     "keizoku_backup_age_seconds",
+    "keizoku_collect_behind_seconds",
     "keizoku_restore_waits",
     "keizoku_job_runs_total",
     "keizoku_sla_budget_used_ratio",

@@ -15,6 +15,7 @@ from keizoku.web.resources.operations.proposals import proposals
 from keizoku.web.resources.operations.system import router as SYSTEM  # noqa: N812 - the one router that is no resource
 from keizoku.web.resources.operations.tasks import tasks
 from keizoku.web.resources.operations.terms import terms
+from keizoku.web.resources.operations.webhooks import router as WEBHOOKS  # noqa: N812 - it is no resource
 from keizoku.web.resources.people.accounts import accounts
 from keizoku.web.resources.people.cards import cards
 from keizoku.web.resources.people.codes import codes
@@ -23,7 +24,7 @@ from keizoku.web.resources.people.prices import prices
 from keizoku.web.resources.sla.claims import claims
 from keizoku.web.resources.sla.evidence import evidence
 
-__all__ = ["RESOURCES", "SYSTEM"]
+__all__ = ["RESOURCES", "SYSTEM", "WEBHOOKS"]
 
 RESOURCES: Final[tuple[Resource, ...]] = (
     accounts,

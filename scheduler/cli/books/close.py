@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from keizoku.scheduler.cli.shared.context import services_now
+from keizoku.scheduler.cli.shared.context import services_now, settings_of_this_process
 from keizoku.scheduler.cli.shared.inputs import (
     AsJson,
     Author,
@@ -64,8 +64,9 @@ def close(month: MonthArgument, author: Recorder = "", as_json: AsJson = False) 
     wanted = month_of(month)
     with services_now() as (services, now), row_bar(f"closing {wanted}") as progress:
         done = close_month(
-            services.session, services.gateway, wanted, recorder(author), now, lambda _, at, whole: progress(at, whole)
-        )
+            services.session, services.gateway, wanted, recorder(author), now,
+            lambda _, at, whole: progress(at, whole), bank_accounts=settings_of_this_process().bank_accounts,
+        )  # fmt: skip
     emit(done, as_json, lambda console: _print(console, done))
     if not done.ok:
         raise typer.Exit(1)

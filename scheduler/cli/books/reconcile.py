@@ -109,8 +109,8 @@ def reconcile(
 @app.command(
     "resolve",
     help=japanese(
-        "例外が何であるかを、誰がなぜそう言うのかとともに記録します。--entry があれば、開いて"
-        "いる最初の月に記帳もします。"
+        "例外が何であるかを、誰がなぜそう言うのかとともに記録します。--entry があれば、その日(締めた月なら"
+        "開いている最初の日)に記帳もします。"
     ),
 )
 def resolve(
@@ -137,7 +137,7 @@ def resolve(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say what an exception is, who says so and why; with --entry it is posted as well, in the first open month."""
+    """Say what an exception is, who says so and why; with --entry it is posted on its day, or on the first open day."""
     from keizoku.billing.closing import reconciliation_run
 
     with services_now() as (services, now):

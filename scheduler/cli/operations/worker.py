@@ -82,6 +82,7 @@ def worker(
 
     Several may run: one leads, another takes over within a minute of its death. Logs are JSON lines on stderr.
     """
+    from keizoku.scheduler.collect_sources import Collecting, SourcesError, read_sources
     from keizoku.scheduler.night.processes import WorkerPool
     from keizoku.scheduler.worker.leadership import Leadership, watched_engine
     from keizoku.scheduler.worker.telemetry import json_logger, log_as_json, serve
@@ -92,6 +93,10 @@ def worker(
         fail(f"--lease {lease:g}: has to be at least twice the heartbeat of {heartbeat:g} s")
     settings = settings_of_this_process()
     mail = _mail(settings)
+    try:
+        sources = read_sources(settings.collect_file) if settings.collect_file is not None else ()
+    except SourcesError as error:
+        fail(str(error))
     worker_id = uuid4().hex[:12]
     log = json_logger(worker_id)
     log_as_json(log)
@@ -127,6 +132,8 @@ def worker(
         if settings.backup_stores:
             made.backup = _backup(settings, database.url, made)
         made.mail = mail
+        if sources:
+            made.collecting, made.numbers.state.sources = Collecting(sources), tuple(each.name for each in sources)
 
         def stop(number: int, frame: FrameType | None) -> None:
             made.stop()

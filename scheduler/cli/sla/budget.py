@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -32,6 +33,14 @@ def add_to(app: typer.Typer) -> None:
 def budget(
     month: Annotated[str, typer.Argument(help=both("The month; default: this one.", "月。省略すると今月。"))] = "",
     lang: Annotated[Language, typer.Option(help=both("The language.", "言語。"))] = SPOKEN,
+    page: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            dir_okay=False,
+            help=both("Write it as a page, too (HTML).", "ページ(HTML)にも書き出します。"),
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Unusable seconds of a month so far, what is left to each tier, and which exclusions carry it.
@@ -39,7 +48,7 @@ def budget(
     A month under way counts until now. An exclusion carries it where without it a higher tier would be reached.
     """
     from keizoku.sla.months.budget import budget_of
-    from keizoku.sla.months.month_facts import NoPopulationError
+    from keizoku.sla.months.month_facts import NoPopulationError, keep_days
     from keizoku.terms.calendar import Month
     from keizoku.terms.policy import UncoveredDateError
 
@@ -47,10 +56,23 @@ def budget(
     about = month_of(month) if month else Month.of(now)
     with open_services() as services:
         try:
+            keep_days(services.session, services.rules, about, now)
             found = budget_of(services.session, services.rules, about, now)
         except (NoPopulationError, UncoveredDateError) as error:
             fail(str(error))
+    if page is not None:
+        _write(page, found, (lang.value,))
     emit(found.to_json(), as_json, lambda console: _print(console, found, lang.value == "ja"))
+
+
+def _write(path: Path, found: MonthBudget, langs: tuple[str, ...]) -> None:
+    from keizoku.scheduler.files import write_whole
+    from keizoku.scheduler.reports.budget_page import budget_page
+
+    try:
+        write_whole(path, budget_page(found, langs))
+    except OSError as error:
+        fail(f"--page {path}: {error.strerror}")
 
 
 def _print(console: Console, found: MonthBudget, ja: bool) -> None:

@@ -31,7 +31,7 @@ from keizoku.sla.counting.outage_threshold import (
 from keizoku.sla.counting.stated_outages import policy_facts, stated_outages
 from keizoku.sla.evidence.claim_files import read_claims
 from keizoku.sla.evidence.count_files import CountSeries, CountsRead, read_counts, unknown_time
-from keizoku.sla.evidence.incident_files import read_incidents
+from keizoku.sla.evidence.incident_files import only_past, read_incidents
 from keizoku.sla.evidence.maintenance_notices import Stated, read_notices
 from keizoku.sla.evidence.observations import open_observations, read_observations
 from keizoku.sla.evidence.sql_query import Relations
@@ -140,8 +140,11 @@ def read_evidence(
     """Read all files. `stated`: an SLA beside the contract, which needs to know how many users were unable."""
     everyone = Population.always(population)
     known_at, asked = datetime.now(UTC), evidence.outages
-    incidents = [read_incidents(path) if asked is None else asked.read(path, known_at) for path in evidence.incidents]
-    counts = [read_counts(path, evidence.series, stop_of(policy)) for path in evidence.counts]
+    incidents = [
+        only_past(read_incidents(path), str(path), epoch(known_at)) if asked is None else asked.read(path, known_at)
+        for path in evidence.incidents
+    ]
+    counts = [read_counts(path, evidence.series, stop_of(policy), known_at) for path in evidence.counts]
     notices = read_notices(evidence.notices, policy, Stated(evidence.published_at, now=known_at))
     unable: list[UsersUnable] = []
     if evidence.engine == "spark":
@@ -151,7 +154,7 @@ def read_evidence(
             if stated is not None:
                 unable = _users_unable(spark, everyone, stated, horizon)
     else:
-        with open_observations() as observed:
+        with open_observations(known_at) as observed:
             reads = [read_observations(observed, evidence.observations, evidence.columns, evidence.symptom)]
             observed.settle()
             seen = observed_windows(observed.table, everyone, policy, horizon)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from keizoku.sla.evidence.incident_files import RefusedRowError
 from keizoku.sla.evidence.outage_formats.shapes import EXPORT_AGAIN, OutageFile, json_of, listed, moment_of, text_of
 from keizoku.sla.rules.outages import Cause
+from keizoku.terms.calendar import iso_jst
 
 __all__ = [
     "better_stack",
@@ -25,6 +26,7 @@ __all__ = [
 
 Row = Mapping[str, Any]
 DOWN: Final = 1
+OVER: Final = ("resolved", "postmortem", "completed")
 CORRECTED: Final = {"scheduled maintenance", "deployment"}
 
 
@@ -102,13 +104,28 @@ def statuspage(file: OutageFile) -> None:
             if state == "scheduled":
                 return
             start_at = moment_of(row.get("started_at")) or _start(row, "scheduled_for")
-            end_at = moment_of(row.get("resolved_at")) or moment_of(row.get("scheduled_until"))
+            end_at = _over_at(file, row) or moment_of(row.get("scheduled_until"))
             file.take(text_of(row, "id"), start_at, end_at, what, cause=Cause.SYSTEM_UPDATE)
             return
         start_at = moment_of(row.get("started_at")) or _start(row, "created_at")
-        file.take(text_of(row, "id"), start_at, moment_of(row.get("resolved_at")), what)
+        file.take(text_of(row, "id"), start_at, _over_at(file, row), what)
 
     file.each(rows, take)
+
+
+def _over_at(file: OutageFile, row: Row) -> datetime | None:
+    """When an incident was over; of one that is and does not say when, its first update that says so, else its last."""
+    if (at := moment_of(row.get("resolved_at"))) is not None or text_of(row, "status") not in OVER:
+        return at
+    updates = [each for each in row.get("incident_updates") or [] if isinstance(each, dict)]
+    told = [
+        moment_of(each.get("display_at") or each.get("created_at")) for each in updates if each.get("status") in OVER
+    ]
+    at = min((each for each in told if each is not None), default=None) or moment_of(row.get("updated_at"))
+    if at is not None:
+        rule = f"it is over and has no resolved_at; taken is the time at which that was told, {iso_jst(at)}"
+        file.say(text_of(row, "id"), rule, "correct it where it ended earlier")
+    return at
 
 
 def zabbix(file: OutageFile) -> None:

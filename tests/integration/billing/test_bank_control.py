@@ -116,6 +116,19 @@ def test_money_that_the_bank_sent_a_day_later_is_joined_by_people(services: Serv
     assert (line.state, line.about, balances(services, "1110", "2140", "2145")) == ("refund", "deposit:1", [500, 0, 0])
 
 
+def test_an_account_of_ours_without_a_statement_keeps_the_month_open(services: Services, tmp_path: Path) -> None:
+    ours = ("0005-001-1-0000001", "b")
+    assert bank_control(services.session, date(2026, 4, 30)).faults(APRIL) == []
+    assert bank_control(services.session, date(2026, 4, 30)).faults(APRIL, ours) == [
+        "account 0005-001-1-0000001: no statement at all", "account b: no statement at all",
+    ]  # fmt: skip
+    [first, *_] = weekly("zengin", ours[0])
+    (tmp_path / "one").write_bytes(first.true_bytes())
+    services.billing.import_bank(tmp_path / "one", author="keiri", now=NOW)
+    with pytest.raises(Refused, match="bank: account b: no statement at all"):
+        services.close_month(APRIL, by="keiri", now=parse_instant("2026-05-02 10:00"), bank_accounts=ours)
+
+
 def test_a_file_of_an_account_that_is_none_of_ours_is_a_finding(services: Services, tmp_path: Path) -> None:
     [first, *_], [second, *_] = weekly("zengin", "0005-001-1-0000001"), weekly("sbi", "sbi")
     ours = ("0005-001-1-0000002", "sbi")

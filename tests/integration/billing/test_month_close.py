@@ -210,6 +210,9 @@ def test_exceptions_keep_a_month_open_until_people_resolve_each(engine: sa.Engin
         with pytest.raises(Refused, match="has no exception 'nothing'"):
             resolve(session, found, "nothing", "kato", "a gift", MAY_2)
         entry = resolve(session, found, only.key, "kato", "a gift card", MAY_2, lines={"1131": 800, "7120": -800})
+        booked = sa.text("SELECT posted_on, belongs_to FROM entry WHERE id = :id")
+        on, belongs_to = session.execute(booked, {"id": entry}).one()
+        assert (Month.of(on), belongs_to) == (APRIL, None)  # of the month that it explains, not of the day it was said
         assert entry is not None
         after = reconcile_month(session, gateway, APRIL, MAY_2)
         assert (after.open, after.resolved[only.key].by, after.resolved[only.key].entry) == ((), "kato", entry)

@@ -26,6 +26,8 @@ def test_a_quarter_s_faults_are_found_and_its_months_close_at_what_the_banks_sta
         assert (len(quarter.closed), quarter.planted.total() >= 40, len(quarter.planted) >= 20) == (3, True, True)
         assert quarter.found == quarter.planted
         for month in MONTHS:
+            for form in ("yayoi", "freee", "moneyforward"):  # each adds up to the ledger, or is not written
+                export_month(services.session, month, mapping_for(form), tmp_path / f"{month}.{form}", summary="day")
             file = tmp_path / f"{month}.beancount"
             export_month(services.session, month, mapping_for("beancount"), file)
             checked = subprocess.run(

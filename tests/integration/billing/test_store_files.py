@@ -89,6 +89,27 @@ def test_5_1__a_refund_leaves_the_use_where_the_setting_says_so_and_a_part_alway
         night_is_ok(services, date(2026, 12, 1))
 
 
+def test_a_refund_that_is_known_names_its_payout_later_once(engine: sa.Engine, tmp_path: Path) -> None:
+    with services_on(engine) as services:
+        open_world(services)
+        begin(services, "g1", "g2")
+        services.billing.store_orders({"GPA.1-1": "g1", "GPA.1-2": "g2"}, by="keiri", now=NOW)
+        other = google("GPA.1-2..0", "Nov 1, 2026", "Charge", "500.00", time="5:00:00 PM PST")
+        text = GOOGLE + CHARGE + FEE + REFUND + FEE_BACK + other
+        assert (take(services, tmp_path, text).rows_new, balances(services, "1110", "1133")) == (3, [0, 500])
+        paid = Payout("GP-11", date(2026, 11, 28))
+        assert take(services, tmp_path, text, payout=paid).findings == ()
+        assert balances(services, "1110", "1133") == [500, 0]
+        night_is_ok(services, date(2026, 12, 1))
+        assert take(services, tmp_path, text + "\n", payout=paid).rows_new == 0
+        moved = take(services, tmp_path, text, payout=Payout("GP-12", date(2026, 11, 29)))
+        assert (moved.rows_new, [each.rule[-27:] for each in moved.findings]) == (
+            0, ["d out on 2026-11-28 with GP-11 already"[-27:]] * 2,
+        )  # fmt: skip
+        with pytest.raises(Refused, match="payout GP-13 of 2026-12-15 lies ahead"):
+            take(services, tmp_path, text, payout=Payout("GP-13", date(2026, 12, 15)))
+
+
 def test_a_refund_in_a_payout_lowers_it_and_is_recorded_once(engine: sa.Engine, tmp_path: Path) -> None:
     with services_on(engine) as services:
         open_world(services)

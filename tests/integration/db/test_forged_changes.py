@@ -88,6 +88,7 @@ WORDS = {
     "term.method": "card",
     "term.interval": "month",
     "suspension.set_by": "people",
+    "store_refund.access": "kept",
     "invoice.state": "open",
     "code_batch.kind": "coupon",
     "payment_attempt.outcome": "succeeded",
@@ -144,7 +145,7 @@ def test_what_is_set_once_is_never_set_again_by_anybody(session: Session, table:
     if group[0] == "failure_recorded_at":  # what failed had succeeded
         known |= {name: _value(table, rows.columns[name], date(2026, 4, 1)) for name in SET_ONCE[table][0]}
     session.exec_driver_sql("SET LOCAL session_replication_role = replica")  # what it refers to is not there
-    session.execute(sa.insert(rows).values(**{**row, "id": 1}))
+    session.execute(sa.insert(rows).values(**(row | ({"id": 1} if "id" in rows.columns else {}))))
     whole = {**known, **WITH.get(table, {})}
     session.commit()
     for name in group[1:]:

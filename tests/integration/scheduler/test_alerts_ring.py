@@ -13,6 +13,7 @@ from prometheus_client import generate_latest
 
 from keizoku.db.session import Session
 from keizoku.db.tables.books import certificate, stage_run
+from keizoku.db.tables.evidence import evidence_import
 from keizoku.db.tables.gateway import gateway_cursor
 from keizoku.db.tables.operations import backup_copy
 from keizoku.scheduler.night.nightly_run import STAGES
@@ -22,7 +23,7 @@ from keizoku.scheduler.worker.leadership import Leadership
 from keizoku.scheduler.worker.telemetry import json_logger
 from keizoku.scheduler.worker.worker import Worker
 from keizoku.sla.months.budget import MonthBudget, budget_of
-from keizoku.terms.calendar import Month, parse_instant
+from keizoku.terms.calendar import Month, iso_jst, parse_instant
 from keizoku.terms.rules import Rules
 from tests.worlds.alert_rules import ringing, rules, samples
 from tests.worlds.world import services_on
@@ -196,6 +197,34 @@ def test_what_the_worker_itself_does_rings(engine: sa.Engine) -> None:
         first.leadership.reachable = False
         told = ringing(scrapes(workers), scrapes(workers))
         assert told == {"KeizokuNobodyLeads", "KeizokuDatabaseGone"}
+
+
+def test_a_source_of_counts_that_is_silent_rings_from_every_worker(engine: sa.Engine) -> None:
+    now = datetime.now(UTC)
+    with engine.connect() as session, pair(engine) as workers:
+        as_healthy(session)
+        assert ringing(scrapes(workers)) == set()  # nobody is asked
+        for worker in workers:
+            worker.numbers.state.sources = ("web",)
+        assert ringing(scrapes(workers)) == {"KeizokuCollectSilent"}
+        for minutes, rings in ((90, {"KeizokuCollectSilent"}), (2, set[str]())):
+            asked = "/".join(iso_jst(now - timedelta(minutes=each)) for each in (minutes + 5, minutes))
+            session.execute(
+                sa.insert(evidence_import).values(
+                    kind="counts",
+                    sha256=f"{minutes:064d}",
+                    read_as=f"range={asked}",
+                    source="collected-web-20261130T000000Z.json",
+                    rows_read=0,
+                    rows_used=0,
+                    rows_new=0,
+                    rows_refused=0,
+                    author="worker",
+                    recorded_at=now,
+                )
+            )
+            session.commit()
+            assert ringing(scrapes(workers)) == rings
 
 
 def test_9_2__the_months_budget_rings_from_the_leader_as_it_is_used_up(engine: sa.Engine) -> None:

@@ -1,6 +1,12 @@
 """The month while it runs: seconds so far, what is left, which exclusions carry it."""
 
+import re
+from xml.etree import ElementTree
+
+import pytest
+
 from keizoku.db.session import Session
+from keizoku.scheduler.reports.budget_page import budget_page
 from keizoku.sla.months.budget import budget_of, newest_evidence
 from keizoku.sla.services.sla_service import SlaService
 from keizoku.terms.calendar import parse_instant
@@ -95,3 +101,24 @@ def test_evidence_is_new_once_it_is_known_and_only_for_its_month(session: Sessio
     stop(service, "2026-04-10 09:00", "2026-04-10 11:30")
     assert newest_evidence(session, APRIL, before) == first
     assert newest_evidence(session, APRIL, at) > first
+
+
+@pytest.mark.parametrize(
+    ("lang", "words"), [("ja", ("到達", "支えている", "3時間36分")), ("en", ("reached", "carries"))]
+)
+def test_9_2__the_budget_has_a_page_that_says_what_the_command_says(
+    session: Session, lang: str, words: tuple[str, ...]
+) -> None:
+    service = service_of_thousand(session)
+    stop(service, "2026-04-10 09:00", "2026-04-10 12:40")
+    stop(service, "2026-04-11 02:00", "2026-04-11 06:30", cause="user_environment", ground="<script>x</script>")
+    stop(service, "2026-04-12 01:00", "2026-04-12 06:00")
+    found = budget_of(session, RULES, APRIL, parse_instant("2026-04-20 00:00"))
+    page = budget_page(found, (lang,))
+    assert [word for word in words if word not in page] == []
+    assert ("<script" in page, "http-equiv" in page) == (False, False)
+    assert re.findall(r"(?:src|href)=\"[^#]", page) == []  # it asks for nothing else
+    (picture,) = re.findall(r"<svg.*?</svg>", page, re.DOTALL)
+    assert ElementTree.fromstring(picture).tag.endswith("svg")  # noqa: S314
+    days = [(f"{day.on:%m-%d}", day.gross, day.unusable) for day in found.days]
+    assert days == [("04-10", 13_200, 13_200), ("04-11", 16_200, 0), ("04-12", 18_000, 0)]

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from urllib.request import urlopen
@@ -17,18 +18,22 @@ from urllib.request import urlopen
 import pytest
 
 from keizoku.db.session import Session
+from keizoku.scheduler.collect_sources import Collecting, CollectSource
 from keizoku.scheduler.collecting import Collection, Login, collect, collected_to
 from keizoku.scheduler.fetching import fetched
+from keizoku.sla.claims.claim_stage import adjudicate_due
 from keizoku.sla.evidence.import_log import Imported
 from keizoku.sla.evidence.unknown_store import load_unknown
 from keizoku.sla.months.budget import budget_of
 from keizoku.sla.rules.intervals import as_iso
 from keizoku.sla.services.imports import ImportService
 from keizoku.sla.services.sla_service import SlaService
-from keizoku.terms.calendar import epoch, iso_jst, parse_instant
+from keizoku.terms.calendar import Month, epoch, iso_jst, parse_instant
+from keizoku.terms.policy import Policy, Terms
 from keizoku.terms.refusal import Refused
+from keizoku.terms.rules import Rules
 from tests.worlds.evidence_files import service_of_thousand, unusable
-from tests.worlds.sla_world import APRIL, RULES
+from tests.worlds.sla_world import APRIL, RULES, awards, member, open_service, seen
 
 NOON = parse_instant("2026-04-10 12:00")
 
@@ -233,3 +238,55 @@ def test_9_3__a_real_monitor_sees_a_target_fail_and_the_budget_falls(
     assert [5 <= each.seconds <= 60 for each in down] == [True]
     time.sleep(2)
     assert sum(each.rows_new for each in ask()) > 0  # it goes on where it ended
+
+
+class InSeconds(Terms):
+    """The contract with seconds for its hours, so that a stop that a test can wait for is worth a credit."""
+
+    def of_month(self, month: Month) -> Policy:
+        policy = super().of_month(month)
+        first, second = policy.sla.tiers
+        tiers = (
+            first.model_copy(update={"over_seconds": 4, "up_to_seconds": 3_600}),
+            second.model_copy(update={"over_seconds": 3_600}),
+        )
+        sla = policy.sla.model_copy(
+            update={"minimum_stop_seconds": 3, "night_from_second": 0, "night_to_second": 1, "tiers": tiers}
+        )
+        return policy.model_copy(update={"sla": sla})
+
+
+@pytest.mark.monitor
+def test_9__a_target_goes_down_and_a_claim_is_granted(
+    session: Session, tmp_path: Path, monitored: tuple[Target, str]
+) -> None:
+    (target, url), began = monitored, datetime.now(UTC)
+    month = Month.of(began)
+    open_service(session)
+    days = {"starts_at": f"{month.first_on} 00:00", "ends_on": f"{month.next().end_on}"}
+    member(session, "hanako", **days)  # type: ignore[arg-type]
+    rules = Rules(InSeconds(RULES.terms.contract, RULES.terms.versions), RULES.discretion)
+    service = SlaService(session, rules)
+    asked = {"affected": '1000 * (1 - up{job="web"})', "total": "1000", "step_seconds": 1, "delay_seconds": 3}
+    source = {"name": "web", "url": url, "keep": tmp_path / "kept", "since": iso_jst(began), **asked}
+    collecting = Collecting((CollectSource.model_validate(source),))
+    services: Any = SimpleNamespace(session=session, sla=service)
+
+    def left() -> list[int | None]:
+        return [each.left for each in budget_of(session, rules, month, datetime.now(UTC)).tiers]
+
+    waits_for(url, "up", "1")
+    assert left() == [4, 3_600]
+    target.fails = True
+    waits_for(url, "up", "0")
+    time.sleep(7)
+    target.fails = False
+    waits_for(url, "up", "1")
+    time.sleep(5)
+    done = collecting(services, datetime.now(UTC), lambda: True)
+    assert (done["failed"], left()[0]) == ({}, None)
+    assert service.claim("h1", "hanako", month, now=datetime.now(UTC)) == []
+    after = month.end_at + timedelta(hours=2, minutes=30)
+    assert sum(adjudicate_due(session, rules, month.next().first_on, after)) > 0
+    assert seen(session, "h1", iso_jst(after))["outcome"] == "granted"
+    assert [(row.account, str(row.month)) for row in awards(session)] == [("hanako", str(month))]

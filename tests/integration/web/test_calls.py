@@ -127,3 +127,13 @@ def test_a_letter_is_answered_before_and_after_it_goes_out_and_stays(house: Hous
     (stored,) = [row for row in house.get("/v1/documents", limit=200)["data"] if row["kind"] == first["kind"]]
     told = house.get(f"/v1/documents/{stored['id']}", lang="en")
     assert (told["lang"], told["subject"], told["addressee"]) == ("en", first["subject_en"], first["account"])
+
+
+def test_stripes_calls_are_refused_where_no_endpoint_is_set(house: House) -> None:
+    told = house.client.post("/v1/webhooks/stripe", content=b"{}")
+    assert (told.status_code, told.json()["type"]) == (404, "/v1/problems/webhook.unset")
+    assert house.client.get("/healthz").json() == house.client.get("/readyz").json() == {"status": "ok"}
+    assert house.client.get("/v1/problems/account.unknown").json()["ja"].startswith("この識別子")
+    assert house.client.get("/v1/nowhere").headers["content-type"] == "application/problem+json"
+    large = house.client.post("/v1/webhooks/stripe", content=b" " * 2_000_000)
+    assert (large.status_code, large.json()["type"]) == (413, "/v1/problems/size")

@@ -323,3 +323,21 @@ def test_9_3__what_is_no_export_of_a_tool_never_stops_the_reader(tmp_path: Path,
     rows, told = read(tmp_path, form, content)
     assert rows == []
     assert told or content.startswith('{"data"')
+
+
+def test_9_3__a_resolved_incident_without_a_time_is_not_open(tmp_path: Path) -> None:
+    row = {"id": "a", "name": "slow", "impact": "minor", "started_at": "2026-04-15T09:00:00+09:00", "resolved_at": None}
+    updates = [
+        {"status": "resolved", "display_at": "2026-04-15T10:00:00+09:00"},
+        {"status": "investigating", "display_at": "2026-04-15T09:00:00+09:00"},
+    ]
+    told = {**row, "status": "postmortem", "updated_at": "2026-04-16T10:00:00+09:00"}
+    rule = "it is over and has no resolved_at; taken is the time at which that was told, 2026-04-15T10:00:00+09:00"
+    hour = [("statuspage-a", *AN_HOUR, 100, "fault")]
+    assert read(tmp_path, "statuspage", {"incidents": [told | {"incident_updates": updates}]}) == (hour, [("a", rule)])
+    last = told | {"updated_at": "2026-04-15T10:00:00+09:00", "incident_updates": None}
+    assert read(tmp_path, "statuspage", {"incidents": [last]}) == (hour, [("a", rule)])
+    still = {**row, "status": "monitoring"}
+    assert read(tmp_path, "statuspage", {"incidents": [still]})[0] == [
+        ("statuspage-a", "04-15T09:00:00", MIDNIGHT, 100, "fault")
+    ]

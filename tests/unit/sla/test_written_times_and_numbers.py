@@ -1,13 +1,16 @@
 """One definition of a written time and of a number, for observations, counts, incidents and claims."""
 
+import random
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from keizoku.sla.evidence.count_files import read_counts
 from keizoku.sla.evidence.incident_files import read_incidents, read_population
+from keizoku.sla.evidence.observation_files import literal, written_us
 from keizoku.sla.evidence.observations import open_observations, read_observations
-from keizoku.terms.calendar import epoch, parse_instant
+from keizoku.terms.calendar import WRITTEN_TIME, epoch, parse_instant
 from keizoku.terms.decision import Finding
 
 TIMES = [
@@ -130,3 +133,24 @@ def test_9_3__columns_may_be_parted_by_semicolons_in_every_kind_of_evidence(tmp_
     file = tmp_path / "incidents.csv"
     file.write_text(f"id;from;to;affected;cause;ground;author\na;{times[0]};{times[1]};60,000;fault;;\n")
     assert [(row.start, row.end, row.affected) for row in read_incidents(file).rows] == [(*span, 60_000)]
+
+
+def test_9_3__what_is_read_fast_is_read_as_the_definition_says() -> None:
+    chance, letters = random.Random(20), "0123456789+-:. TZtz24\t\n\x0b\r\u00a0\u3000９/"  # noqa: S311
+    usual = ("2026-04-01T00:00:00+09:00", "2026-04-01T10:11:12Z", "2026-12-31 23:59:59", "2026-04-01 10:11:12+00:00")
+    written = {*usual, "2066-04-01T10:11:1Z ", "2026-04-01 24:00:00", "2026-04-01T24:00:00Z"}
+    while len(written) < 30_000:
+        text = list(chance.choice(usual))
+        for _ in range(chance.randint(1, 3)):
+            place = chance.randrange(len(text))
+            text[place : place + chance.choice((0, 1, 1, 1, 2))] = chance.choice(("", *letters, *letters))
+            text = text or ["0"]
+        written.add("".join(text))
+    defined = f"regexp_full_match(trim(x), {literal(WRITTEN_TIME)})"
+    with duckdb.connect() as table:
+        table.execute("SET TimeZone = 'Asia/Tokyo'")
+        table.execute("CREATE TABLE written AS SELECT unnest($all::VARCHAR[]) AS x", {"all": sorted(written)})
+        slow = f"CASE WHEN {defined} THEN epoch_us(try_cast(trim(x) AS TIMESTAMPTZ)) END"
+        found = table.execute(f"SELECT x, {written_us('x')} AS fast, {slow} AS slow FROM written").fetchall()
+    assert [row for row in found if row[1] != row[2]] == []
+    assert 500 < sum(row[1] is not None for row in found) < 20_000
