@@ -30,6 +30,7 @@ from keizoku.scheduler.document_settings import DocumentSettings
 from keizoku.scheduler.link_settings import LinkSettings
 from keizoku.scheduler.mail_settings import MailSettings
 from keizoku.terms.discretion import Discretion
+from keizoku.terms.inputs.input_files import read_whole
 from keizoku.terms.own_versions import with_own_versions
 from keizoku.terms.policy import Terms, UnknownReadingError
 from keizoku.terms.rules import Rules
@@ -341,8 +342,7 @@ def _file_values() -> dict[str, Any]:
     if not named:
         return {}
     try:
-        with Path(named).open("rb") as file:
-            return tomllib.load(file)
+        return tomllib.loads(read_whole(Path(named)).decode())
     except OSError as error:
         raise SettingsError(f"{FILE_VARIABLE}={named}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -301,6 +301,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     went away, a disk is full: run it again), 130 interrupted; `keizoku.scheduler.cli.shared.output` is their home.
     """
     _have_streams()
+    _show_every_letter()
     written = list(sys.argv[1:] if arguments is None else arguments)
     for each in written:
         try:
@@ -347,6 +348,14 @@ def _have_streams() -> None:
                     os.dup2(opened, number)
                     os.close(opened)
             setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
+
+
+def _show_every_letter() -> None:
+    r"""A letter that the encoding of where it goes does not have (LANG, PYTHONIOENCODING) is written out: \u7d99."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
 
 
 def _hand_over() -> None:

@@ -15,7 +15,7 @@ checks itself (is there such an account, is the amount above zero, is a text tha
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from functools import wraps
@@ -140,6 +140,9 @@ def _check_value(act: str, name: str, value: object, depth: int = 0) -> None:
                 check_text(each.name, inner)
             else:
                 _check_value(act, each.name, inner, depth + 1)
+    elif isinstance(value, Mapping) and depth < DEEPEST:
+        for key, inner in list(value.items())[:MOST]:
+            _check_value(act, f"{name} {_short(key)}", inner, depth + 1)
     elif isinstance(value, list | tuple) and depth < DEEPEST:
         if name == "windows" and depth == 1 and len(value) != 2:
             raise Refused.fact("fact.period", act, f"{name} {_short(value)}", "a window has two ends", "state both")

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
@@ -22,11 +23,15 @@ from keizoku.billing.documents.atomic_files import whole_file
 from keizoku.db.failures import AGAIN, BACK, FREE_SOME, reason_in_log
 from keizoku.db.session import DatabaseError, DiskFullError
 from keizoku.scheduler import cli
+from keizoku.scheduler.cli.shared.language import language_of
 from keizoku.scheduler.cli.shared.output import UserError, emit, explained, report_findings
 from keizoku.scheduler.files import write_whole
+from keizoku.scheduler.settings import SettingsError, load_settings
 from keizoku.sla.evidence.import_log import sha256_of
 from keizoku.terms.decision import Finding
 from keizoku.terms.files import BadTermsError, read_toml
+from keizoku.terms.inputs.arguments import guard_acts
+from keizoku.terms.refusal import Refused
 from tests.worlds.command_line import run
 
 
@@ -322,3 +327,31 @@ def test_what_the_system_says_of_no_file_in_particular_is_one_line() -> None:
     assert explained(OSError(errno.EIO, "Input/output error")) == ("Input/output error", 2)
     assert explained(OSError(errno.EIO, "Input/output error", "x.csv")) == ("x.csv: Input/output error", 2)
     assert explained(OSError("of a programmer")) is None
+
+
+def test_a_number_that_no_column_holds_is_refused_in_a_list_or_among_named_ones() -> None:
+    @guard_acts()
+    class Acts:
+        def post(self, lines: Mapping[str, int]) -> Mapping[str, int]:
+            return lines
+
+    assert Acts().post({"6110": 18, "1131": -18}) == {"6110": 18, "1131": -18}
+    with pytest.raises(Refused, match="a number is at most"):
+        Acts().post({"6110": 10**20, "1131": -(10**20)})
+    told = "an impossible value: value is out of range for type bigint"
+    assert explained(psycopg.errors.NumericValueOutOfRange("value is out of range for type bigint")) == (told, 2)
+
+
+def test_a_letter_that_an_encoding_does_not_have_is_written_out() -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "KEIZOKU_LANG": "ja"}
+    asked = [sys.executable, "-m", "keizoku", "terms", "list"]
+    done = subprocess.run(asked, env=environment, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert rb"\u" in done.stdout
+
+
+def test_a_settings_file_that_never_ends_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KEIZOKU_SETTINGS_FILE", "/dev/zero")
+    assert language_of({"KEIZOKU_SETTINGS_FILE": "/dev/zero"}) == "en"
+    with pytest.raises(SettingsError, match="KEIZOKU_SETTINGS_FILE=/dev/zero: is no file that can be read twice"):
+        load_settings()

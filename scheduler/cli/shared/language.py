@@ -56,7 +56,7 @@ def japanese(ja: str) -> str | None:
 
 
 def _of_file(name: str) -> str:
-    if not name:
+    if not os.path.isfile(name):  # noqa: PTH113  nor is a pipe read here, or a device that never ends
         return ""
     import tomllib
 

@@ -209,6 +209,7 @@ def explain_failure(error: Exception, as_json: bool = False, written: Sequence[s
 
 def explained(error: BaseException) -> tuple[str, int] | None:
     """The one line that people can act on, and its exit code; None for what only a programmer can correct."""
+    from psycopg import DataError as DriverDataError
     from sqlalchemy.exc import DataError, IntegrityError
 
     from keizoku.billing.gateway.port import GatewayRefusesUsError
@@ -238,7 +239,8 @@ def explained(error: BaseException) -> tuple[str, int] | None:
     if isinstance(error, IntegrityError) and (column := too_long(error)) is not None:
         return f"a text that is too long for {column}; docs/reference/limits.md has the limits", MISTAKEN
     beyond = isinstance(error, IntegrityError) and getattr(error.orig, "sqlstate", "") == "23514"
-    if isinstance(error, DataError) or beyond:  # a number, a letter or a day beyond what its columns hold
+    # a number, a letter or a day that its column cannot hold
+    if isinstance(error, DataError | DriverDataError) or beyond:
         return f"an impossible value: {str(getattr(error, 'orig', error)).splitlines()[0]}", MISTAKEN
     return None
 
