@@ -43,7 +43,7 @@ LEFT_OUT: Final[Mapping[str, str]] = {
         (
             "incident", "interruption", "maintenance_notice", "notice_issue", "notice_publication", "notice_sighting",
             "outage_count", "population", "unknown_ruling", "unknown_time", "evidence_import", "claim_form_outage",
-            "month_review", "terms_announcement",
+            "month_review", "terms_announcement", "measured_day", "observation_arrival", "unable_at_midnight",
         ),
         _EVIDENCE,
     ),
