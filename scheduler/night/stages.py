@@ -321,7 +321,7 @@ STEPS: Final[Mapping[str, Mapping[str, Callable[[Work], Iterator[int]]]]] = {
         "demands": _demands,
         "renewal_notices": _renewal_notices,
         "letters": _letters,
-    },
+    },  # fmt: skip
     "link": LINK_STEPS,
     "revenue": {"closed_terms": _closed_terms, "used_up_keys": _used_up_keys, "revenue": _revenue},
 }
@@ -329,10 +329,10 @@ STEPS: Final[Mapping[str, Mapping[str, Callable[[Work], Iterator[int]]]]] = {
 
 Beside the step that a stage is named after: `observed` measures days that are over; `after_restore` compares the
 gateway with a database that was restored from a backup; `overpayment_refunds` sends back what a card was charged twice
-or too much; `demands` asks for late interest;
-`lapsed_remedies` releases credits whose other remedy did not come by its day, and `performed_remedies` ends those it
-replaced; `renewal_notices` tells users of renewals and prices in time, `letters` of what was decided; `closed_terms`
-and `used_up_keys` book what ends early; the stage `link` is in link_steps.py.
+or too much; `demands` asks for late interest; `lapsed_remedies` releases credits whose other remedy did not come by its
+day, and `performed_remedies` ends those it replaced; `renewal_notices` tells users of renewals and prices in time,
+`letters` of what was decided; `closed_terms` and `used_up_keys` book what ends early; the stage `link` is in
+link_steps.py.
 A step is skipped only if the probe of its name finds nothing due.
 """
 
