@@ -96,10 +96,7 @@ def _alternating(work: Work, chunk_after: Callable[[Session, int], _Chunk | None
 
 
 def _evidence(work: Work) -> Iterator[int]:
-    """Fetch the gateway's events; the SLA service records evidence of outages as it arrives.
-
-    A gateway that does not answer does not hold up the night: the next poll fetches the same events.
-    """
+    """Fetch the gateway's events; one that does not answer holds up no night: the next poll fetches the same."""
     books = work.services.gateway.books
     if books is not None:
         try:
@@ -321,19 +318,17 @@ STEPS: Final[Mapping[str, Mapping[str, Callable[[Work], Iterator[int]]]]] = {
         "demands": _demands,
         "renewal_notices": _renewal_notices,
         "letters": _letters,
-    },  # fmt: skip
+    },
     "link": LINK_STEPS,
     "revenue": {"closed_terms": _closed_terms, "used_up_keys": _used_up_keys, "revenue": _revenue},
 }
-"""The stages except the audit, and the steps of each, in order.
+"""The stages except the audit, and the steps of each, in order; a step is skipped only if its probe finds nothing due.
 
 Beside the step that a stage is named after: `observed` measures days that are over; `after_restore` compares the
-gateway with a database that was restored from a backup; `overpayment_refunds` sends back what a card was charged twice
-or too much; `demands` asks for late interest; `lapsed_remedies` releases credits whose other remedy did not come by its
-day, and `performed_remedies` ends those it replaced; `renewal_notices` tells users of renewals and prices in time,
-`letters` of what was decided; `closed_terms` and `used_up_keys` book what ends early; the stage `link` is in
-link_steps.py.
-A step is skipped only if the probe of its name finds nothing due.
+gateway with a database that was restored; `overpayment_refunds` sends back what a card paid too much; `demands` asks
+for late interest; `lapsed_remedies` releases credits whose other remedy did not come, `performed_remedies` ends
+those it replaced; `renewal_notices` tells users of renewals and prices in time, `letters` of what was decided;
+`closed_terms` and `used_up_keys` book what ends early; `link` is in link_steps.py.
 """
 
 PROBES: Final[Mapping[str, sa.ColumnElement[bool]]] = {
