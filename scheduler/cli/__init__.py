@@ -4,13 +4,14 @@
 with a Typer application in it, and add a row to COMMANDS. The room above, `web`, is only named here.
 """
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
 from importlib import import_module
-from typing import Annotated, Any, NamedTuple, NoReturn
+from typing import Annotated, Any, Final, NamedTuple, NoReturn
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -19,6 +20,10 @@ from keizoku.scheduler.cli.shared.asked import watch
 from keizoku.scheduler.cli.shared.language import both, language, settle
 
 __all__ = ["COMMANDS", "app", "main"]
+
+
+GARBAGE_EVERY: Final = 50_000
+"""Objects between two looks for garbage: Python's 700 would look a hundred times while a command's modules are read."""
 
 
 class Target(NamedTuple):
@@ -300,6 +305,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     0 fine, 1 a finding or a refusal, 2 a mistake in how it was called, 3 broken off by a failure below it (the database
     went away, a disk is full: run it again), 130 interrupted; `keizoku.scheduler.cli.shared.output` is their home.
     """
+    gc.set_threshold(GARBAGE_EVERY)
     _have_streams()
     _show_every_letter()
     written = list(sys.argv[1:] if arguments is None else arguments)
