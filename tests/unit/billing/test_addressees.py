@@ -49,6 +49,7 @@ def test_what_is_sealed_opens_for_its_document_alone_and_by_its_key(tmp_path: Pa
         (2 * new_key_line("a"), "line 2: has to be an id of its own"),
         ("鍵\n", "cannot be read"),
     ],
+    ids=["no file", "empty", "short", "no key", "twice", "another encoding"],
 )
 def test_a_key_file_that_is_none_is_refused_by_line_and_without_its_key(
     tmp_path: Path, text: str | None, why: str
