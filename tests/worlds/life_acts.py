@@ -73,6 +73,10 @@ class Acting:
         """Every invariant, now."""
         raise NotImplementedError
 
+    def days_pass_on_which_something_is_due(self, count: int) -> None:
+        """So many nights on which something is due."""
+        raise NotImplementedError
+
     def ask(self, passed: int, method: str, account: str, *facts: Any, **more: Any) -> str | None:
         """One act at the desk, which may say no: then the code of the refusal."""
         return self.asked(passed, self.services.billing, method, account, *facts, **more)

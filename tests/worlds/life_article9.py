@@ -113,6 +113,35 @@ class ClaimActs(Acting):
             windows = [(bounds[0], bounds[1])] if bounds[0] < bounds[1] else None
         self.asked(0, self.services.sla, "claim", f"c{self.claims}", account, month, windows=windows)
 
+    @act(
+        5,
+        place=which,
+        hours=pick(5, 8, 10),
+        remedy=pick(None, None, None, "performed", "called off", "forgotten"),
+        nights=number(2, 6),
+        passed=number(760, 1_000),  # a night ends at 02:30: by day
+    )
+    def a_stop_is_claimed_to_its_end(
+        self, place: int, hours: int, remedy: str | None, nights: int, passed: int
+    ) -> None:
+        """Who pays by card claims the month of a stop; it is decided, and its worth reaches an invoice or not."""
+        account = self._one_of(
+            "SELECT account FROM contract WHERE approved_at IS NOT NULL AND ended_on IS NULL AND method = 'card' "
+            "ORDER BY account", place,
+        )  # fmt: skip
+        if account is None:
+            return
+        self.the_service_stops(60 * hours, 60_000, "fault", passed)
+        self.claims_time(account, 0, 0, None, 1)
+        if remedy is not None:
+            self.another_remedy_is_agreed(0, 20, 1)
+        self.days_pass_on_which_something_is_due(nights // 2)
+        if remedy == "performed":
+            self.the_remedy_is_performed(0, 0, 1)
+        elif remedy == "called off":
+            self.the_remedy_is_called_off(0, 1)
+        self.days_pass_on_which_something_is_due(nights - nights // 2)
+
     @act(place=which, passed=minutes)
     def people_grant_a_late_claim(self, place: int, passed: int) -> None:
         if claim := self._claim_made(place):

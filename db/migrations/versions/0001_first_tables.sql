@@ -3151,9 +3151,10 @@ CREATE TRIGGER event_batch_horizon BEFORE INSERT ON event_batch FOR EACH STATEME
 CREATE OR REPLACE FUNCTION keizoku_event_night() RETURNS trigger LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $event$
 BEGIN
-  EXECUTE format('INSERT INTO %I.event_batch (type, items, recorded_at) VALUES ($1, $2, $3)', TG_TABLE_SCHEMA)
+  EXECUTE format('INSERT INTO %1$I.event_batch (type, items, recorded_at) SELECT $1, $2, $3 WHERE NOT EXISTS ('
+    'SELECT FROM %1$I.certificate WHERE business_date = $4 AND state = $5 AND id < $6)', TG_TABLE_SCHEMA)
     USING 'night.completed', jsonb_build_array(jsonb_build_array(NULL, NEW.business_date::text, NEW.issued_at)),
-      NEW.issued_at;
+      NEW.issued_at, NEW.business_date, NEW.state, NEW.id;
   RETURN NULL;
 END
 $event$;
