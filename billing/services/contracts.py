@@ -28,8 +28,9 @@ from keizoku.billing.rules.price_catalog import ShownOffer
 from keizoku.billing.rules.screening import PEOPLE, Rule, apply_rule
 from keizoku.billing.services.base import Service
 from keizoku.db.review_tasks import open_task
+from keizoku.db.roles import want_to_add
 from keizoku.db.tables.contracts import CHANGE_TO, contract, contract_fact, term
-from keizoku.db.tables.money import store_report
+from keizoku.db.tables.money import payment_attempt, store_report
 from keizoku.terms.calendar import TermRule, boundary, day_start_at, iso_jst, jst_day
 from keizoku.terms.refusal import Refused
 
@@ -336,6 +337,7 @@ class ContractService(Service):
 
     def charge_open(self, account: str, *, now: datetime) -> None:
         """Charge what is due of an account to its card; again, it finds nothing to do."""
+        want_to_add(self.session, payment_attempt)  # before anything is looked up, also where nothing is due
         contract_ids = self.session.scalars(sa.select(contract.c.id).where(contract.c.account == account)).all()
         charge_stage.charge_due(self.session, self.rules, self.gateway, now, contract_ids=contract_ids)
         self._reconsider(account, now)

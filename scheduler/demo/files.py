@@ -29,7 +29,7 @@ from keizoku.terms.decision import Finding
 from keizoku.terms.rules import Rules
 
 MONTH = Month(2026, 4)
-EVIDENCE_AT = MONTH.end_at + timedelta(minutes=30)
+EVIDENCE_AT = MONTH.end_at + timedelta(minutes=60)
 """When the report of the month comes in: before the night that decides its claims."""
 
 BANK_AT = timedelta(hours=10)

@@ -18,6 +18,7 @@ from keizoku.billing.contracts.application import Application
 from keizoku.billing.contracts.code_batches import BatchOrder
 from keizoku.billing.statements.transfer_file import BankAccount, Payer
 from keizoku.sla.evidence.incident_files import Incident
+from keizoku.sla.rules.announcements import EventIssue, Occurrence
 from keizoku.sla.rules.outages import Cause
 from keizoku.sla.services.announced import Announcement
 from keizoku.terms.calendar import Month, epoch, parse_instant
@@ -35,6 +36,8 @@ READS: Final = frozenset(
 """Acts that look only: for every role."""
 BY: Final[Mapping[str, str]] = {"by": "keiri", "ground": "test"}
 TO: Final = BankAccount("0009", "001", "1", "1234567", "ｱ")
+
+BEGUN: Final = epoch(parse_instant("2026-04-10 10:00"))
 
 
 def allowed(act: str) -> tuple[str, ...]:
@@ -136,6 +139,7 @@ CALLS: Final[tuple[tuple[str, Arguments, str], ...]] = (
     ("billing.store_stop", lambda _: {"account": "store1"}, ""),
     ("billing.change_method", lambda _: {"account": "a0", "method": "other"}, ""),
     ("billing.void_fact", lambda _: {"account": "a0", "kind": "change_method", **BY}, ""),
+    ("billing.charge_open", lambda _: {"account": "a0"}, ""),
     ("billing.leave_service", lambda _: {"account": "a1"}, ""),
     ("billing.delete_user", lambda _: {"account": "a2"}, ""),
     ("billing.add_plan", lambda _: {"code": "pro", "interval": "month"}, ""),
@@ -222,6 +226,14 @@ CALLS: Final[tuple[tuple[str, Arguments, str], ...]] = (
     (
         "sla.take_notice",
         lambda g: {"announced": Announcement(f"m{g.n}", parse_instant("2026-04-01 00:00"), *g.window), "by": "sato"},
+        "",
+    ),
+    (
+        "sla.take_issues",
+        lambda g: {
+            "issues": [EventIssue(f"e{g.n}", BEGUN, "CREATED", (Occurrence(BEGUN, "2026-04-10", BEGUN, BEGUN + 60),))],
+            "by": "sato",
+        },
         "",
     ),
     ("sla.interruption", lambda g: {**g.span, "ground": "flood", "approved_by": "boss"}, ""),

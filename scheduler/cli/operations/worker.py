@@ -82,11 +82,14 @@ def worker(
 
     Several may run: one leads, another takes over within a minute of its death. Logs are JSON lines on stderr.
     """
-    from keizoku.scheduler.collect_sources import Collecting, SourcesError, read_sources
+    from keizoku.extras import naming_the_extra
     from keizoku.scheduler.night.processes import WorkerPool
     from keizoku.scheduler.worker.leadership import Leadership, watched_engine
     from keizoku.scheduler.worker.telemetry import json_logger, log_as_json, serve
     from keizoku.scheduler.worker.worker import Worker
+
+    with naming_the_extra():  # the extra of the worker is named first
+        from keizoku.scheduler.collect_sources import Collecting, SourcesError, read_sources
 
     host, port = _address(listen)
     if lease < 2 * heartbeat:

@@ -28,8 +28,10 @@ NOT_BY_HTTP = {
     "documents reseal",
     "gateway check", "gateway rebind", "invoice month", "notice send", "report", "serve", "sla collect",
     "sla notice publish", "store orders", "worker",
+    "account file", "documents reissue", "ledger find",
+    *(command for command in ALLOWED if command == "account base-closed" or command.startswith("link ")),
 }  # fmt: skip
-"""Commands of whoever operates the machine, and those that write files."""
+"""Commands of whoever operates the machine, those that write files, and those that the door does not have yet."""
 THE_SAME = {
     "claim import": "evidence.import_file", "coupon check": "codes.check", "coupon issue": "codes.issue",
     "coupon list": "codes.list_batches", "coupon redeem": "codes.redeem", "coupon revoke": "codes.revoke",

@@ -194,6 +194,7 @@ OTHERS = [
     "credit_prescription",
     "late_refund_interest",
     "terms_change_in_month",
+    "unannounced_terms",
     "refund_while_owing",
     "prepaid_instruments",
 ]
