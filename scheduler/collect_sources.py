@@ -24,11 +24,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from keizoku.db.review_tasks import close_task, open_task
 from keizoku.db.session import Session
+from keizoku.limits import LARGEST_PAGE
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.collecting import Collection, Fetch, Login, collect, collected_to
 from keizoku.scheduler.fetching import fetched
 from keizoku.sla.services.imports import ImportService
 from keizoku.terms.calendar import parse_instant
+from keizoku.terms.inputs.input_files import read_whole
 from keizoku.terms.refusal import Refused
 
 __all__ = ["CollectSource", "Collecting", "SourcesError", "read_sources"]
@@ -75,7 +77,7 @@ class CollectSource(BaseModel):
 def read_sources(path: Path) -> tuple[CollectSource, ...]:
     """The sources of a file, in its order. Raises SourcesError."""
     try:
-        stated = tomllib.loads(path.read_text(encoding="utf-8"))
+        stated = tomllib.loads(read_whole(path, LARGEST_PAGE).decode("utf-8"))
     except OSError as error:
         raise SourcesError(f"{path}: cannot be read: {error.strerror}") from None
     except ValueError as error:

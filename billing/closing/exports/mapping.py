@@ -18,6 +18,8 @@ from typing import Any
 
 from keizoku.billing.closing.exports.entries import OUT_OF_SCOPE, BookEntry, TaxLine, folded
 from keizoku.billing.rules.books.chart import CHART, Account
+from keizoku.limits import LARGEST_PAGE
+from keizoku.terms.inputs.input_files import read_whole
 
 DEFAULTS = Path(__file__).parent / "mapping.toml"
 PACKAGES = ("moneyforward", "freee", "yayoi")
@@ -111,8 +113,7 @@ def _mapped(account: Account, values: Mapping[str, str]) -> Mapped:
 
 def _toml(path: Path) -> dict[str, Any]:
     try:
-        with path.open("rb") as file:
-            return tomllib.load(file)
+        return tomllib.loads(read_whole(path, LARGEST_PAGE).decode("utf-8"))
     except OSError as error:
         raise MappingError(f"{path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -332,3 +332,8 @@ def test_a_users_file_that_cannot_be_used_is_said_in_a_line(tmp_path: Path, text
 def test_a_users_file_that_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(MappingError, match="No such file or directory"):
         mapping_for("freee", tmp_path / "none.toml")
+
+
+def test_a_mapping_that_never_ends_is_refused_in_a_line() -> None:
+    with pytest.raises(MappingError, match="is no file that can be read twice"):
+        mapping_for("csv", Path("/dev/zero"))
