@@ -10,10 +10,7 @@ copied to another one it does not open. Nothing personal is in an error, a log o
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,13 +22,12 @@ import sqlalchemy as sa
 from keizoku.billing.rules.documents.addressee import Addressee, Directory, Unfit
 from keizoku.db.session import Session
 from keizoku.db.tables.documents import issued_addressee, issued_document
-from keizoku.extras import naming_the_extra
+from keizoku.extras import MissingExtraError
+from keizoku.sealing import KEY_BYTES, key_lines, key_of, new_key, seal, unseal
 from keizoku.terms.refusal import Refused
 
 __all__ = ["Naming", "SealingKeys", "keep_sealed", "new_key_line", "seal_again", "sealed_of"]
 
-KEY_BYTES: Final = 32
-NONCE_BYTES: Final = 12
 AT_ONCE: Final = 1_000
 
 
@@ -50,13 +46,11 @@ class SealingKeys:
         except (OSError, UnicodeDecodeError) as error:
             raise _no_key(f"{file}: cannot be read ({type(error).__name__})") from None
         found: dict[str, bytes] = {}
-        for number, line in enumerate(lines, 1):
-            if not line.strip() or line.lstrip().startswith("#"):
-                continue
-            key_id, _, written = line.strip().partition(" ")
+        for number, line in key_lines(lines):
+            key_id, _, written = line.partition(" ")
             try:
-                key = base64.b64decode(written.strip(), validate=True)
-            except (binascii.Error, ValueError):
+                key = key_of(written.strip())
+            except ValueError:
                 key = b""
             if len(key) != KEY_BYTES or key_id in found:
                 raise _no_key(f"{file} line {number}: has to be an id of its own, a space, and 32 bytes in base64")
@@ -68,8 +62,7 @@ class SealingKeys:
     def seal(self, addressee: Addressee, about: str) -> bytes:
         """Nonce and ciphertext of an addressee, for the document `about` alone."""
         text = json.dumps(addressee.to_json(), ensure_ascii=False).encode()
-        nonce = os.urandom(NONCE_BYTES)
-        return nonce + bytes(_cipher(self.keys[self.newest]).encrypt(nonce, text, about.encode()))
+        return seal(self.keys[self.newest], text, about.encode())
 
     def opened(self, key_id: str, sealed: bytes, about: str) -> Addressee:
         """What was sealed. Refused where the key is missing, or where it is not what was sealed for this document."""
@@ -80,9 +73,10 @@ class SealingKeys:
                 f"document {about}: its addressee is sealed with the key {key_id}, which is not in the key file",
                 "put that key's line back into it",
             )
-        cipher = _cipher(key)
         try:
-            text = cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], about.encode())
+            text = unseal(key, sealed, about.encode())
+        except MissingExtraError:
+            raise
         except Exception as error:  # InvalidTag; the library is imported only where it is used
             raise Refused(
                 "document.altered", f"document {about}: its addressee is not what was sealed ({type(error).__name__})"
@@ -92,7 +86,7 @@ class SealingKeys:
 
 def new_key_line(key_id: str) -> str:
     """A line of a key file with a fresh key."""
-    return f"{key_id} {base64.b64encode(os.urandom(KEY_BYTES)).decode()}\n"
+    return f"{key_id} {new_key()}\n"
 
 
 @dataclass(slots=True)
@@ -188,13 +182,6 @@ def _newest() -> sa.Select[Any]:
         .join(issued_document, issued_document.c.id == issued_addressee.c.document_id)
         .where(~sa.exists().where(same, later.c.id > issued_addressee.c.id))
     )
-
-
-def _cipher(key: bytes) -> Any:
-    with naming_the_extra():
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
-    return AESGCM(key)
 
 
 def _no_key(why: str) -> Refused:

@@ -9,10 +9,8 @@ says so without a byte of it.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
-import os
 import re
 import secrets
 from collections.abc import Mapping
@@ -21,15 +19,13 @@ from pathlib import Path
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from keizoku.sealing import KEY_BYTES, key_lines, key_of, new_key, seal, unseal
 from keizoku.terms.refusal import Refused
 
 __all__ = ["KeyRing", "Sealed", "SealingError", "new_key_line", "read_key_ring"]
 
 _LINE: Final = re.compile(r"(?P<id>[A-Za-z0-9_-]{1,40})\s*=\s*(?P<key>[A-Za-z0-9+/=]+)")
-_NONCE: Final = 12
-KEY_BYTES: Final = 32
 
 
 class SealingError(Refused):
@@ -56,18 +52,16 @@ class KeyRing:
 
     def seal(self, text: str, name: str) -> Sealed:
         """The text, sealed for the row of this name."""
-        nonce = os.urandom(_NONCE)
-        sealed = AESGCM(self.keys[self.current]).encrypt(nonce, text.encode(), self._bound(self.current, name))
-        return Sealed(self.current, nonce + sealed)
+        bound = self._bound(self.current, name)
+        return Sealed(self.current, seal(self.keys[self.current], text.encode(), bound))
 
     def open(self, sealed: Sealed, name: str) -> str:
         """The text of a row. Raises SealingError."""
         key = self.keys.get(sealed.key_id)
         if key is None:
             raise SealingError(f"{name} is sealed under the key {sealed.key_id!r}, which the key file does not have")
-        nonce, content = sealed.content[:_NONCE], sealed.content[_NONCE:]
         try:
-            return AESGCM(key).decrypt(nonce, content, self._bound(sealed.key_id, name)).decode()
+            return unseal(key, sealed.content, self._bound(sealed.key_id, name)).decode()
         except (InvalidTag, ValueError):
             raise SealingError(f"{name} does not open with the key {sealed.key_id!r}") from None
 
@@ -86,8 +80,7 @@ class KeyRing:
 
 def new_key_line() -> str:
     """A line for a key file, with a new key under a new id."""
-    key = base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
-    return f"k{secrets.token_hex(4)} = {key}"
+    return f"k{secrets.token_hex(4)} = {new_key()}"
 
 
 def read_key_ring(file: Path) -> KeyRing:
@@ -100,14 +93,12 @@ def read_key_ring(file: Path) -> KeyRing:
     if mode & 0o077:
         raise SealingError(f"{file}: others may read it (mode {mode & 0o777:o}); give it to its owner alone: chmod 600")
     keys: dict[str, bytes] = {}
-    for number, line in enumerate(lines, 1):
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        found = _LINE.fullmatch(line.strip())
+    for number, line in key_lines(lines):
+        found = _LINE.fullmatch(line)
         if found is None:
             raise SealingError(f"{file}:{number}: not of the form id = base64 of {KEY_BYTES} bytes")
         try:
-            key = base64.b64decode(found["key"], validate=True)
+            key = key_of(found["key"])
         except ValueError:
             raise SealingError(f"{file}:{number}: the key is no base64") from None
         if len(key) != KEY_BYTES or found["id"] in keys:
