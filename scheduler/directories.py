@@ -25,6 +25,7 @@ from urllib.parse import urlsplit
 from keizoku.billing.documents.addressees import Naming, silent
 from keizoku.billing.rules.documents.addressee import Addressee, Directory, Unfit
 from keizoku.limits import LARGEST_PAGE
+from keizoku.terms.inputs.input_files import SecretFileError, secret_in
 
 if TYPE_CHECKING:
     from keizoku.scheduler.settings import Settings
@@ -195,9 +196,9 @@ def _token(file: Path | None) -> str:
         return ""
     named = f"KEIZOKU_DIRECTORY_TOKEN_FILE={file}"
     try:
-        found = file.read_text(encoding="ascii").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DirectorySettingsError(f"{named}: cannot be read ({type(error).__name__})") from None
-    if not found or not found.isprintable():
+        found = secret_in(file, "token", "ascii")
+    except SecretFileError as error:
+        raise DirectorySettingsError(f"{named}: {error}") from None
+    if not found.isprintable():
         raise DirectorySettingsError(f"{named}: holds no token")
     return found

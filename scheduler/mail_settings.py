@@ -10,6 +10,8 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from keizoku.terms.inputs.input_files import SecretFileError, secret_in
+
 __all__ = ["AddressOf", "MailServer", "MailSettings", "MailSettingsError", "is_address"]
 
 AddressOf = Callable[[str], str | None]
@@ -85,14 +87,10 @@ class MailSettings(BaseModel):
     def _password(self) -> str:
         if self.mail_password_file is None:
             return ""
-        named = f"KEIZOKU_MAIL_PASSWORD_FILE={self.mail_password_file}"
         try:
-            found = self.mail_password_file.read_text().strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise MailSettingsError(f"{named}: cannot be read ({type(error).__name__})") from error
-        if not found:
-            raise MailSettingsError(f"{named}: holds no password")
-        return found
+            return secret_in(self.mail_password_file, "password")
+        except SecretFileError as error:
+            raise MailSettingsError(f"KEIZOKU_MAIL_PASSWORD_FILE={self.mail_password_file}: {error}") from error
 
 
 def is_address(text: str) -> bool:

@@ -30,7 +30,7 @@ from keizoku.scheduler.document_settings import DocumentSettings
 from keizoku.scheduler.link_settings import LinkSettings
 from keizoku.scheduler.mail_settings import MailSettings
 from keizoku.terms.discretion import Discretion
-from keizoku.terms.inputs.input_files import read_whole
+from keizoku.terms.inputs.input_files import SecretFileError, read_whole, secret_in
 from keizoku.terms.own_versions import with_own_versions
 from keizoku.terms.policy import Terms, UnknownReadingError
 from keizoku.terms.rules import Rules
@@ -238,14 +238,7 @@ class Settings(Discretion, MailSettings, DocumentSettings, LinkSettings, BaseSet
     def stripe_key(self) -> str:
         """The secret key of the account at Stripe. Raises SettingsError where none can be had."""
         if self.stripe_secret_key_file is not None:
-            named = f"{_variable('stripe_secret_key_file')}={self.stripe_secret_key_file}"
-            try:
-                key = self.stripe_secret_key_file.read_text().strip()
-            except (OSError, UnicodeDecodeError) as error:
-                raise SettingsError(f"{named}: cannot be read ({type(error).__name__})") from error
-            if not key:
-                raise SettingsError(f"{named}: holds no key")
-            return key
+            return _secret_of("stripe_secret_key_file", self.stripe_secret_key_file, "key")
         if self.stripe_secret_key is None:
             raise SettingsError(
                 f"{_variable('gateway')}=stripe needs {_variable('stripe_secret_key_file')} or "
@@ -256,16 +249,7 @@ class Settings(Discretion, MailSettings, DocumentSettings, LinkSettings, BaseSet
     def stripe_webhook_secret(self) -> str | None:
         """The signing secret of our endpoint at Stripe; None: none is set. Raises SettingsError for a file without."""
         file = self.stripe_webhook_secret_file
-        if file is None:
-            return None
-        try:
-            secret = file.read_text().strip()
-        except (OSError, UnicodeDecodeError) as error:
-            named = f"{_variable('stripe_webhook_secret_file')}={file}"
-            raise SettingsError(f"{named}: cannot be read ({type(error).__name__})") from error
-        if not secret:
-            raise SettingsError(f"{_variable('stripe_webhook_secret_file')}={file}: holds no secret")
-        return secret
+        return None if file is None else _secret_of("stripe_webhook_secret_file", file, "secret")
 
     def discretion(self) -> Discretion:
         """The part that the contract leaves to the operator."""
@@ -360,6 +344,14 @@ def _rule_broken(detail: ErrorDetails) -> str:
         return f"{os.environ[FILE_VARIABLE]}: {name} is no setting{_nearest(name, Settings.model_fields)}"
     value = _MASK if name in SECRET else f"{_without_logins(name, detail['input'])!s:.200}"
     return f"{variable}={value}: {detail['msg'].removeprefix('Value error, ')}"
+
+
+def _secret_of(name: str, file: Path, what: str) -> str:
+    """The one secret of a setting's file. Raises SettingsError, which names the variable."""
+    try:
+        return secret_in(file, what)
+    except SecretFileError as error:
+        raise SettingsError(f"{_variable(name)}={file}: {error}") from error
 
 
 def _variable(name: str) -> str:

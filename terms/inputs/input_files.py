@@ -67,6 +67,21 @@ def read_whole(path: Path, most: int = LARGEST_FILE) -> bytes:
         return file.read(most)
 
 
+class SecretFileError(ValueError):
+    """A file that is to hold one secret and nothing else holds none, or cannot be read; the text says which."""
+
+
+def secret_in(file: Path, what: str, encoding: str = "utf-8") -> str:
+    """What a file holds and nothing else; it may be a pipe. `what` it is: "key". Raises SecretFileError."""
+    try:
+        found = file.read_text(encoding=encoding).strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SecretFileError(f"cannot be read ({type(error).__name__})") from error
+    if not found:
+        raise SecretFileError(f"holds no {what}")
+    return found
+
+
 def read_text(path: Path, findings: list[Finding]) -> str | None:
     """The text of a file in UTF-8; None after a finding that says why it is none. Raises OSError if it is not there."""
     try:
