@@ -14,14 +14,13 @@ from datetime import date, datetime
 
 import sqlalchemy as sa
 
-from keizoku.billing.documents.notices import details_text
+from keizoku.billing.documents.notices import save_notices
 from keizoku.billing.rules.contract_lifecycle import NewTerm, Renewal, RunningContract
 from keizoku.billing.rules.documents.notice_text import Notice
 from keizoku.billing.rules.documents.renewal_notice import RenewalNotified, Windows, renewal_notices, unnotified_rise
 from keizoku.db.review_tasks import NewTask, open_tasks
-from keizoku.db.session import Session, copy_rows, numbers
+from keizoku.db.session import Session, numbers
 from keizoku.db.tables.money import user_notice
-from keizoku.terms.calendar import jst_day
 from keizoku.terms.rules import Rules
 
 
@@ -62,28 +61,7 @@ def save(session: Session, late: LateNotices, now: datetime) -> int:
     """Write the documents and the tasks; the rows written. Does not commit: the terms follow."""
     if not late.notices and not late.tasks:
         return 0
-    columns = (
-        "account", "contract_id", "kind", "occasion", "written_on", "written_at", "body_ja", "body_en", "details",
-    )  # fmt: skip
-    written = copy_rows(
-        session,
-        user_notice,
-        columns,
-        (
-            (
-                term.account,
-                term.contract_id,
-                text.kind,
-                occasion,
-                jst_day(now),
-                now,
-                text.body_ja,
-                text.body_en,
-                details_text(text),
-            )
-            for term, occasion, text in late.notices
-        ),
-    )
+    written = save_notices(session, late.notices, now)
     return written + open_tasks(session, "renewed_unnotified", late.tasks, now)
 
 

@@ -14,17 +14,16 @@ import sqlalchemy as sa
 
 from keizoku.billing.contracts.price_lookup import load_prices, renewal_rules
 from keizoku.billing.contracts.renewal_stage import CHUNK, DueContract, load_facts, running, suspended_at
-from keizoku.billing.documents.notices import details_text
+from keizoku.billing.documents.notices import save_notices
 from keizoku.billing.rules.contract_lifecycle import NewTerm, RenewalRules, decide_renewal
 from keizoku.billing.rules.documents.notice_text import Notice
 from keizoku.billing.rules.documents.renewal_notice import RenewalNotified, Windows, renewal_notices
 from keizoku.billing.rules.price_catalog import NoPriceError, Price, price_at
 from keizoku.db.fence import Fence, fenced, in_halves, is_of_item
 from keizoku.db.probes import NOTIFIES_MONTHLY
-from keizoku.db.session import Session, copy_rows, numbers, texts
+from keizoku.db.session import Session, numbers, texts
 from keizoku.db.tables.contracts import contract, plan, price, term
 from keizoku.db.tables.money import user_notice
-from keizoku.terms.calendar import jst_day
 from keizoku.terms.discretion import Discretion
 from keizoku.terms.rules import Rules
 
@@ -140,28 +139,7 @@ def save(
 
 
 def _write(session: Session, notices: Sequence[tuple[NewTerm, str, Notice]], now: datetime) -> int:
-    columns = (
-        "account", "contract_id", "kind", "occasion", "written_on", "written_at", "body_ja", "body_en", "details",
-    )  # fmt: skip
-    written = copy_rows(
-        session,
-        user_notice,
-        columns,
-        (
-            (
-                each.account,
-                each.contract_id,
-                text.kind,
-                occasion,
-                jst_day(now),
-                now,
-                text.body_ja,
-                text.body_en,
-                details_text(text),
-            )
-            for each, occasion, text in notices
-        ),
-    )
+    written = save_notices(session, notices, now)
     session.commit()
     return written
 
