@@ -17,12 +17,12 @@ from keizoku.billing.accounts.contract_history import contract_events
 from keizoku.billing.accounts.money_history import money_events
 from keizoku.billing.accounts.read_models import AccountState, UnpaidInvoice
 from keizoku.billing.contracts.contract_facts import latest_state
+from keizoku.billing.receivables.known_accounts import want_account
 from keizoku.billing.receivables.open_items import interest_owed, open_items_on
 from keizoku.billing.rules.account_event import Event, event_sentence, known, to_json
 from keizoku.billing.rules.delinquency import default_state, outlook, prospect
 from keizoku.db.account_reads import noted
 from keizoku.db.session import Session
-from keizoku.db.tables.contracts import account as account_table
 from keizoku.db.tables.money import allocation, credit, credit_application, credit_refund, deposit_use, receipt
 from keizoku.terms.calendar import iso_jst, jst_day
 from keizoku.terms.policy import UncoveredDateError
@@ -66,8 +66,7 @@ def account_history(
     Raises Refused for an account that is not known, or a day that no terms cover.
     """
     noted(account, "account_history")
-    if session.execute(sa.select(account_table.c.id).where(account_table.c.id == account)).first() is None:
-        raise Refused("account.unknown", f"account {account!r} is not known")
+    want_account(session, account)
     events = [*contract_events(session, account), *money_events(session, account)]
     try:
         state = state_at(session, rules, account, until=until, known_at=known_at)

@@ -10,12 +10,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from keizoku.billing.receivables.known_accounts import want_account
 from keizoku.billing.rules.liability_cap import Cap, FeeReceived, FeeReturned, Source, liability_cap, still_due_yen
 from keizoku.billing.rules.payment_method import prepaid_terms
 from keizoku.db.account_reads import noted
 from keizoku.db.session import Session
 from keizoku.db.tables.codes import code, code_batch, code_redemption
-from keizoku.db.tables.contracts import account as account_table
 from keizoku.db.tables.contracts import contract, term
 from keizoku.db.tables.gateway import gateway_dispute
 from keizoku.db.tables.money import (
@@ -112,8 +112,7 @@ def explain_liability(
 ) -> LiabilityExplanation:
     """The limit for an event at an instant. Raises Refused for an unknown account or a day without terms."""
     noted(account, "explain_liability")
-    if session.execute(sa.select(account_table.c.id).where(account_table.c.id == account)).first() is None:
-        raise Refused("account.unknown", f"account {account!r} is not known")
+    want_account(session, account)
     try:
         years = rules.terms.at(jst_day(event_at)).liability.lookback_years
     except UncoveredDateError as error:

@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from keizoku.billing.contracts.store_refunds import StoreRefund, refund_term
 from keizoku.billing.receivables.csv_layout import BadValueError, Layout, day_of, read_money_file, yen_of
 from keizoku.billing.receivables.import_log import MoneyImport, known_import, note_import
+from keizoku.billing.receivables.known_accounts import want_account
 from keizoku.billing.receivables.store_reports import (
     COLUMNS,
     NEEDED,
@@ -40,7 +41,6 @@ from keizoku.billing.statements.store_files import (
 from keizoku.db.roles import want_to_add
 from keizoku.db.session import Session
 from keizoku.db.tables.bank import store_order
-from keizoku.db.tables.contracts import account as account_table
 from keizoku.db.tables.contracts import term
 from keizoku.db.tables.money import store_report
 from keizoku.limits import id_flaw
@@ -80,8 +80,7 @@ def note_orders(session: Session, orders: Mapping[str, str], by: str, now: datet
         try:
             if flaw := id_flaw(order):
                 raise Refused("store.order_form", f"order {order!r}: {flaw}")
-            if session.execute(sa.select(account_table.c.id).where(account_table.c.id == account)).first() is None:
-                raise Refused("account.unknown", f"account {account!r} is not known")
+            want_account(session, account)
             owner = session.scalar(sa.select(store_order.c.account).where(store_order.c.order_id == order))
             if owner is not None and owner != account:
                 raise Refused("store.order_taken", f"order {order} is {owner}'s already")

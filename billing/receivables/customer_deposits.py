@@ -25,13 +25,13 @@ from keizoku.billing.receivables.cash_application import (
     apply_money,
     book_interest_paid,
 )
+from keizoku.billing.receivables.known_accounts import want_account
 from keizoku.billing.receivables.open_items import OpenItem, lock_accounts
 from keizoku.billing.rules.late_interest import InterestRate
 from keizoku.billing.rules.payment_allocation import Allocation, Fund, allocate_back
 from keizoku.db.probes import TODAY
 from keizoku.db.review_tasks import close_tasks
 from keizoku.db.session import Session, numbers
-from keizoku.db.tables.contracts import account as account_table
 from keizoku.db.tables.gateway import overpayment_refund
 from keizoku.db.tables.money import allocation, deposit_use, invoice, payment_attempt, review_task, settlement
 from keizoku.terms.calendar import jst_day
@@ -153,8 +153,7 @@ def refund(
     """
     if through not in (CARD, BANK):
         raise Refused("deposit.channel", f"a deposit goes back through card or bank, not {through!r}")
-    if session.execute(sa.select(account_table.c.id).where(account_table.c.id == account)).first() is None:
-        raise Refused("account.unknown", f"account {account!r} is not known")
+    want_account(session, account)
     lock_accounts(session, [account])
     held = deposit_of(session, account)
     free_yen = held.sent_yen + held.card_free_yen

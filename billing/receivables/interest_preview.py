@@ -8,14 +8,12 @@ Decides nothing: keizoku.billing.rules.late_interest does. Read only.
 
 from datetime import date
 
-import sqlalchemy as sa
-
 from keizoku.billing.receivables.interest_bookings import interest_booked, workings_of
+from keizoku.billing.receivables.known_accounts import want_account
 from keizoku.billing.receivables.open_items import open_items_on
 from keizoku.billing.rules.documents.late_interest_statement import Workings
 from keizoku.db.account_reads import noted
 from keizoku.db.session import Session
-from keizoku.db.tables.contracts import account as account_table
 from keizoku.terms.policy import UncoveredDateError
 from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
@@ -27,8 +25,7 @@ def preview(session: Session, rules: Rules, account: str, on: date) -> Workings:
     Raises Refused for an account that is not known, or a day that no terms cover.
     """
     noted(account, "preview_interest")
-    if session.execute(sa.select(account_table.c.id).where(account_table.c.id == account)).first() is None:
-        raise Refused("account.unknown", f"account {account!r} is not known")
+    want_account(session, account)
     try:
         unpaid = open_items_on(session, rules, account, on)
         return workings_of(account, unpaid, rules, on, max(0, interest_booked(session, account, on)))

@@ -10,9 +10,9 @@ from datetime import date, datetime
 import sqlalchemy as sa
 
 from keizoku.billing.contracts.announced_terms import load_announcements
+from keizoku.billing.receivables.known_accounts import want_account
 from keizoku.billing.services.base import Service
 from keizoku.db.session import Session
-from keizoku.db.tables.contracts import account as account_table
 from keizoku.db.tables.people import member_file, operator_act, terms_announcement
 from keizoku.terms.calendar import iso_jst, jst_day
 from keizoku.terms.decision import decides
@@ -64,9 +64,7 @@ class OperatorActService(Service):
         now: datetime,
     ) -> int:
         """Record that data of an account went to a recipient: name the kinds of data, never the data themselves."""
-        known = self.session.execute(sa.select(account_table.c.id).where(account_table.c.id == account)).first()
-        if known is None:
-            raise Refused("account.unknown", f"account {account!r} is not known")
+        want_account(self.session, account)
         if not recipient.strip():
             raise Refused("disclosure.no_recipient", "a disclosure names its recipient")
         return self._keyed_act(_Said(DISCLOSURE, what, occurred_at, by, ground, account, recipient), key, now)

@@ -23,6 +23,7 @@ from keizoku.billing.receivables.bank.by_people import kept_on_the_way
 from keizoku.billing.receivables.bank.csv_statement import COLUMNS
 from keizoku.billing.receivables.bank.matching import MatchedLine
 from keizoku.billing.receivables.bank.taking import BankImport, import_bank
+from keizoku.billing.receivables.known_accounts import want_account
 from keizoku.billing.receivables.read_models import PayerReference
 from keizoku.billing.receivables.receipts import Payment, receive
 from keizoku.billing.rules.payment_reference import ACCOUNT, Reference
@@ -73,9 +74,11 @@ def match_and_remember(
     """The same; with `remember` people confirm that this payer's payments are the account's: the rule's id. Commits."""
     line_id, account = found.line_id, found.account
     line = _received(session, line_id, now)
-    if session.execute(sa.select(account_table.c.id).where(account_table.c.id == account)).first() is None:
+    try:
+        want_account(session, account)
+    except Refused:
         session.rollback()
-        raise Refused("account.unknown", f"account {account!r} is not known")
+        raise
     payment = Payment(
         account,
         line.yen,

@@ -15,13 +15,13 @@ from keizoku.billing.cards.dispute_choices import disputes
 from keizoku.billing.documents.interest_demands import demand_of, demands
 from keizoku.billing.gateway.refunds import failed_refunds, unknown_refunds
 from keizoku.billing.receivables.customer_deposits import deposits
+from keizoku.billing.receivables.known_accounts import want_account
 from keizoku.web.calls.answers import listed
 from keizoku.web.calls.call import Call, Listing, number_in, whole
 from keizoku.web.calls.operation import Resource
 from keizoku.web.calls.problems import ProblemError
 from keizoku.web.calls.uploads import Uploaded
 from keizoku.web.calls.values import Day, Ground, Id, Instant, Lang, Number, Yen
-from keizoku.web.resources.people.accounts import known_account
 
 __all__ = ["payments"]
 
@@ -56,7 +56,7 @@ def pay(
 @payments.question("/accounts/{account}/interest", command="interest preview", answer=dict[str, Any])
 def interest(call: Call, account: Id, *, on: Day | None = None) -> Any:
     """Late interest when it is paid on a day, past or to come (5.2): principal, days, exact and rounded."""
-    known_account(call.session, account)
+    want_account(call.session, account)
     return call.billing.preview_interest(account, on or call.today).to_json()
 
 

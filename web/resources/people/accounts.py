@@ -5,17 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Any, cast
 
-import sqlalchemy as sa
 from pydantic import Field
 
 from keizoku.billing.accounts.account_list import AccountRow, account_list
 from keizoku.billing.accounts.account_views import contract_view, invoices_view, owed_view
 from keizoku.billing.accounts.history import account_history
 from keizoku.billing.accounts.read_models import ContractView, InvoiceView, Owed
+from keizoku.billing.receivables.known_accounts import want_account
 from keizoku.billing.rules.contract_state import STATES, State
-from keizoku.db.session import Session
-from keizoku.db.tables.contracts import account as account_table
-from keizoku.terms.refusal import Refused
 from keizoku.terms.rendering import Lang as Language
 from keizoku.web.calls.answers import listed
 from keizoku.web.calls.call import Call, Listing
@@ -23,19 +20,13 @@ from keizoku.web.calls.operation import Resource
 from keizoku.web.calls.problems import ProblemError
 from keizoku.web.calls.values import Day, Ground, Id, Instant, Lang
 
-__all__ = ["accounts", "known_account"]
+__all__ = ["StateName", "accounts"]
 
 accounts = Resource("accounts", "Where an account stands, and what people decide about it.")
 
 Access = listed("Access", account=str, access=bool, state=State | None)
 Done = listed("AccountAct", account=str, done=bool)
 StateName = Annotated[str, Field(pattern=f"^({'|'.join(STATES)})$")]
-
-
-def known_account(session: Session, account: str) -> None:
-    """Raises Refused (account.unknown) for an account that never applied for anything."""
-    if session.execute(sa.select(account_table.c.id).where(account_table.c.id == account)).first() is None:
-        raise Refused("account.unknown", f"account {account!r} is not known")
 
 
 @accounts.list("/accounts", command="account list", row=AccountRow)
@@ -59,21 +50,21 @@ def access(call: Call, account: Id) -> Any:
 @accounts.question("/accounts/{account}/contract", command="account show", answer=ContractView)
 def contract(call: Call, account: Id) -> Any:
     """The newest contract: access, term, whether it renews, method, when and why it ended."""
-    known_account(call.session, account)
+    want_account(call.session, account)
     return contract_view(call.session, call.rules, account, call.now)
 
 
 @accounts.question("/accounts/{account}/owed", command="account show", answer=Owed)
 def owed(call: Call, account: Id) -> Any:
     """What the account owes now, and what we hold of it as a deposit."""
-    known_account(call.session, account)
+    want_account(call.session, account)
     return owed_view(call.session, call.rules, account, call.now)
 
 
 @accounts.question("/accounts/{account}/invoices", command="account show", answer=list[dict[str, Any]])
 def invoices(call: Call, account: Id) -> list[InvoiceView]:
     """Every invoice of the account, the oldest first."""
-    known_account(call.session, account)
+    want_account(call.session, account)
     return invoices_view(call.session, account)
 
 
