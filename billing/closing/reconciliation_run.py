@@ -11,6 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import sqlalchemy as sa
@@ -71,6 +72,23 @@ class Reconciled:
     def unexplained(self) -> tuple[str, ...]:
         """What no type explains: an error of the program."""
         return self.outcome.unexplained
+
+    def shown(self) -> dict[str, Any]:
+        """As the command line and the API show it."""
+        return {
+            "month": str(self.outcome.month),
+            "bank_given": self.bank_given,
+            "rows": self.outcome.rows,
+            "sums": self.outcome.sums,
+            "matched": self.outcome.matched,
+            "controls": self.controls,
+            "counts": self.outcome.counts,
+            "exceptions": [
+                {**exception_row(each), "resolution": self.resolved.get(each.key)} for each in self.outcome.exceptions
+            ],
+            "open": len(self.open),
+            "unexplained": self.unexplained,
+        }
 
 
 def reconcile_month(

@@ -24,6 +24,12 @@ class PayerRule:
     author: str
     ground: str
 
+    def listed(self) -> dict[str, object]:
+        """As a row of the list of rules."""
+        return {
+            "id": self.id, "payer": self.folded, "is": self.says, "account": self.account, "author": self.author,
+        }  # fmt: skip
+
 
 def rules_of(session: Session, folded_names: set[str]) -> dict[str, PayerRule]:
     """The rules in force for these names, by name."""

@@ -61,6 +61,10 @@ class Deposit:
         """All of it."""
         return self.sent_yen + self.card_yen
 
+    def listed(self) -> dict[str, object]:
+        """As a row of the list of deposits."""
+        return {"account": self.account, "yen": self.yen, "sent": self.sent_yen, "by_card": self.card_yen}
+
 
 @dataclass(frozen=True, slots=True)
 class SentBack:

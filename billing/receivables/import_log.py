@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql import insert
 from keizoku.db.session import Session
 from keizoku.db.tables.bank import money_import, money_import_undone
 from keizoku.limits import MOST_LISTED
+from keizoku.terms.calendar import iso_jst
 from keizoku.terms.decision import Finding
 from keizoku.terms.refusal import Refused
 
@@ -41,6 +42,20 @@ class MoneyImport:
     lines_new: int = 0  # of the bank's book, in and out, whatever the currency
     undone: bool = False
     preset: str = ""  # as which format a bank's file was read just now
+
+    def listed(self) -> dict[str, object]:
+        """As a row of the list of imports."""
+        return {
+            "id": self.id,
+            "source": self.source,
+            "rows_new": self.rows_new,
+            "rows_known": self.rows_known,
+            "rows_passed_over": self.rows_passed_over,
+            "rows_refused": self.rows_refused,
+            "author": self.author,
+            "recorded_at": iso_jst(self.recorded_at),
+            "undone": self.undone,
+        }
 
 
 class FindingsInPart:

@@ -99,7 +99,7 @@ def reconcile(
     with services_now() as (services, now):
         _take_files(services, bank, bank_mapping, store or [], recorder(author))
         found = reconciled_with_bar(services, wanted, now)
-    emit(_row(found), as_json, lambda console: _print(console, found, lang))
+    emit(found.shown(), as_json, lambda console: _print(console, found, lang))
     for each in found.unexplained:
         errors.print(f"[red]unexplained[/]: {each}", soft_wrap=True)
     if found.open or found.unexplained:
@@ -184,25 +184,6 @@ def _take_files(services: Services, bank: Path | None, mapping: Path | None, sto
             errors.print(str(finding), soft_wrap=True, markup=False)
     if any(done.rows_refused for done in taken):
         fail("a file has rows that cannot be used: correct them, then reconcile", 1)
-
-
-def _row(found: Reconciled) -> dict[str, Any]:
-    from keizoku.billing.closing.reconciliation_run import exception_row
-
-    return {
-        "month": str(found.outcome.month),
-        "bank_given": found.bank_given,
-        "rows": found.outcome.rows,
-        "sums": found.outcome.sums,
-        "matched": found.outcome.matched,
-        "controls": found.controls,
-        "counts": found.outcome.counts,
-        "exceptions": [
-            {**exception_row(each), "resolution": found.resolved.get(each.key)} for each in found.outcome.exceptions
-        ],
-        "open": len(found.open),
-        "unexplained": found.unexplained,
-    }
 
 
 def _print(console: Console, found: Reconciled, lang: Language) -> None:

@@ -27,7 +27,6 @@ from keizoku.scheduler.cli.shared.listing import (
 )
 from keizoku.scheduler.cli.shared.money_files import LayoutFile, end_of_import, layout_of
 from keizoku.scheduler.cli.shared.output import emit
-from keizoku.terms.calendar import iso_jst
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -201,10 +200,7 @@ def payer_rules(limit: Limit = SHOWN, everything: All = False, after: After = ""
 
     with open_services() as services:
         found = every_rule(services.session)
-    rows = [
-        {"id": each.id, "payer": each.folded, "is": each.says, "account": each.account, "author": each.author}
-        for each in found
-    ]
+    rows = [each.listed() for each in found]
     emit_rows(rows, Page.wanted(limit, after, everything), "no rules", as_json)
 
 
@@ -298,20 +294,7 @@ def imports(limit: Limit = SHOWN, everything: All = False, after: After = "", as
 
     with open_services() as services:
         found = import_list(services.session, "bank")
-    rows = [
-        {
-            "id": each.id,
-            "source": each.source,
-            "rows_new": each.rows_new,
-            "rows_known": each.rows_known,
-            "rows_passed_over": each.rows_passed_over,
-            "rows_refused": each.rows_refused,
-            "author": each.author,
-            "recorded_at": iso_jst(each.recorded_at),
-            "undone": each.undone,
-        }
-        for each in found
-    ]
+    rows = [each.listed() for each in found]
     emit_rows(rows, Page.wanted(limit, after, everything), "no file was taken", as_json)
 
 

@@ -50,10 +50,7 @@ def list_deposits(
     from keizoku.billing.receivables.customer_deposits import deposits
 
     with open_services() as services:
-        rows = [
-            {"account": each.account, "yen": each.yen, "sent": each.sent_yen, "by_card": each.card_yen}
-            for each in deposits(services.session)
-        ]
+        rows = [each.listed() for each in deposits(services.session)]
     emit_rows(rows, Page.wanted(limit, after, everything), "no deposits", as_json, "account")
 
 

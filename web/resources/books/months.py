@@ -15,7 +15,7 @@ from keizoku.billing.closing import reconciliation_run
 from keizoku.billing.closing.export_files import export_month
 from keizoku.billing.closing.exports.mapping import mapping_for
 from keizoku.billing.closing.month_close import MonthAct, acts, close_month, close_view, reopen_month, standing, verify
-from keizoku.billing.closing.reconciliation_run import exception_row, keep_for_people, reconcile_month
+from keizoku.billing.closing.reconciliation_run import keep_for_people, reconcile_month
 from keizoku.terms.calendar import Month
 from keizoku.terms.refusal import Refused
 from keizoku.web.calls.call import Call, Listing, whole
@@ -49,20 +49,7 @@ def reconcile(call: Call, month: MonthText) -> Any:
     """Hold a month's books against the gateway's and the bank's; what differs becomes tasks."""
     found = reconcile_month(call.session, call.services.gateway, Month.parse(month), call.now)
     keep_for_people(call.session, found, call.now)
-    return {
-        "month": month,
-        "bank_given": found.bank_given,
-        "rows": found.outcome.rows,
-        "sums": found.outcome.sums,
-        "matched": found.outcome.matched,
-        "controls": found.controls,
-        "counts": found.outcome.counts,
-        "exceptions": [
-            {**exception_row(each), "resolution": found.resolved.get(each.key)} for each in found.outcome.exceptions
-        ],
-        "open": len(found.open),
-        "unexplained": [str(each) for each in found.unexplained],
-    }
+    return found.shown()
 
 
 @months.act("/months/{month}/exceptions/resolve", command="reconcile resolve", answer=dict[str, Any])

@@ -15,7 +15,6 @@ from keizoku.billing.receivables.bank.suggestions import suggestions
 from keizoku.billing.receivables.import_log import import_list
 from keizoku.billing.receivables.transfers_out import transfers
 from keizoku.billing.statements.transfer_file import BankAccount, payer_of
-from keizoku.terms.calendar import iso_jst
 from keizoku.web.calls.answers import listed
 from keizoku.web.calls.call import Call, Listing, number_in, whole
 from keizoku.web.calls.imports import import_answer
@@ -50,20 +49,7 @@ def import_file(
 @bank.list("/bank-imports", command="bank imports", row=dict[str, Any])
 def list_imports(call: Call) -> Listing:
     """The files that were taken."""
-    rows = [
-        {
-            "id": each.id,
-            "source": each.source,
-            "rows_new": each.rows_new,
-            "rows_known": each.rows_known,
-            "rows_passed_over": each.rows_passed_over,
-            "rows_refused": each.rows_refused,
-            "author": each.author,
-            "recorded_at": iso_jst(each.recorded_at),
-            "undone": each.undone,
-        }
-        for each in import_list(call.session, "bank")
-    ]
+    rows = [each.listed() for each in import_list(call.session, "bank")]
     return whole(rows)
 
 
@@ -99,10 +85,7 @@ def suggest(call: Call) -> Listing:
 @bank.list("/payer-rules", command="bank rules", row=dict[str, Any])
 def list_rules(call: Call) -> Listing:
     """What people confirmed of payers: their next payments are matched by it."""
-    rows = [
-        {"id": each.id, "payer": each.folded, "is": each.says, "account": each.account, "author": each.author}
-        for each in every_rule(call.session)
-    ]
+    rows = [each.listed() for each in every_rule(call.session)]
     return whole(rows)
 
 
