@@ -44,10 +44,7 @@ def once(
 
     `content` is all that makes the act what it is, without the instant at which it is said.
     """
-    if not KEY_FORM.fullmatch(key):
-        raise KeyFormError(key)
-    told = json.dumps(content, sort_keys=True, ensure_ascii=False, default=str)
-    digest = hashlib.sha256(f"{act}\n{told}".encode()).hexdigest()
+    digest = _digest(key, act, content)
     found = _found(session, key, act, digest)
     if found is not None:
         session.rollback()
@@ -70,6 +67,22 @@ def once(
             session.rollback()
         raise
     return result
+
+
+def said_before(session: Session, key: str, act: str, content: Mapping[str, object]) -> tuple[Any] | None:
+    """(what was returned,) when the same was said with this key before; None: it was not. Errors as in `once`."""
+    found = _found(session, key, act, _digest(key, act, content))
+    if found is None:
+        return None
+    session.rollback()
+    return (found.result,)
+
+
+def _digest(key: str, act: str, content: Mapping[str, object]) -> str:
+    if not KEY_FORM.fullmatch(key):
+        raise KeyFormError(key)
+    told = json.dumps(content, sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.sha256(f"{act}\n{told}".encode()).hexdigest()
 
 
 def _found(session: Session, key: str, act: str, digest: str) -> sa.Row[Any] | None:
