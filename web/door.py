@@ -97,8 +97,8 @@ class Door:
         return self._engines[role].connect()
 
     def principal(self, request: Request) -> Principal:
-        """Who asks. Raises Problem 401."""
-        scheme, _, key = request.headers.get("authorization", "").partition(" ")
+        """Who asks. Raises ProblemError 401."""
+        scheme, key = _authorization(request)
         if scheme.lower() != "bearer" or not key:
             raise ProblemError(
                 401,
@@ -108,7 +108,7 @@ class Door:
                 "make one: `keizoku api new-key`",
                 headers={"WWW-Authenticate": "Bearer"},
             )
-        found = self._holder(key.strip())
+        found = self._holder(key)
         if found is None or found.test != self.sandbox:
             raise ProblemError(
                 401,
@@ -121,40 +121,32 @@ class Door:
 
     def knows(self, request: Request) -> bool:
         """Whether the key of a request is known without asking the database."""
-        _, _, key = request.headers.get("authorization", "").partition(" ")
-        kept = self._keys.get(digest_of(key.strip()))
-        return kept is not None and kept[0] > monotonic()
+        return self._kept(digest_of(_authorization(request)[1])) is not None
 
-    def admit(self, operation: Operation, request: Request) -> tuple[Principal, Role]:
-        """Who asks, and as which role the call is made. Raises ProblemError 401 or 403; what is refused is logged."""
+    def _kept(self, digest: str) -> tuple[float, Principal | None] | None:
+        kept = self._keys.get(digest)
+        return kept if kept is not None and kept[0] > monotonic() else None
+
+    def admit(self, operation: Operation, request: Request) -> None:
+        """Note on the request who asks, as which role. Raises ProblemError 401 or 403; what is refused is logged."""
         principal = self.principal(request)
         try:
-            return principal, self._role_of(principal, operation)
+            request.state.admitted = principal, self._role_of(principal, operation)
         except ProblemError as error:
-            self.log.later(
-                Entry(
-                    self.clock(), principal.name, "", operation.method, operation.path, None, error.status,
-                    operation.kind == "act", 0,
-                )
-            )  # fmt: skip
+            self.log.later(Entry.of(operation, (principal, ""), self.clock(), None, error.status, monotonic()))
             raise
 
     @contextmanager
     def admitted(self, operation: Operation, request: Request, account: str | None) -> Iterator[Call]:
         """The call, if whoever asks may make it; its connection goes back to the pool at the end."""
         began, now = monotonic(), self.clock()
-        principal, role = self.admit(operation, request)
+        principal, role = request.state.admitted  # by `admit`, before the form of the call was looked at
         try:
             with self.services(role, acts=operation.kind == "act" or operation.real_gateway) as services:
                 yield Call(principal, role, now, services, self.settings, self.jobs)
         except Exception as error:
             status = error.status if isinstance(error, ProblemError) else 409
-            self.log.later(
-                Entry(
-                    now, principal.name, role, operation.method, operation.path, account, status,
-                    operation.kind == "act", int((monotonic() - began) * 1000),
-                )
-            )  # fmt: skip
+            self.log.later(Entry.of(operation, (principal, role), now, account, status, began))
             raise
 
     @contextmanager
@@ -194,8 +186,8 @@ class Door:
 
     def _holder(self, key: str) -> Principal | None:
         digest = digest_of(key)
-        kept = self._keys.get(digest)
-        if kept is not None and kept[0] > monotonic():
+        kept = self._kept(digest)
+        if kept is not None:
             return kept[1]
         with self._engines["worker"].connect() as session:
             found = key_holder(session, key, self.clock())
@@ -204,3 +196,9 @@ class Door:
                 self._keys.clear()
             self._keys[digest] = (monotonic() + KEY_KEPT_S, found)
         return found
+
+
+def _authorization(request: Request) -> tuple[str, str]:
+    """(scheme, what follows it) of the header."""
+    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    return scheme, key.strip()

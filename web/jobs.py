@@ -53,9 +53,7 @@ class Jobs:
             from keizoku.scheduler.night.nightly_run import run_night
 
             with self._services() as services:
-                most = None
-                result = run_night(services, on, self._clock(), tell, most_missed=most)
-                return result.certificate
+                return run_night(services, on, self._clock(), tell).certificate
 
         self._add(_Job(f"night {on}", work))
 
@@ -65,16 +63,6 @@ class Jobs:
         if job is None:
             return None
         return {"state": job.state, "stage": job.stage, "done": job.done, "whole": job.whole, "said": job.said}
-
-    def wait(self, seconds: float = 60) -> None:
-        """Until nothing is queued, at most so long: for tests."""
-        done = threading.Event()
-
-        def end(_: Callable[..., None]) -> None:
-            done.set()
-
-        self._add(_Job("wait", end))
-        done.wait(seconds)
 
     def close(self) -> None:
         """End after the job that runs."""

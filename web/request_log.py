@@ -23,8 +23,11 @@ from keizoku.db.session import Session, copy_rows
 from keizoku.db.tables.web import http_request
 
 if TYPE_CHECKING:
-    from keizoku.web.calls.call import Call
     from keizoku.web.calls.operation import Operation
+    from keizoku.web.identity.principal import Principal
+
+    Who = tuple[Principal, str]
+    """Who asks, and as which role of the database; "": as none."""
 
 __all__ = ["Entry", "RequestLog", "write_entry"]
 
@@ -50,13 +53,13 @@ class Entry:
     milliseconds: int
 
     @classmethod
-    def of(cls, operation: Operation, call: Call, account: str | None, status: int, began: float) -> Entry:
-        """The entry of a call that began at this time of the monotonic clock."""
+    def of(cls, operation: Operation, who: Who, at: datetime, account: str | None, status: int, began: float) -> Entry:
+        """The entry of a call by somebody, received at an instant, begun at this time of the monotonic clock."""
+        principal, role = who
         took = int((monotonic() - began) * 1000)
         return cls(
-            call.now, call.principal.name, call.role, operation.method, operation.path, account, status,
-            operation.kind == "act", took,
-        )  # fmt: skip
+            at, principal.name, role, operation.method, operation.path, account, status, operation.kind == "act", took
+        )
 
     def values(self) -> tuple[object, ...]:
         """In the order of the columns."""

@@ -43,7 +43,6 @@ def serve(settings: Settings, place: Place, started: Callable[[str], None] = not
     with open_database(settings) as database:
         door = _door(settings, database, place.threads)
         try:
-            door.check()
             app = make_application(door)
             config = uvicorn.Config(
                 app,

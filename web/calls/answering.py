@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from fastapi import Request, Response
 from pydantic_core import to_jsonable_python
 
-from keizoku.db.act_keys import KeyTakenError, once
+from keizoku.db.act_keys import KeyTakenError, once, said_before
 from keizoku.db.tables.web import proposal
 from keizoku.terms.read_model import to_json as mapping_to_json
 from keizoku.web.calls.call import Call, Listing, no_cursor
@@ -54,7 +54,7 @@ def answer_question(operation: Operation, given: Mapping[str, Any]) -> Response:
             answer: Any = _page(operation, call, arguments)
         else:
             answer = jsonable(operation.handler(call, **arguments))
-    entry = Entry.of(operation, call, _account_of(arguments), 200, began)
+    entry = Entry.of(operation, call.who, call.now, _account_of(arguments), 200, began)
     door.log.later(entry)
     return _json(answer)
 
@@ -73,7 +73,7 @@ def answer_act(operation: Operation, given: Mapping[str, Any]) -> Response:
             done = _propose(operation, call, content, account) if operation.four_eyes else perform(
                 operation, call, arguments
             )  # fmt: skip
-            write_entry(call.session, Entry.of(operation, call, account, status, began))
+            write_entry(call.session, Entry.of(operation, call.who, call.now, account, status, began))
             return done
 
         answer, fresh = _done_once(operation, call, given["idempotency_key"], content, do)
@@ -125,7 +125,7 @@ def _done_once(operation: Operation, call: Call, written: str, content: Mapping[
         )
     try:
         if operation.repeat == "again":
-            found = _answer_before(call, key, operation.name, content)
+            found = said_before(session, key, operation.name, content)
             if found is not None:
                 return found[0], False
             answer = act()
@@ -139,21 +139,6 @@ def _done_once(operation: Operation, call: Call, written: str, content: Mapping[
             f"Idempotency-Key: {error}",
             "use a new key for a new act",
         ) from None
-
-
-def _answer_before(call: Call, key: str, act: str, content: Mapping[str, Any]) -> tuple[Any] | None:
-    """The answer that was given to this key before."""
-
-    class NotYetError(Exception):
-        """Nothing is recorded under the key."""
-
-    def not_yet() -> Any:
-        raise NotYetError
-
-    try:
-        return (once(call.session, key, act, content, not_yet, call.now),)
-    except NotYetError:
-        return None
 
 
 def _page(operation: Operation, call: Call, arguments: dict[str, Any]) -> Any:

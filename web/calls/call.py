@@ -45,6 +45,11 @@ class Call:
     """What is in the first answer and kept nowhere: secrets that are shown once."""
 
     @property
+    def who(self) -> tuple[Principal, str]:
+        """Who asks, and as which role, for the log."""
+        return self.principal, self.role
+
+    @property
     def author(self) -> str:
         """The author of what is done."""
         return self.on_behalf or self.principal.name

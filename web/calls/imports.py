@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Final
+from typing import Any
 
+from keizoku.limits import MOST_LISTED
 from keizoku.terms.calendar import iso_jst
 
-__all__ = ["MOST_FINDINGS", "import_answer"]
-
-MOST_FINDINGS: Final = 1_000
+__all__ = ["import_answer"]
 
 
 def import_answer(done: Any, name: str) -> dict[str, Any]:
@@ -19,6 +18,6 @@ def import_answer(done: Any, name: str) -> dict[str, Any]:
         shown["recorded_at"] = iso_jst(shown["recorded_at"])
     findings = [
         {"source": name, "line": each.line, "value": each.value, "rule": each.rule, "remedy": each.remedy}
-        for each in done.findings[:MOST_FINDINGS]
+        for each in done.findings[:MOST_LISTED]
     ]
     return {**shown, "source": name, "findings": findings, "findings_in_all": len(done.findings)}

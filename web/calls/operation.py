@@ -22,9 +22,9 @@ from fastapi import APIRouter, Body, Depends, Header, Path, Query, Request, Resp
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, ConfigDict, create_model
 
+from keizoku.scheduler.cli.shared.rights import ALLOWED
 from keizoku.web.calls.answers import answer_model, rows_of
 from keizoku.web.calls.uploads import Uploaded, uploaded
-from keizoku.web.identity.principal import roles_for
 
 __all__ = ["MOST_ROWS", "Operation", "Resource"]
 
@@ -63,7 +63,7 @@ class Operation:
     @property
     def roles(self) -> tuple[str, ...]:
         """The roles of the database that may call it."""
-        return roles_for(self.command)
+        return ALLOWED[self.command]
 
     def arguments(self, content: Mapping[str, Any]) -> dict[str, Any]:
         """The handler's arguments again, from what was kept of a call."""

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from keizoku.limits import LARGEST_FILE
 from keizoku.web.calls.problems import PREFIX
-from keizoku.web.calls.uploads import LARGEST_UPLOAD
 
 __all__ = ["LARGEST_JSON", "SizeLimit"]
 
@@ -36,7 +36,7 @@ class SizeLimit:
             return
         headers = dict(scope["headers"])
         kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
-        most = LARGEST_UPLOAD if kind == b"application/octet-stream" else LARGEST_JSON
+        most = LARGEST_FILE if kind == b"application/octet-stream" else LARGEST_JSON
         said = headers.get(b"content-length", b"0")
         if not said.isdigit() or int(said) > most:
             await _refuse(send, most)

@@ -8,14 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
 
 from fastapi import Depends, Request
 
-__all__ = ["LARGEST_UPLOAD", "Uploaded", "uploaded"]
-
-LARGEST_UPLOAD: Final = 256 * 1024 * 1024
-"""Bytes."""
+__all__ = ["Uploaded", "uploaded"]
 
 
 @dataclass(frozen=True, slots=True)

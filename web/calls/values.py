@@ -23,6 +23,7 @@ from keizoku.limits import (
     text_flaw,
 )
 from keizoku.terms.calendar import Month
+from keizoku.terms.rendering import Lang as Language
 
 __all__ = [
     "Day",
@@ -90,9 +91,6 @@ def _written(text: str) -> str:
     return text
 
 
-_PRINTED: Final = r"^[^\x00-\x1f\x7f-\xa0\u00ad]*$"
-
-
 def _schema(**more: Any) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", **more})
 
@@ -119,5 +117,5 @@ Yen = Annotated[int, Field(strict=True, ge=0, le=_MOST_YEN)]
 """Whole yen."""
 Number = Annotated[int, Field(ge=1, le=_MOST_NUMBER)]
 """The number of an invoice, a payment, an entry, …"""
-Lang = Annotated[str, Field(pattern="^(ja|en)$")]
+Lang = Annotated[Language, WithJsonSchema({"type": "string", "pattern": "^(ja|en)$"})]
 """The language of sentences."""

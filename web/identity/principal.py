@@ -12,9 +12,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from keizoku.scheduler.cli.shared.rights import ALLOWED
-
-__all__ = ["ROLES", "SCOPE", "Kind", "Principal", "Role", "roles_for", "scope_allows"]
+__all__ = ["ROLES", "SCOPE", "Kind", "Principal", "Role"]
 
 Role = Literal["worker", "finance", "support"]
 ROLES: Final[tuple[Role, ...]] = ("worker", "finance", "support")
@@ -40,14 +38,4 @@ class Principal:
 
     def may(self, resource: str, verb: Literal["read", "write"]) -> bool:
         """Whether one of the scopes covers it; who may write may not therefore read."""
-        return scope_allows(self.scopes, resource, verb)
-
-
-def scope_allows(scopes: Collection[str], resource: str, verb: str) -> bool:
-    """Whether scopes cover a verb of a resource."""
-    return not {"*", f"*:{verb}", f"{resource}:{verb}"}.isdisjoint(scopes)
-
-
-def roles_for(command: str) -> tuple[str, ...]:
-    """The roles of the database that may give a command."""
-    return ALLOWED[command]
+        return not {"*", f"*:{verb}", f"{resource}:{verb}"}.isdisjoint(self.scopes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -41,16 +41,16 @@ Issued = listed("DocumentsIssued", month=str, issued=int)
 def invoice(call: Call, number: Number, *, lang: Lang = "ja") -> Any:
     """An invoice as its document: as it was issued, or as it would be."""
     now = statement_of(call.session, call.rules, number, call.settings.issuer())
-    issued = as_issued(call.session, "invoice", number, cast("Any", lang))
-    return asdict(issued or unissued(invoice_document(now, cast("Any", lang)), now.issuer))
+    issued = as_issued(call.session, "invoice", number, lang)
+    return asdict(issued or unissued(invoice_document(now, lang), now.issuer))
 
 
 @documents.question("/credits/{number}/document", command="invoice credit-note", answer=dict[str, Any])
 def credit_note(call: Call, number: Number, *, lang: Lang = "ja") -> Any:
     """A credit's note as its document."""
     now = credit_note_of(call.session, call.rules, number, call.settings.issuer())
-    issued = as_issued(call.session, "credit_note", number, cast("Any", lang))
-    return asdict(issued or unissued(credit_note_document(now, cast("Any", lang)), now.issuer))
+    issued = as_issued(call.session, "credit_note", number, lang)
+    return asdict(issued or unissued(credit_note_document(now, lang), now.issuer))
 
 
 @documents.list("/documents", command="documents list", row=dict[str, Any])
@@ -77,7 +77,7 @@ def show(call: Call, number: Number, *, lang: Lang = "ja") -> Any:
     """One document as it was issued, to its account: names stand on pages and PDF files alone."""
     row = kept(call.session, number)
     if row.kind in INVOICE_KINDS:
-        return asdict(printed_document(row, cast("Any", lang)))
+        return asdict(printed_document(row, lang))
     said: dict[str, Any] = row.content[lang]
     return said
 

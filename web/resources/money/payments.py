@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -63,7 +63,7 @@ def interest(call: Call, account: Id, *, on: Day | None = None) -> Any:
 @payments.question("/invoices/{number}", command="explain invoice", answer=dict[str, Any])
 def invoice(call: Call, number: Number, *, lang: Lang = "en") -> Any:
     """An invoice explained: the term, its price and why that one, credits, tax, attempts, what settled it."""
-    return explain_invoice(call.session, call.rules, number).to_json(cast("Any", lang))
+    return explain_invoice(call.session, call.rules, number).to_json(lang)
 
 
 @payments.question("/accounts/{account}/damages-cap", command="explain cap", answer=dict[str, Any])
@@ -74,7 +74,7 @@ def damages_cap(call: Call, account: Id, *, at: Instant, damage: Yen | None = No
             422, "to_come", "It is still to come.", f"at {at.isoformat()}", "name an event that has happened"
         )
     story = explain_liability(call.session, call.rules, account, at, damage_yen=damage)
-    return story.to_json(cast("Any", lang))
+    return story.to_json(lang)
 
 
 @payments.list("/charges/unknown", command="payments unknown", row=UnknownCharge)
@@ -152,10 +152,7 @@ def import_balance(call: Call, file: Uploaded, *, name: Id = "balance.csv") -> A
 @payments.list("/deposits", command="deposit list", row=DepositRow)
 def list_deposits(call: Call) -> Listing:
     """What payers sent beyond what they owed."""
-    rows = [
-        {"account": each.account, "yen": each.yen, "sent": each.sent_yen, "by_card": each.card_yen}
-        for each in deposits(call.session)
-    ]
+    rows = [each.listed() for each in deposits(call.session)]
     return whole(rows, "account")
 
 

@@ -13,7 +13,6 @@ from keizoku.billing.accounts.history import account_history
 from keizoku.billing.accounts.read_models import ContractView, InvoiceView, Owed
 from keizoku.billing.receivables.known_accounts import want_account
 from keizoku.billing.rules.contract_state import STATES, State
-from keizoku.terms.rendering import Lang as Language
 from keizoku.web.calls.answers import listed
 from keizoku.web.calls.call import Call, Listing
 from keizoku.web.calls.operation import Resource
@@ -84,7 +83,7 @@ def show(
             422, "to_come", "It is still to come.", f"as_of {until.isoformat()}", "ask for what has happened"
         )
     story = account_history(call.session, call.rules, account, until=until, known_at=known_at or call.now)
-    return story.to_json(cast("Language", lang))
+    return story.to_json(lang)
 
 
 @accounts.act("/accounts/{account}/suspend", command="account suspend", answer=Done)

@@ -43,7 +43,7 @@ def offer(
 ) -> Any:
     """What an applicant is shown before registering (3.2): the six items of the law, and a digest."""
     found = call.billing.offer(plan, method, account=account or "", months=months, fallback=fallback, now=call.now)
-    return {"digest": found.digest, "offer": found.content(), "text": dict(offer_text(found, cast("Any", lang)))}
+    return {"digest": found.digest, "offer": found.content(), "text": dict(offer_text(found, lang))}
 
 
 @contracts.list("/contracts", command="contract list", row=ContractRow)

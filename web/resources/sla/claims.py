@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -93,9 +93,8 @@ def show(call: Call, claim: Id) -> Any:
 def explanation(call: Call, claim: Id, *, lang: Lang = "en") -> Any:
     """A claim explained: the deadline, every second of the stops and its clause, what decided, the rate, the yen."""
     found = explain_claim(call.session, call.rules, claim, call.now)
-    language = cast("Any", lang)
-    shown = explanation_json(found.explanation, language)
-    return {**shown, "deciding": found.decisive_sentences(language)}
+    shown = explanation_json(found.explanation, lang)
+    return {**shown, "deciding": found.decisive_sentences(lang)}
 
 
 @claims.act("/claims", command="claim submit", answer=Submitted)
