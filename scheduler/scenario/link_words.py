@@ -5,21 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from keizoku.db.tables.link.grants import FACTS
 from keizoku.scheduler.scenario.page import Key, Words
 from keizoku.scheduler.scenario.values import day, flag, instant, list_of, natural, one_of, record_of, text
 
 __all__ = ["LINK_ACTIONS", "LINK_CHECKS"]
 
-FACTS: Final = (
-    "partner_account_opened",
-    "partner_account_closed",
-    "rules_consented",
-    "rules_withdrawn",
-    "base_account_closed",
-    "base_account_opened",
-    "partner_ended",
-    "partner_resumed",
-)
 MISHAPS: Final = (
     "refuses_renewal",
     "unavailable",

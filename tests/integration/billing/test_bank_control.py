@@ -14,8 +14,8 @@ from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.terms.calendar import Month, parse_instant
 from keizoku.terms.refusal import Refused
-from tests.integration.billing.test_bank_book import BY_MUFG, MUFG, NOW, payout, states, take
 from tests.quarter.truth import Account, Line, Paper, Week
+from tests.worlds.bank_files import BY_MUFG, MUFG, NOW, payout, states, take
 from tests.worlds.world import balances, open_world, services_on
 
 APRIL = Month(2026, 4)

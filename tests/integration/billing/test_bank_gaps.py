@@ -9,48 +9,12 @@ import sqlalchemy as sa
 from keizoku.billing.closing.bank_control import bank_control
 from keizoku.billing.closing.month_close import checks_of
 from keizoku.billing.closing.reconciliation_run import reconcile_month
-from keizoku.billing.receivables.bank.bank_list import lines, statement_lines
+from keizoku.billing.receivables.bank.bank_list import lines
 from keizoku.billing.receivables.bank.suggestions import suggestions
-from keizoku.billing.receivables.csv_layout import Layout
-from keizoku.db.tables.gateway import balance_transaction, gateway_payout
-from keizoku.scheduler.app import Services
 from keizoku.terms.calendar import Month, parse_instant
 from keizoku.terms.refusal import Refused
+from tests.worlds.bank_files import BY_MUFG, MUFG, NOW, take
 from tests.worlds.world import open_world, services_on
-
-NOW = parse_instant("2026-04-20 10:00")
-MUFG = '"日付","摘要","摘要内容","支払い金額","預かり金額","差引残高","メモ","未資金化区分","入払区分"\n'
-BY_MUFG = {"date": "日付", "amount": "預かり金額", "payer": "摘要内容"}
-
-
-def take(
-    services: Services, folder: Path, text: str, columns: dict[str, str], *, ignore: str = "", account: str = ""
-) -> tuple[int, ...]:
-    file = folder / "bank.csv"
-    file.write_text(text, encoding="cp932")
-    layout = Layout(columns=columns, ignore={"payer": (ignore,)} if ignore else {})
-    done = services.billing.import_bank(file, layout=layout, author="keiri", now=NOW, account=account)
-    return done.rows_new, done.rows_known, done.rows_passed_over, done.rows_refused
-
-
-def states(services: Services) -> list[tuple[str, int, str, str]]:
-    return [(each.direction, each.amount, each.currency, each.state) for each in statement_lines(services.session)]
-
-
-def payout(services: Services, name: str, yen: int, on: str) -> None:
-    """A payout at the gateway, with the movement that books it, as its books would tell them."""
-    from keizoku.billing.gateway.books import Movement
-    from keizoku.billing.gateway.events import movement_postings
-    from keizoku.billing.ledger.posting import post
-
-    at = parse_instant(f"{on} 09:00")
-    row = {"amount": yen, "currency": "jpy", "state": "paid", "automatic": False, "recorded_at": NOW}
-    services.session.execute(sa.insert(gateway_payout).values(payout=name, happened_at=at, arrives_at=at, **row))
-    moved = Movement(f"txn_{name}", "payout", -yen, 0, 0, -yen, "jpy", name, None, None, at, at)
-    values = {field: getattr(moved, field) for field in Movement.__slots__}
-    services.session.execute(sa.insert(balance_transaction).values(**values, recorded_at=NOW))
-    post(services.session, movement_postings(moved), NOW)
-    services.session.commit()
 
 
 def test_a_line_that_is_missing_is_seen_since_its_day_and_keeps_the_month_open(

@@ -11,7 +11,7 @@ from keizoku.billing.receivables.bank.match_reversal import reopen
 from keizoku.terms.policy import Terms
 from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
-from tests.integration.billing.test_bank_book import BY_MUFG, MUFG, NOW, payout, states, take
+from tests.worlds.bank_files import BY_MUFG, MUFG, NOW, payout, states, take
 from tests.worlds.world import balances, open_world, services_on
 
 
