@@ -8,7 +8,7 @@ import typer
 
 from keizoku.scheduler.cli.shared.context import services_now
 from keizoku.scheduler.cli.shared.headings import headed, heading
-from keizoku.scheduler.cli.shared.inputs import SPOKEN, AsJson, Language, OnlyAccount, day
+from keizoku.scheduler.cli.shared.inputs import SPOKEN, AsJson, FromYen, Language, OnlyAccount, ToYen, day
 from keizoku.scheduler.cli.shared.language import both, japanese
 from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, Pages, emit_pages
 from keizoku.scheduler.cli.shared.output import fail
@@ -21,8 +21,6 @@ From = Annotated[
 To = Annotated[
     str | None, typer.Option("--to", metavar="DATE", help=both("Posted on or before this day.", "この日以前の記帳。"))
 ]
-FromYen = Annotated[int | None, typer.Option(help=both("Of this sum or more.", "この金額以上。"))]
-ToYen = Annotated[int | None, typer.Option(help=both("Of this sum or less.", "この金額以下。"))]
 LateAfter = Annotated[
     int,
     typer.Option(

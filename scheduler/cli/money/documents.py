@@ -12,7 +12,18 @@ import typer
 
 from keizoku.scheduler.cli.shared.context import naming_of_this_process, open_services, settings_of_this_process
 from keizoku.scheduler.cli.shared.headings import headed, heading
-from keizoku.scheduler.cli.shared.inputs import SPOKEN, AsJson, ByAccount, Language, Recorder, day, month_of, recorder
+from keizoku.scheduler.cli.shared.inputs import (
+    SPOKEN,
+    AsJson,
+    ByAccount,
+    FromYen,
+    Language,
+    Recorder,
+    ToYen,
+    day,
+    month_of,
+    recorder,
+)
 from keizoku.scheduler.cli.shared.language import both, japanese
 from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, Pages, emit_pages
 from keizoku.scheduler.cli.shared.output import FOUND, emit, fail, note
@@ -33,8 +44,6 @@ From = Annotated[
 To = Annotated[
     str | None, typer.Option("--to", metavar="DATE", help=both("Issued on or before this day.", "この日以前の発行。"))
 ]
-FromYen = Annotated[int | None, typer.Option(help=both("Of this sum or more.", "この金額以上。"))]
-ToYen = Annotated[int | None, typer.Option(help=both("Of this sum or less.", "この金額以下。"))]
 OfKind = Annotated[
     list[str] | None,
     typer.Option("--kind", help=both("Only this kind; may be repeated.", "この種類だけ。繰り返し可。")),

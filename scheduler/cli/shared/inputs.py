@@ -38,6 +38,8 @@ Account = Annotated[
         metavar="ACCOUNT", parser=worded("account", "アカウント"), help=both("The account.", "アカウント。")
     ),
 ]
+FromYen = Annotated[int | None, typer.Option(help=both("Of this sum or more.", "この金額以上。"))]
+ToYen = Annotated[int | None, typer.Option(help=both("Of this sum or less.", "この金額以下。"))]
 OnlyAccount = Annotated[
     str | None,
     typer.Option("--account", metavar="ACCOUNT", help=both("Only this account's.", "このアカウントのものだけ。")),

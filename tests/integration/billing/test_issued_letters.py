@@ -23,8 +23,6 @@ from keizoku.billing.documents.outbox import document, waiting
 from keizoku.billing.documents.rendering import letter_html
 from keizoku.billing.rules.documents.addressee import Addressee, Unfit
 from keizoku.billing.rules.documents.issuer import Issuer, issuer_changes
-from keizoku.db.migrate import upgrade
-from keizoku.db.schemas import schema_of
 from keizoku.db.tables import metadata
 from keizoku.db.tables.documents import issued_addressee
 from keizoku.db.tables.money import review_task
@@ -36,6 +34,7 @@ from keizoku.terms.calendar import Month, parse_instant
 from keizoku.terms.refusal import Refused
 from keizoku.terms.rendering import saying
 from tests.integration.billing.test_mailing import Box, running
+from tests.worlds.command_line import found_by_commands
 from tests.worlds.world import open_world, services_on
 
 NOW = parse_instant("2026-04-13 09:00")
@@ -220,13 +219,9 @@ def test_a_letter_that_the_server_refuses_has_not_gone_out(services: Services, k
 @pytest.fixture
 def of_the_commands(engine_for_schema: Callable[[], sa.Engine], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     engine = engine_for_schema()
-    with engine.connect() as session:
-        upgrade(session)
-        monkeypatch.setenv("KEIZOKU_DATABASE_SCHEMA", schema_of(session))
+    found_by_commands(engine, monkeypatch)
     with services_on(engine) as services:
         live(services)
-    url = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-    monkeypatch.setenv("KEIZOKU_DATABASE_URL", url)
     return lambda *words: CliRunner().invoke(app, list(words))
 
 

@@ -25,8 +25,6 @@ from typer.testing import CliRunner
 
 from keizoku.billing.documents import mailings, outbox
 from keizoku.billing.rules.documents.issuer import Issuer
-from keizoku.db.migrate import upgrade
-from keizoku.db.schemas import schema_of
 from keizoku.db.tables.letters import mailing
 from keizoku.db.tables.money import review_task
 from keizoku.scheduler.app import Services
@@ -37,6 +35,7 @@ from keizoku.scheduler.worker.leadership import Leadership
 from keizoku.scheduler.worker.telemetry import json_logger
 from keizoku.scheduler.worker.worker import Worker
 from keizoku.terms.calendar import parse_instant
+from tests.worlds.command_line import found_by_commands
 from tests.worlds.world import open_world, services_on
 
 NOW = parse_instant("2026-04-13 09:00")
@@ -257,15 +256,11 @@ def test_it_is_encrypted_and_logged_in(services: Services, tmp_path: Path, monke
 def of_the_commands(engine_for_schema: Callable[[], sa.Engine], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """A world like that of `services`, in the database that commands find."""
     engine = engine_for_schema()
-    with engine.connect() as session:
-        upgrade(session)
-        monkeypatch.setenv("KEIZOKU_DATABASE_SCHEMA", schema_of(session))
+    found_by_commands(engine, monkeypatch)
     with services_on(engine) as services:
         open_world(services)
         services.billing.approve("hanako", "monthly", "other", now=parse_instant("2026-04-10 09:00"))
         services.billing.suspend("hanako", "調査中", by="sato", now=parse_instant("2026-04-12 09:00"))
-    url = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-    monkeypatch.setenv("KEIZOKU_DATABASE_URL", url)
     return lambda *words: CliRunner().invoke(app, ["notice", *words])
 
 
