@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from keizoku import __version__
 from keizoku.db.failures import failure_of
@@ -64,7 +67,7 @@ def make_application(door: Door | None) -> FastAPI:
     app.add_exception_handler(Exception, _of_any)
     for kind in (NightBusyError, UncoveredDateError, NoPopulationError, UnknownReadingError, RecursionError):
         app.add_exception_handler(kind, _of_any)
-    app.middleware("http")(_with_headers)
+    app.add_middleware(_Headers)
     app.add_middleware(SizeLimit)
     return app
 
@@ -92,8 +95,6 @@ def openapi_of(app: FastAPI) -> dict[str, Any]:
 
 
 def _answer(problem: ProblemError) -> Response:
-    import json
-
     text = json.dumps(problem.to_json(), ensure_ascii=False)
     return Response(text, problem.status, dict(problem.headers or {}), "application/problem+json")
 
@@ -183,8 +184,20 @@ async def _of_any(request: Request, error: Exception) -> Response:
     )
 
 
-async def _with_headers(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-    response = await call_next(request)
-    for name, value in _HEADERS.items():
-        response.headers.setdefault(name, value)
-    return response
+class _Headers:
+    """ASGI middleware: what every answer says beside its own headers."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the call on, and add what its answer does not say itself."""
+
+        async def told(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self.app(scope, receive, told)
