@@ -8,15 +8,8 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from keizoku.billing.documents.invoice_documents import credit_note_of, statement_of
-from keizoku.billing.documents.issued_documents import (
-    Issuing,
-    Wanted,
-    as_issued,
-    found,
-    issue_month,
-    kept,
-    printed_document,
-)
+from keizoku.billing.documents.issue_run import issue_month
+from keizoku.billing.documents.issued_documents import Issuing, Wanted, as_issued, found, kept, printed_document
 from keizoku.billing.documents.outbox import document, waiting
 from keizoku.billing.rules.documents.invoice_document import credit_note_document, invoice_document, unissued
 from keizoku.db.tables.documents import INVOICE_KINDS
