@@ -95,7 +95,7 @@ class MonthReport:
         return [
             sentence("method.stop", lang, {"quorum_share": sla.quorum_share}),
             sentence("method.seconds", lang, {}),
-            sentence("method.short", lang, {"minimum_seconds": sla.minimum_stop_seconds}),
+            sentence("method.short", lang, {"minimum_seconds": sla.minimum_outage_seconds}),
             sentence(gap, lang, {"resolution_seconds": self.resolution_seconds}),
             sentence("method.order", lang, {"buckets": ("、" if ja else ", ").join(names)}),
             sentence("method.unknown", lang, {}),

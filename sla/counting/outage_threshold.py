@@ -137,7 +137,7 @@ def incident_windows(incident: Incident, population: Population, policy: Policy)
     return intersect(((incident.start, incident.end),), passing) if incident.start < incident.end else ()
 
 
-def stop_of(policy: Policy) -> Callable[[int, int], bool]:
+def outage_rule_of(policy: Policy) -> Callable[[int, int], bool]:
     """Whether so many of so many users unable are a stop, by a policy."""
     return lambda affected, total: affected >= users_needed(total, policy.sla.quorum_share)
 

@@ -25,13 +25,13 @@ from keizoku.sla.rules.intervals import NOTHING, Span, Spans, normalise, subtrac
 from keizoku.terms.calendar import from_epoch, iso_jst
 from keizoku.terms.decision import Finding
 
-__all__ = ["IsStop", "Samples", "iso_of", "step_of"]
+__all__ = ["IsOutage", "Samples", "iso_of", "step_of"]
 
 MICRO: Final = 1_000_000
 MOST_DIVIDED: Final = 240  # the step is looked for down to this part of the least distance
 ON_A_GRID: Final = 20_000  # how far off samples of a query are, in microseconds
 MISSING: Final = ("", "nan", "null", "none", "undefined", "-")
-IsStop = Callable[[int, int], bool]
+IsOutage = Callable[[int, int], bool]
 """Whether so many of so many users unable are a stop."""
 
 
@@ -77,7 +77,7 @@ class Samples:
         return found
 
     def counted(
-        self, affected: Mapping[int, int], total: Mapping[int, int] | int, step: int | None, is_stop: IsStop | None
+        self, affected: Mapping[int, int], total: Mapping[int, int] | int, step: int | None, is_outage: IsOutage | None
     ) -> tuple[list[Count], Spans]:
         """The counts that the samples are, and when nobody knows; `step` in seconds.
 
@@ -108,7 +108,7 @@ class Samples:
                 told = f"{users} of {everyone} at {iso_of(moment)}"
                 self.say(told, "affected users are a part of all users", "correct the query")
                 continue
-            if self.is_partial and not (is_stop is not None and is_stop(users, everyone)):
+            if self.is_partial and not (is_outage is not None and is_outage(users, everyone)):
                 continue
             good.append((moment, end))
             rows.append(Count(moment // MICRO, -(-end // MICRO), users, everyone))

@@ -35,7 +35,7 @@ from keizoku.sla.rules.intervals import (
 from keizoku.sla.rules.outages import Interruption, UpdateNotice
 from keizoku.terms.calendar import DAY_SECONDS, epoch, from_epoch
 from keizoku.terms.stated.sla_periods import SlaPeriod, announced_by, zone_day, zone_day_at
-from keizoku.terms.stated.sla_policy import Announced, ByCause, ByContract, Exclusion, Recurring, SlaPolicy, StopCause
+from keizoku.terms.stated.sla_policy import Announced, ByCause, ByContract, Exclusion, Recurring, SlaPolicy, OutageCause
 
 BEFORE_ALL = -(2**62)
 AFTER_ALL = 2**62
@@ -51,7 +51,7 @@ class StatedOutage:
     start: int
     end: int
     affected: int
-    cause: StopCause = StopCause.FAULT
+    cause: OutageCause = OutageCause.FAULT
     known_at: int | None = None
     total: int | None = None
 
@@ -61,7 +61,7 @@ class CauseRuling:
     """People's ruling that these seconds have another cause; holds only with a name and a ground."""
 
     spans: Spans
-    cause: StopCause
+    cause: OutageCause
     by: str
     ground: str
 
@@ -106,7 +106,7 @@ class OutagePart:
     end: int
     affected: int
     population: int
-    cause: StopCause
+    cause: OutageCause
     known_at: int | None = None
 
 
@@ -218,11 +218,11 @@ def _bridges(gaps: Spans, parts: Sequence[OutagePart]) -> list[OutagePart]:
     ]
 
 
-def _by_cause(parts: Sequence[OutagePart]) -> dict[StopCause, Spans]:
+def _by_cause(parts: Sequence[OutagePart]) -> dict[OutageCause, Spans]:
     """Each stopped second under its strongest cause."""
     taken: Spans = NOTHING
-    causes: dict[StopCause, Spans] = {}
-    for cause in StopCause:
+    causes: dict[OutageCause, Spans] = {}
+    for cause in OutageCause:
         own = normalise((part.start, part.end) for part in parts if part.cause is cause)
         causes[cause] = subtract(own, taken)
         taken = normalise((*taken, *own))
@@ -238,7 +238,7 @@ def _taker(
     policy: SlaPolicy,
     facts: PolicyFacts,
     parts: Sequence[OutagePart],
-    causes: Mapping[StopCause, Spans],
+    causes: Mapping[OutageCause, Spans],
     wholes: Spans,
 ) -> Spans:
     """The seconds that an exclusion would take, before those that others took first."""

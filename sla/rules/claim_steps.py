@@ -72,7 +72,7 @@ def excluded_steps(month: Month, gross: Spans, buckets: Mapping[str, Spans], pol
     all_stops = {"month": month, "gross_seconds": length(gross), "quorum_share": policy.sla.quorum_share}
     yield Step("premium/9.3", "claim.stops", all_stops)
     bounds: dict[str, dict[str, object]] = {
-        "short_stop": {"minimum_seconds": policy.sla.minimum_stop_seconds},
+        "short_stop": {"minimum_seconds": policy.sla.minimum_outage_seconds},
         "night": {
             "night_from": _clock(policy.sla.night_from_second),
             "night_to": _clock(policy.sla.night_to_second),

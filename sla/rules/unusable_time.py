@@ -207,7 +207,7 @@ def seconds_by_cause(outages: Sequence[Outage], wholes: Spans) -> dict[Cause, Sp
 @decides("premium/9.4.2")
 def short_stops(wholes: Spans, policy: Policy) -> Spans:
     """Whole stops shorter than the minimum: 09:59 is short, 10:00 is not."""
-    return tuple(whole for whole in wholes if whole[1] - whole[0] < policy.sla.minimum_stop_seconds)
+    return tuple(whole for whole in wholes if whole[1] - whole[0] < policy.sla.minimum_outage_seconds)
 
 
 @decides("premium/9.4.1")

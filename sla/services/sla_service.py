@@ -140,7 +140,7 @@ class SlaService(RemedyService):
 
     def lasted_longer(self, stated: Incident, source: str, *, by: str, now: datetime) -> bool:
         """Whether the stop was recorded while it was open, and has its end now: then that is recorded."""
-        last = self._last_stop(stated.id)
+        last = self._last_outage(stated.id)
         if last is None or (stated.start, stated.affected, stated.cause) != (
             epoch(last.from_at),
             last.affected,
@@ -281,9 +281,9 @@ class SlaService(RemedyService):
             return self._rule_on_claim("environment", environment_ruling, claim, windows, by, ground, now)
         needed("environment", by=by, ground=ground)
         spans = spans_of("environment", windows)
-        last = self._last_stop(str(stop))
+        last = self._last_outage(str(stop))
         if last is None:
-            raise self._unknown_stop("environment", str(stop))
+            raise self._unknown_outage("environment", str(stop))
         values = {
             "incident_id": stop,
             "windows": as_iso(spans),

@@ -31,7 +31,7 @@ from keizoku.terms.stated.sla_policy import (
     Recurring,
     SlaPolicy,
     Step,
-    StopCause,
+    OutageCause,
 )
 
 DAY_MINUTES = 1_440
@@ -227,7 +227,7 @@ def _deadline(policy: SlaPolicy, source: str) -> Iterator[Finding]:
 def _exclusions(policy: SlaPolicy, source: str) -> Iterator[Finding]:
     """Exclusions that leave nothing to count."""
     for exclusion in policy.exclusions:
-        if isinstance(exclusion, ByCause) and StopCause.FAULT in exclusion.causes:
+        if isinstance(exclusion, ByCause) and OutageCause.FAULT in exclusion.causes:
             yield _swallowed(source, exclusion.name, "the provider's own fault", "take fault off its causes")
         if isinstance(exclusion, Announced) and not (
             exclusion.causes or exclusion.yearly_seconds or exclusion.clear_days or exclusion.notice_seconds

@@ -43,7 +43,7 @@ PUBLIC = FOLDER / "public"
 _EXACT = re.compile(r"-?\d{1,20}(\.\d{1,20}|/\d{1,20})?")
 
 
-class StopCause(StrEnum):
+class OutageCause(StrEnum):
     """Why a stop happened, strongest first: where causes overlap the first one named here holds."""
 
     FAULT = "fault"  # the provider's own systems, or nobody named another cause
@@ -141,7 +141,7 @@ class Announced(_Stated):
     name: str
     clear_days: Count | None = None  # published by 00:00 so many days before the day it starts
     notice_seconds: Count | None = None  # or so long before it starts
-    causes: tuple[StopCause, ...] = ()  # only stops of these causes; none named: of every cause
+    causes: tuple[OutageCause, ...] = ()  # only stops of these causes; none named: of every cause
     yearly_seconds: Count | None = None  # no more than this in a calendar year
     clause: str = ""
 
@@ -157,7 +157,7 @@ class ByCause(_Stated):
 
     kind: Literal["cause"]
     name: str
-    causes: tuple[StopCause, ...] = Field(min_length=1)
+    causes: tuple[OutageCause, ...] = Field(min_length=1)
     clause: str = ""
 
 

@@ -81,7 +81,7 @@ def add_incident(
 
     def work(services: Services, now: datetime) -> list[Finding]:
         is_over("stop", start_at, end_at, now)
-        return services.sla.stop(
+        return services.sla.record_outage(
             start_at,
             end_at,
             affected,
@@ -130,7 +130,7 @@ def correct_incident(
     def work(services: Services, now: datetime) -> list[Finding]:
         if end_at is not None:
             is_over("correct_stop", start_at or end_at, end_at, now)
-        return services.sla.correct_stop(
+        return services.sla.correct_outage(
             incident_id,
             from_at=start_at,
             to_at=end_at,

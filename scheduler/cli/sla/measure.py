@@ -25,7 +25,7 @@ from keizoku.sla.counting.outage_threshold import (
     counted_windows,
     observed_windows,
     outages_from,
-    stop_of,
+    outage_rule_of,
     users_unable,
 )
 from keizoku.sla.counting.stated_outages import policy_facts, stated_outages
@@ -144,7 +144,7 @@ def read_evidence(
         only_past(read_incidents(path), str(path), epoch(known_at)) if asked is None else asked.read(path, known_at)
         for path in evidence.incidents
     ]
-    counts = [read_counts(path, evidence.series, stop_of(policy), known_at) for path in evidence.counts]
+    counts = [read_counts(path, evidence.series, outage_rule_of(policy), known_at) for path in evidence.counts]
     notices = read_notices(evidence.notices, policy, Stated(evidence.published_at, now=known_at))
     unable: list[UsersUnable] = []
     if evidence.engine == "spark":

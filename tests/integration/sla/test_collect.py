@@ -251,7 +251,7 @@ class InSeconds(Terms):
             second.model_copy(update={"over_seconds": 3_600}),
         )
         sla = policy.sla.model_copy(
-            update={"minimum_stop_seconds": 3, "night_from_second": 0, "night_to_second": 1, "tiers": tiers}
+            update={"minimum_outage_seconds": 3, "night_from_second": 0, "night_to_second": 1, "tiers": tiers}
         )
         return policy.model_copy(update={"sla": sla})
 

@@ -111,7 +111,7 @@ def test_import__a_dated_series_of_users_decides_the_quorum_of_its_days(
         ("2026-04-11T00:00:00+09:00", 2_000),
     ]
     for day in (10, 11):
-        service.stop(parse_instant(f"2026-04-{day} 12:00"), parse_instant(f"2026-04-{day} 13:00"), 60, now=NOW)
+        service.record_outage(parse_instant(f"2026-04-{day} 12:00"), parse_instant(f"2026-04-{day} 13:00"), 60, now=NOW)
     assert unusable(session) == 3_600
 
 

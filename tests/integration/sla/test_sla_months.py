@@ -285,7 +285,7 @@ def test_9_2__a_replay_forgets_what_ended_or_was_lifted_later(session: Session) 
     )
     lived.commit()
     service = SlaService(lived, RULES)
-    service.stop(at("2026-04-28 09:00"), at("2026-04-28 14:00"), 60_000, id="s4", now=at("2026-08-04 09:00"))
+    service.record_outage(at("2026-04-28 09:00"), at("2026-04-28 14:00"), 60_000, id="s4", now=at("2026-08-04 09:00"))
     night(lived, "2026-08-06")
     assert replay(lived, RULES, APRIL).changed_claims == ()
     # by the stop, before the end was known, he would have had it too
@@ -315,7 +315,7 @@ def test_a_snapshot_refuses_to_write(lived: Session) -> None:
 
 def test_9_3__without_a_number_of_users_history_still_tells(session: Session) -> None:
     service = SlaService(session, RULES)
-    service.stop(at("2026-04-10 09:00"), at("2026-04-10 12:37"), 60_000, id="s1", now=at("2026-04-10 14:00"))
+    service.record_outage(at("2026-04-10 09:00"), at("2026-04-10 12:37"), 60_000, id="s1", now=at("2026-04-10 14:00"))
     night(session, "2026-05-03")  # no claim: nothing is asked of the month
     (review,) = reviews_of(session, RULES, APRIL, ALL_THAT_IS_KNOWN)
     assert (review.gross_seconds, review.unusable_seconds, review.yen) == (None, None, 0)

@@ -10,7 +10,7 @@ from keizoku.sla.policies.seconds import PolicyFacts, StatedOutage
 from keizoku.sla.rules.outages import Interruption, UpdateNotice
 from keizoku.terms.calendar import epoch
 from keizoku.terms.money import fraction_text
-from keizoku.terms.stated.sla_policy import ByCause, StopCause
+from keizoku.terms.stated.sla_policy import ByCause, OutageCause
 from tests.unit.sla.stated_policies import NONE, POLICIES, down_for, period, rate
 
 # policy -> (what is promised, [(from where on down, percent of the fee)]); the bound itself keeps the better tier
@@ -55,7 +55,7 @@ def stopped(name: str, *spans: tuple[float, float], cause: str = "fault", **more
     policy = POLICIES[name]
     of = period(policy)
     zero = epoch(of.start_at) + 9 * DAY
-    outages = tuple(StatedOutage(zero + int(start), zero + int(end), 1, StopCause(cause)) for start, end in spans)
+    outages = tuple(StatedOutage(zero + int(start), zero + int(end), 1, OutageCause(cause)) for start, end in spans)
     return evaluate(policy, PolicyFacts(of, outages, plan="enterprise", **more))  # type: ignore[arg-type]
 
 

@@ -27,7 +27,7 @@ from keizoku.terms.stated.sla_policy import (
     Recurring,
     SlaPolicy,
     Step,
-    StopCause,
+    OutageCause,
     read_policy,
 )
 
@@ -76,8 +76,8 @@ def test_article_9__every_number_is_that_of_the_premium_terms() -> None:
         "Asia/Tokyo",
         (1, 2, 3, 4, 5, 6, 7),
     )
-    assert ARTICLE_9.duration.minimum_seconds == sla.minimum_stop_seconds
-    assert (update.clear_days, update.causes) == (sla.announce_clear_days, (StopCause.SYSTEM_UPDATE,))
+    assert ARTICLE_9.duration.minimum_seconds == sla.minimum_outage_seconds
+    assert (update.clear_days, update.causes) == (sla.announce_clear_days, (OutageCause.SYSTEM_UPDATE,))
     assert (ARTICLE_9.claim.after, ARTICLE_9.claim.grace_hours) == (sla.claim_months_after, sla.claim_form_grace_hours)
     assert ARTICLE_9.eligibility.methods == (sla.eligible_method,)
     assert [
@@ -143,11 +143,11 @@ months = st.builds(
 def as_facts(of: MonthFacts, resolution: int) -> PolicyFacts:
     return PolicyFacts(
         period(of.month),
-        tuple(StatedOutage(stop.start, stop.end, 1, StopCause(stop.cause.value)) for stop in of.outages),
+        tuple(StatedOutage(stop.start, stop.end, 1, OutageCause(stop.cause.value)) for stop in of.outages),
         notices=of.notices,
         interruptions=of.interruptions,
         rulings=tuple(
-            CauseRuling(one.spans, StopCause.USER_ENVIRONMENT, one.by, one.ground) for one in of.environments
+            CauseRuling(one.spans, OutageCause.USER_ENVIRONMENT, one.by, one.ground) for one in of.environments
         ),
         resolution_seconds=resolution,
         method="card",

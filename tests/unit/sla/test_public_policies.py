@@ -10,7 +10,7 @@ from keizoku.sla.policies.seconds import PolicyFacts, StatedOutage
 from keizoku.sla.rules.outages import UpdateNotice
 from keizoku.terms.calendar import epoch
 from keizoku.terms.money import fraction_text
-from keizoku.terms.stated.sla_policy import ByCause, StopCause
+from keizoku.terms.stated.sla_policy import ByCause, OutageCause
 from tests.unit.sla.stated_policies import NONE, POLICIES, days, down_for, period, rate
 
 # policy -> (percent available, credit), from the bounds outward: a thousandth to either side is "just"
@@ -221,7 +221,7 @@ def test_microsoft__maintenance_needs_five_days_of_notice() -> None:
     policy = POLICIES["microsoft-365"]
     of = period(policy)
     start = epoch(of.start_at) + 10 * 86_400
-    update = (StatedOutage(start, start + 36_000, 1, StopCause.SYSTEM_UPDATE),)
+    update = (StatedOutage(start, start + 36_000, 1, OutageCause.SYSTEM_UPDATE),)
     notices = [UpdateNotice("n", start - 432_000 + late, start, start + 36_000) for late in (0, 1)]
     outcomes = [evaluate(policy, PolicyFacts(of, update, notices=(notice,))) for notice in notices]
     assert [outcome.waterfall()["counted"] for outcome in outcomes] == [0, 36_000]

@@ -133,7 +133,7 @@ def as_of_the_update(of: MonthFacts, window: UpdateNotice, minute: int) -> Updat
 def naive_bucket(of: MonthFacts, minute: int, whole_minutes: int, policy: Policy) -> str:
     """The bucket of one minute of exact evidence, in a whole stop of so many minutes."""
     strongest = next(c for c in Cause if any(s.cause is c and s.start <= minute < s.end for s in of.outages))
-    if whole_minutes * 60 < policy.sla.minimum_stop_seconds:
+    if whole_minutes * 60 < policy.sla.minimum_outage_seconds:
         return "short_stop"
     if 1 <= (minute + 9 * 3600) % 86_400 // 3600 < 6:
         return "night"

@@ -87,7 +87,7 @@ def add_incident(
     incident: Id | None = None,
 ) -> Any:
     """People confirm a stop: so many users could not use the service."""
-    found = call.sla.stop(
+    found = call.sla.record_outage(
         from_at, to_at, affected, cause=cause, id=incident, ground=ground, by=call.author, now=call.now
     )
     return findings_of(found)
@@ -105,7 +105,7 @@ def correct_incident(
     cause: Cause | None = None,
 ) -> Any:
     """A stop was otherwise: a new revision of it; what it changes is decided anew by night."""
-    found = call.sla.correct_stop(
+    found = call.sla.correct_outage(
         incident, from_at=from_at, to_at=to_at, affected=affected, cause=cause, ground=ground, by=call.author,
         now=call.now,
     )  # fmt: skip
