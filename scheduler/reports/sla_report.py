@@ -271,7 +271,7 @@ def _result_text(result: ClaimResult, lang: Lang) -> str:
 
 
 def _undecided(facts: MonthFacts, service: ServiceMonth, policy: Policy, rules: Rules) -> int:
-    """Seconds that people have to decide on: those of the month, or beside it where a whole stop depends on them."""
+    """Seconds that people have to decide on: those of the month, or beside it where a whole outage depends on them."""
     if service.unknown or not facts.unknown:
         return length(service.unknown)
     if_down = service_month(if_unknown_was_down(facts), policy, rules.discretion.resolution_seconds)

@@ -18,7 +18,7 @@ from keizoku.sla.rules.outages import Cause
 from keizoku.sla.rules.unusable_time import MonthFacts
 from keizoku.terms.calendar import Month
 from keizoku.terms.stated.sla_periods import SlaPeriod, period_of
-from keizoku.terms.stated.sla_policy import SlaPolicy, OutageCause
+from keizoku.terms.stated.sla_policy import OutageCause, SlaPolicy
 
 
 def stated_outages(

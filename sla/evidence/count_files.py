@@ -5,7 +5,7 @@ handed back beside the rows, for people to decide.
 
 CSV (from, to, affected, total): each row states its own period. Unknown is a row without a number of affected users
 or with numbers that are refused, and what lies between the first row and the last without a row, unless the file
-lists only stops.
+lists only outages.
 Samples (`count_answers`, `count_tables`): each holds for one step (`count_samples`). A value that is no number of users
 (NaN, 51.5) is a missing sample.
 Both: with the range that was asked for, what no row says at its beginning and end is unknown too.
@@ -90,7 +90,7 @@ def read_counts(
 ) -> CountsRead:
     """The counts of a file: .json an answer of Prometheus's API, else CSV, of periods or of samples.
 
-    `is_outage`: whether so many of so many are a stop; of an answer that is not whole only that is known. `now`: a period
+    `is_outage`: whether so many of so many are an outage; of a partial answer only that is known. `now`: a period
     that ends later is refused, and a sample holds no longer.
     """
     until = AFTER_ALL if now is None else epoch_up(now) + CLOCKS_APART
@@ -167,7 +167,9 @@ def _of_users(row: Mapping[str, str], span: Span) -> Count | Span:
     return Count(*span, affected, total)
 
 
-def _read_samples(answer: Answer | SampleTable, series: CountSeries, is_outage: IsOutage | None, until: int) -> CountsRead:
+def _read_samples(
+    answer: Answer | SampleTable, series: CountSeries, is_outage: IsOutage | None, until: int
+) -> CountsRead:
     if isinstance(answer, Answer) and answer.is_instant and answer.times and series.step_seconds is None:
         rule = "an instant answer has one sample; it does not say how long it holds"
         answer.say(f"{answer.kind!r}", rule, "state the step of the query, or ask for a range")

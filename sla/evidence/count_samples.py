@@ -32,7 +32,7 @@ MOST_DIVIDED: Final = 240  # the step is looked for down to this part of the lea
 ON_A_GRID: Final = 20_000  # how far off samples of a query are, in microseconds
 MISSING: Final = ("", "nan", "null", "none", "undefined", "-")
 IsOutage = Callable[[int, int], bool]
-"""Whether so many of so many users unable are a stop."""
+"""Whether so many of so many users unable are an outage."""
 
 
 @dataclass(slots=True)
@@ -81,7 +81,7 @@ class Samples:
     ) -> tuple[list[Count], Spans]:
         """The counts that the samples are, and when nobody knows; `step` in seconds.
 
-        Of an answer that is not whole, what is no stop is unknown: there may be more users unable than it says.
+        Of an answer that is not whole, what is no outage is unknown: there may be more users unable than it says.
         """
         times = _merged(sorted(self.times))
         if not times:

@@ -1,4 +1,4 @@
-"""The service that takes evidence: population, stops, counts, observations, notices, interruptions.
+"""The service that takes evidence: population, outages, counts, observations, notices, interruptions.
 
 Each method takes one kind of fact and `now`, checks it, records it with both its times, says which months
 have to be looked at again, and commits. A fact that cannot be taken is Refused, with its finding, and not recorded.
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from keizoku.sla.evidence import observation_store
 
 CountRow = Sequence[Any]  # from, to, affected, total
-PEOPLE = "people"  # author of a stop whose reporter gave no name
+PEOPLE = "people"  # author of an outage whose reporter gave no name
 
 
 @guard_acts(sa.exc.DataError)
@@ -100,7 +100,7 @@ class EvidenceService:
         by: str = PEOPLE,
         exact: bool = True,
     ) -> list[Finding]:
-        """A stop as people confirmed it, to the second: so many users, one cause."""
+        """An outage as people confirmed it, to the second: so many users, one cause."""
         span = self._covered_span("stop", from_at, to_at)
         not_negative("stop", affected)
         known_cause("stop", cause)
@@ -121,13 +121,13 @@ class EvidenceService:
         while not self._add(incident, {"incident_id": incident_id, **values}):
             if id is not None:
                 remedy = "correct that one: keizoku sla incident correct"
-                raise Refused.fact("outage.duplicate", "stop", incident_id, "a stop of this id is recorded", remedy)
+                raise Refused.fact("outage.duplicate", "stop", incident_id, "an outage of this id is recorded", remedy)
             incident_id = self._free_outage_id(from_at)  # another one took it just now
         self._commit(self._months([span]), f"stop {incident_id}", now)
         return []
 
     def is_known_outage(self, stated: Incident) -> bool:
-        """Whether the stop is recorded with just these values."""
+        """Whether the outage is recorded with just these values."""
         last = self._last_outage(stated.id)
         return last is not None and (stated.start, stated.end, stated.affected, stated.cause) == (
             epoch(last.from_at),
@@ -137,7 +137,7 @@ class EvidenceService:
         )
 
     def take_incident(self, stated: Incident, *, now: datetime) -> list[Finding]:
-        """A stop as a file states it."""
+        """An outage as a file states it."""
         return self.record_outage(
             from_epoch(stated.start),
             from_epoch(stated.end),
@@ -162,7 +162,7 @@ class EvidenceService:
         ground: str | None = None,
         by: str = PEOPLE,
     ) -> list[Finding]:
-        """What is now known of a recorded stop, as a new revision; 0 affected: it never was."""
+        """What is now known of a recorded outage, as a new revision; 0 affected: it never was."""
         while (last := self._last_outage(id)) is not None:
             starts_at, ends_at = from_at or last.from_at, to_at or last.to_at
             users, why = last.affected if affected is None else affected, cause or last.cause
@@ -377,7 +377,9 @@ class EvidenceService:
 
     def _unknown_outage(self, source: str, incident_id: str) -> Refused:
         known = self._session.execute(sa.select(incident.c.incident_id).distinct()).scalars()
-        return Refused.fact("outage.unknown", source, incident_id, "no stop has this id", nearest_of(incident_id, known))
+        return Refused.fact(
+            "outage.unknown", source, incident_id, "no outage has this id", nearest_of(incident_id, known)
+        )
 
     def _free_outage_id(self, from_at: datetime) -> str:
         """An id from the time it began, numbered where several began together."""

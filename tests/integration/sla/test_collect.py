@@ -241,7 +241,7 @@ def test_9_3__a_real_monitor_sees_a_target_fail_and_the_budget_falls(
 
 
 class InSeconds(Terms):
-    """The contract with seconds for its hours, so that a stop that a test can wait for is worth a credit."""
+    """The contract with seconds for its hours, so that an outage that a test can wait for is worth a credit."""
 
     def of_month(self, month: Month) -> Policy:
         policy = super().of_month(month)

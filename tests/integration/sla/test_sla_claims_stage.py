@@ -269,11 +269,11 @@ def test_9_4_3__people_rule_on_the_environment_of_a_claim_or_a_stop(session: Ses
         windows(("2026-04-10 13:00", "2026-04-10 14:00")),
     )
     assert service.environment(hour, "tanaka", "own router", claim="h1", now=now) == []
-    assert service.environment(other, "tanaka", "one browser only", stop="s1", now=now) == []
+    assert service.environment(other, "tanaka", "one browser only", outage="s1", now=now) == []
     night(session, "2026-05-03")
     assert seen(session, "h1")["waterfall"]["environment"] == 7_200
     assert seen(session, "t1")["waterfall"]["environment"] == 3_600
-    assert service.environment([], "tanaka", "withdrawn: it was ours", stop="s1", now=at("2026-05-04 09:00")) == []
+    assert service.environment([], "tanaka", "withdrawn: it was ours", outage="s1", now=at("2026-05-04 09:00")) == []
     night(session, "2026-05-05")
     assert seen(session, "t1")["waterfall"]["environment"] == 0
 

@@ -115,14 +115,16 @@ def refused(act: Callable[..., object], *facts: Any, **more: Any) -> Finding:
 
 def test_desk__refuses_what_cannot_be(session: Session, service: SlaService) -> None:
     now = at("2026-05-02 09:00")
-    assert "ends after" in refused(service.stop, now, now, 1, now=now).rule
-    assert "not negative" in refused(service.stop, now - timedelta(hours=1), now, -1, now=now).rule
-    falt = refused(service.stop, now - timedelta(hours=1), now, 1, cause="falt", now=now)
+    assert "ends after" in refused(service.record_outage, now, now, 1, now=now).rule
+    assert "not negative" in refused(service.record_outage, now - timedelta(hours=1), now, -1, now=now).rule
+    falt = refused(service.record_outage, now - timedelta(hours=1), now, 1, cause="falt", now=now)
     assert falt.remedy == "the nearest is 'fault'"
-    assert "no version" in refused(service.stop, at("2024-11-01"), at("2024-11-02"), 1, now=now).rule
+    assert "no version" in refused(service.record_outage, at("2024-11-01"), at("2024-11-02"), 1, now=now).rule
     long_outage(service, id="april-10")
     assert refused(service.correct_outage, "april-1O", affected=0, now=now).remedy == "the nearest is 'april-10'"
-    assert "is recorded" in refused(service.stop, now - timedelta(hours=1), now, 1, id="april-10", now=now).rule
+    assert (
+        "is recorded" in refused(service.record_outage, now - timedelta(hours=1), now, 1, id="april-10", now=now).rule
+    )
     member(session, "hanako")
     assert "not begun" in refused(service.claim, "x1", "hanako", "2026-06", now=now).rule
     assert "not a month" in refused(service.claim, "x1", "hanako", "2026-4", now=now).rule
@@ -212,7 +214,7 @@ def test_9_3__claims_that_unknown_time_could_change_wait_until_people_have_decid
         return service.decide_unknown(start, at(to), verdict, "sato", "logs", affected=affected, now=at(when))
 
     assert decide("2026-04-10 18:00", "down", 51, "2026-05-05 09:00") == []
-    night(session, "2026-05-06")  # 51 of a million are no stop; two hours more stay within the tier
+    night(session, "2026-05-06")  # 51 of a million are no outage; two hours more stay within the tier
     assert (seen(session, "h1")["rate"], seen(session, "h1")["seconds"]) == ("0.2", 18_000)
     assert month_view(session, RULES, APRIL, at("2026-05-06")).final is False
     assert decide("2026-04-10 20:00", "up", None, "2026-05-06 09:00") == []
@@ -269,7 +271,7 @@ def test_9_4_3__a_cause_that_people_have_to_give_a_ground_for_is_refused_without
     span = (at("2026-04-10 12:00"), at("2026-04-10 13:00"))
     assert service.record_outage(*span, 60_000, id="s", now=at("2026-04-11")) == []
     for finding in (
-        refused(service.stop, *span, 60_000, cause=cause, now=at("2026-04-11")),
+        refused(service.record_outage, *span, 60_000, cause=cause, now=at("2026-04-11")),
         refused(service.correct_outage, "s", cause=cause, now=at("2026-04-11")),
     ):
         assert finding.value == f"cause {cause} without a ground"
@@ -290,7 +292,7 @@ def test_9_4_3__a_cause_that_people_have_to_give_a_ground_for_is_refused_without
 def test_import__times_numbers_and_texts_that_no_stop_has_are_findings(
     service: SlaService, start: str, end: str, affected: int, name: str | None
 ) -> None:
-    assert refused(service.stop, at(start), at(end), affected, id=name, now=at("2026-04-11")).line is None
+    assert refused(service.record_outage, at(start), at(end), affected, id=name, now=at("2026-04-11")).line is None
 
 
 def test_9_2__ids_that_others_take_at_the_same_instant_go_on_to_the_next(

@@ -7,7 +7,7 @@ from keizoku.sla.policies.engine import Credit, PolicyOutcome, evaluate
 from keizoku.sla.policies.seconds import PolicyFacts, StatedOutage
 from keizoku.terms.calendar import epoch
 from keizoku.terms.stated.sla_periods import period_of
-from keizoku.terms.stated.sla_policy import PeriodRule, SlaPolicy, OutageCause, parse_policy
+from keizoku.terms.stated.sla_policy import OutageCause, PeriodRule, SlaPolicy, parse_policy
 
 PLAIN: dict[str, Any] = {
     "name": "plain",

@@ -14,7 +14,7 @@ from keizoku.sla.rules.intervals import length, union
 from keizoku.sla.rules.outages import Interruption, UpdateNotice
 from keizoku.terms.calendar import epoch
 from keizoku.terms.stated.sla_periods import period_of
-from keizoku.terms.stated.sla_policy import Recurring, OutageCause
+from keizoku.terms.stated.sla_policy import OutageCause, Recurring
 from tests.unit.sla.plain_policy import HOUR, JUNE, ZERO, filled, hours, outcome, policy
 
 # ── predicate and population ───────────────────────────────────────────────────────────────────────────
@@ -299,7 +299,7 @@ EXCLUSIONS = [
     st.sampled_from([1, 60]),
 )
 def test_buckets_are_disjoint_and_sum_to_the_gross(
-    stops: list[StatedOutage],
+    outages: list[StatedOutage],
     windows: list[tuple[int, int]],
     blind: list[tuple[int, int]],
     order: list[dict[str, Any]],
@@ -310,7 +310,7 @@ def test_buckets_are_disjoint_and_sum_to_the_gross(
     duration = {"minimum_seconds": 600, "judged": judged, "step_seconds": step}
     result = outcome(
         policy(exclusions=order, unknown=unknown, duration=duration, weight="affected_ratio"),
-        *stops,
+        *outages,
         population=((0, 20),),
         notices=tuple(UpdateNotice("n", window[0] - 200_000, *window) for window in windows),
         interruptions=tuple(Interruption(*window, "flood", "cto") for window in windows[:1]),

@@ -51,7 +51,7 @@ def test_each_tier_at_just_under_and_just_over_its_bounds(name: str, percent: st
 
 
 def stopped(name: str, *spans: tuple[float, float], cause: str = "fault", **more: object) -> PolicyOutcome:
-    """The outcome of stops at (from, to) seconds of the tenth day, of all that the policy looks at."""
+    """The outcome of outages at (from, to) seconds of the tenth day, of all that the policy looks at."""
     policy = POLICIES[name]
     of = period(policy)
     zero = epoch(of.start_at) + 9 * DAY
@@ -149,7 +149,7 @@ def test_emergency_maintenance_is_left_out_where_people_recorded_it(name: str) -
     assert counted(stopped(name, (0, 2 * HOUR), interruptions=recorded)) == HOUR
 
 
-# policy -> population, weight and predicate, shortest stop and step, fixed hours, promise, cap, plans, zone
+# policy -> population, weight and predicate, shortest outage and step, fixed hours, promise, cap, plans, zone
 DIMENSIONS = {
     "alibaba-datahub": ("binary >= 1", (0, 1), None, "99.9 <= u", "0.5", (), "month Asia/Shanghai"),
     "arcustech": ("binary >= 1", (0, 1), None, "u <= 0", "1", (), "billing_cycle UTC"),

@@ -24,10 +24,10 @@ from keizoku.terms.stated.sla_policy import (
     Announced,
     ByCause,
     ByContract,
+    OutageCause,
     Recurring,
     SlaPolicy,
     Step,
-    OutageCause,
     read_policy,
 )
 
@@ -36,7 +36,7 @@ PREMIUM = Terms.load().at(date(2026, 4, 1))
 APRIL = Month(2026, 4)
 MINUTE_ZERO = epoch(parse_instant("2026-04-29 22:00"))
 
-# One stop of so many of 1,000 users on 10 April: from, to, unusable seconds, percent (an independent oracle's).
+# One outage of so many of 1,000 users on 10 April: from, to, unusable seconds, percent (an independent oracle's).
 ORACLE = {
     "over one o'clock": (51, "00:55:00", "01:08:00", 300, 0),
     "exactly 5 %": (50, "12:00:00", "18:00:00", 0, 0),
@@ -104,10 +104,10 @@ def test_article_9__the_oracles_seconds_and_tiers_come_out(name: str) -> None:
     facts = PolicyFacts(period(APRIL), (StatedOutage(begun, over, affected),), ((0, 1_000),), method="card")
     outcome = evaluate(ARTICLE_9, facts)
     assert (int(outcome.figure), outcome.credit) == (unusable, Credit(rate=Fraction(percent, 100)))
-    stops = outages_from(
+    outages = outages_from(
         (), [Incident("i", begun, over, affected, Cause.FAULT, "", "a")], Population.always(1_000), PREMIUM
     )
-    assert outcome.buckets["counted"] == service_month(MonthFacts(APRIL, stops), PREMIUM, 0).unusable
+    assert outcome.buckets["counted"] == service_month(MonthFacts(APRIL, outages), PREMIUM, 0).unusable
 
 
 def test_article_9__nothing_is_owed_to_who_does_not_pay_by_card() -> None:
@@ -126,9 +126,9 @@ def on_grid(minutes: tuple[int, int]) -> tuple[int, int]:
 
 periods = st.tuples(st.integers(0, 3000), st.integers(1, 500)).map(on_grid)
 months = st.builds(
-    lambda stops, notices, interruptions, environments: MonthFacts(
+    lambda outages, notices, interruptions, environments: MonthFacts(
         APRIL,
-        tuple(Outage(span[0], span[1], cause, "s") for span, cause in stops),
+        tuple(Outage(span[0], span[1], cause, "s") for span, cause in outages),
         tuple(UpdateNotice("n", published, span[0], span[1]) for published, span in notices),
         tuple(Interruption(span[0], span[1], ground, "cto") for ground, span in interruptions),
         tuple(EnvironmentRuling((span,), "suzuki", ground, "r") for ground, span in environments),
@@ -143,7 +143,7 @@ months = st.builds(
 def as_facts(of: MonthFacts, resolution: int) -> PolicyFacts:
     return PolicyFacts(
         period(of.month),
-        tuple(StatedOutage(stop.start, stop.end, 1, OutageCause(stop.cause.value)) for stop in of.outages),
+        tuple(StatedOutage(outage.start, outage.end, 1, OutageCause(outage.cause.value)) for outage in of.outages),
         notices=of.notices,
         interruptions=of.interruptions,
         rulings=tuple(

@@ -328,7 +328,7 @@ def test_each_example_says_what_it_is_and_where_it_is_from() -> None:
         assert policy.name == "article-9" or str(policy.source.address).startswith("https://"), policy.name
 
 
-# weight, predicate, shortest stop and step, excluded causes, fixed hours, promise, cap, earliest invoice
+# weight, predicate, shortest outage and step, excluded causes, fixed hours, promise, cap, earliest invoice
 DIMENSIONS = {
     "aws-compute": ("binary", ">= 1", (0, 1), "all but the provider's", None, "99.99 <= u", (None, None), None),
     "github": ("binary", "> 0.05", (0, 60), "all but the provider's", None, "99.9 <= u", (None, 90), None),

@@ -15,7 +15,7 @@ from keizoku.sla.evidence.observations import Observations, open_observations
 from keizoku.sla.policies.seconds import StatedOutage
 from keizoku.sla.rules.outages import Cause
 from keizoku.terms.calendar import Month
-from keizoku.terms.stated.sla_policy import Predicate, OutageCause
+from keizoku.terms.stated.sla_policy import OutageCause, Predicate
 from tests.unit.sla.observed import add_observations
 from tests.unit.sla.plain_policy import policy
 
