@@ -219,7 +219,7 @@ CALLS: Final[tuple[tuple[str, Arguments, str], ...]] = (
     ("sla.take_incident", lambda g: {"stated": g.stop(15)}, ""),
     ("sla.is_known_outage", lambda g: {"stated": g.stop(15)}, ""),
     ("sla.lasted_longer", lambda g: {"stated": g.stop(16), "source": "file", "by": "sato"}, ""),
-    ("sla.environment", lambda g: {"windows": [g.window], **BY, "stop": f"s{g.n}"}, ""),
+    ("sla.environment", lambda g: {"windows": [g.window], **BY, "outage": f"s{g.n}"}, ""),
     ("sla.observations", lambda g: {"rows": [(f"x{g.n}", "site", *g.window)]}, ""),
     ("sla.record_observations", lambda g: {"file": None, "rows": [(f"y{g.n}", "site", *g.window)], "by": "sato"}, ""),
     ("sla.notice", lambda g: {"id": f"n{g.n}", "published": parse_instant("2026-04-01 00:00"), **g.span}, ""),
