@@ -85,7 +85,9 @@ class _Events(Response):
 
 
 async def _write(send: Send, text: str) -> None:
-    await asyncio.wait_for(send({"type": "http.response.body", "body": text.encode(), "more_body": True}), TAKES_WITHIN_S)
+    await asyncio.wait_for(
+        send({"type": "http.response.body", "body": text.encode(), "more_body": True}), TAKES_WITHIN_S
+    )
 
 
 async def _gone(receive: Receive) -> None:

@@ -67,9 +67,7 @@ def test_the_events_of_a_job_go_to_its_end_and_on_from_where_they_were_left(hous
     assert told.headers["content-type"] == "text/event-stream; charset=utf-8"
     fields = dict(line.split(": ", 1) for line in told.text.splitlines() if line)
     assert (fields["event"], json.loads(fields["data"])["state"]) == ("end", "done")
-    again = house.client.get(
-        "/v1/jobs/night-2026-05-10/events", headers={**headers, "Last-Event-ID": fields["id"]}
-    )
+    again = house.client.get("/v1/jobs/night-2026-05-10/events", headers={**headers, "Last-Event-ID": fields["id"]})
     assert again.text == told.text
 
 
