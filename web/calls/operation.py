@@ -20,7 +20,7 @@ from typing import Annotated, Any, Final, Literal, get_type_hints
 
 from fastapi import APIRouter, Body, Depends, Header, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import StreamingResponse
+from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, create_model
 
 from keizoku.scheduler.cli.shared.rights import ALLOWED
@@ -202,7 +202,7 @@ class Resource:
             openapi_extra=_extra_of(made),
             dependencies=[Depends(admit)],
             responses=_PROBLEMS,
-            **({"response_class": StreamingResponse} if made.streams else {}),
+            response_class=StreamingResponse if made.streams else JSONResponse,
         )
 
 
