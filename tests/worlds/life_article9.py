@@ -90,7 +90,7 @@ class ClaimActs(Acting):
         self.services.session.rollback()
         ends_at = min(at, last.to_at - timedelta(minutes=less))
         if ends_at > last.from_at:
-            self.asked(0, self.services.sla, "correct_stop", stop, to_at=ends_at, affected=affected, ground="the log")
+            self.asked(0, self.services.sla, "correct_outage", stop, to_at=ends_at, affected=affected, ground="the log")
 
     @act(hours=number(1, 12), passed=minutes)
     def service_is_interrupted(self, hours: int, passed: int) -> None:
