@@ -19,8 +19,8 @@ from keizoku.billing.documents.addressees import Naming, SealingKeys, new_key_li
 from keizoku.billing.documents.archive import archive
 from keizoku.billing.documents.issue_run import IssueRun, issue_month, issue_waiting
 from keizoku.billing.documents.issued_documents import (
+    DocumentSearch,
     Issuing,
-    Wanted,
     as_issued,
     found,
     found_count,
@@ -70,7 +70,9 @@ def test_a_document_is_stored_once_and_never_changes(services: Services) -> None
     assert as_issued(session, "invoice", 1, "ja") == first
     assert issue(session, rules, "invoice", 1, other, anew=True)
     assert not issue(session, rules, "invoice", 1, other, anew=True)  # it says the same
-    assert [(each.id, each.version, each.supersedes, each.issuer) for each in found(session, Wanted(account="a"))] == [
+    assert [
+        (each.id, each.version, each.supersedes, each.issuer) for each in found(session, DocumentSearch(account="a"))
+    ] == [
         (1, 1, None, "継続株式会社"),
         (5, 2, 1, "別の会社"),
     ]
@@ -92,15 +94,17 @@ def test_documents_of_nobody_and_by_nobody_are_refused(services: Services) -> No
 @pytest.mark.parametrize(
     ("wanted", "accounts"),
     [
-        (Wanted(), "abcd"),
-        (Wanted(from_on=date(2026, 4, 11)), "d"),
-        (Wanted(to_on=date(2026, 4, 10), to_yen=500), "ac"),
-        (Wanted(from_yen=501), "b"),
-        (Wanted(from_yen=500, to_yen=500, account="c"), "c"),
-        (Wanted(from_on=date(2026, 4, 10), to_on=date(2026, 4, 10), account="d"), ""),
+        (DocumentSearch(), "abcd"),
+        (DocumentSearch(from_on=date(2026, 4, 11)), "d"),
+        (DocumentSearch(to_on=date(2026, 4, 10), to_yen=500), "ac"),
+        (DocumentSearch(from_yen=501), "b"),
+        (DocumentSearch(from_yen=500, to_yen=500, account="c"), "c"),
+        (DocumentSearch(from_on=date(2026, 4, 10), to_on=date(2026, 4, 10), account="d"), ""),
     ],
 )
-def test_they_are_found_by_day_sum_and_account_together(services: Services, wanted: Wanted, accounts: str) -> None:
+def test_they_are_found_by_day_sum_and_account_together(
+    services: Services, wanted: DocumentSearch, accounts: str
+) -> None:
     issue_month(services.session, services.rules, Month(2026, 4), BY)
     assert "".join(each.account for each in found(services.session, wanted)) == accounts
     assert found_count(services.session, wanted) == len(accounts)
@@ -108,8 +112,8 @@ def test_they_are_found_by_day_sum_and_account_together(services: Services, want
 
 def test_they_are_handed_over_with_an_index_and_twice_the_same(services: Services) -> None:
     issue_month(services.session, services.rules, Month(2026, 4), BY)
-    packed = archive(services.session, Wanted(to_yen=500))
-    assert packed == archive(services.session, Wanted(to_yen=500))
+    packed = archive(services.session, DocumentSearch(to_yen=500))
+    assert packed == archive(services.session, DocumentSearch(to_yen=500))
     with zipfile.ZipFile(io.BytesIO(packed)) as opened:
         rows = list(csv.DictReader(io.StringIO(opened.read("index.csv").decode("utf-8-sig"))))
         assert [(row["account"], row["yen"], row["registration"]) for row in rows] == [
@@ -169,7 +173,7 @@ def test_all_that_is_not_stored_is_stored_and_one_bad_thing_holds_up_no_other(
     assert issue_waiting(session, rules, by, going=lambda: False) == IssueRun()
     assert issue_waiting(session, rules, by) == IssueRun(issued=2)
     assert open_tasks_of(session) == []
-    assert [each.account for each in found(session, Wanted())] == ["a", "d", "b", "c"]
+    assert [each.account for each in found(session, DocumentSearch())] == ["a", "d", "b", "c"]
     assert issue_waiting(session, rules, by) == IssueRun()
 
 
@@ -177,7 +181,7 @@ def test_nothing_is_issued_by_itself_from_a_restored_database_that_waits(service
     session = services.session
     RestoreMark("backup", NOW, NOW, drill=False).write(session)
     assert "restored" in issue_waiting(session, services.rules, BY).why
-    assert found(session, Wanted()) == []
+    assert found(session, DocumentSearch()) == []
     read_gateway(session, services.gateway, NOW)
     assert issue_waiting(session, services.rules, BY) == IssueRun(issued=4)
     RestoreMark("backup", NOW, NOW, drill=True).write(session)
@@ -190,22 +194,22 @@ def test_the_worker_that_leads_issues_them_after_the_night(services: Services, e
     worker.clock = lambda: NOW
     worker.documents = _documents(Settings(issuer_name="継続株式会社"))
     worker.issue_documents()
-    assert found(services.session, Wanted()) == []  # it does not lead
+    assert found(services.session, DocumentSearch()) == []  # it does not lead
     worker.beat()
     worker.issue_documents()
-    assert found(services.session, Wanted()) == []  # the night is not done
+    assert found(services.session, DocumentSearch()) == []  # the night is not done
     services.session.rollback()
     run_night(services, date(2026, 5, 1), NOW)
     worker.issue_documents()
     invoices = services.session.scalars(sa.text("SELECT id FROM invoice ORDER BY id")).all()
-    assert [(each.number, each.author) for each in found(services.session, Wanted())] == [
+    assert [(each.number, each.author) for each in found(services.session, DocumentSearch())] == [
         (number, "worker") for number in invoices
     ]
     services.billing.approve("e", "monthly", "other", now=NOW)
     worker.issue_documents()
     worker.issue_documents()
     worker.leadership.give_up()
-    assert [each.account for each in found(services.session, Wanted())][len(invoices) :] == ["e"]
+    assert [each.account for each in found(services.session, DocumentSearch())][len(invoices) :] == ["e"]
     shown = generate_latest(worker.numbers.registry).decode()
     assert 'keizoku_job_runs_total{job="documents",outcome="done"} 2.0' in shown.splitlines()
     assert _documents(Settings(issuer_name="継続株式会社", issue_documents=False)) is None
