@@ -41,11 +41,16 @@ class HasJson(Protocol):
         """As JSON values."""
 
 
-__all__ = ["answer_act", "answer_question", "jsonable", "perform"]
+__all__ = ["answer_act", "answer_question", "answer_to", "done", "jsonable", "perform"]
 
 
 def answer_question(operation: Operation, given: Mapping[str, Any]) -> Response:
     """Answer a question or a list."""
+    return _json(answer_to(operation, given))
+
+
+def answer_to(operation: Operation, given: Mapping[str, Any]) -> Any:
+    """The answer to a question or a list, as JSON holds it."""
     request: Request = given["request"]
     began, door = monotonic(), _door(request)
     arguments = _arguments(operation, given)
@@ -56,11 +61,17 @@ def answer_question(operation: Operation, given: Mapping[str, Any]) -> Response:
             answer = jsonable(operation.handler(call, **arguments))
     entry = Entry.of(operation, call.who, call.now, _account_of(arguments), 200, began)
     door.log.later(entry)
-    return _json(answer)
+    return answer
 
 
 def answer_act(operation: Operation, given: Mapping[str, Any]) -> Response:
     """Do an act, once for its key."""
+    answer, status, fresh = done(operation, given)
+    return _json(answer, status, {} if fresh else {"Idempotency-Replayed": "true"})
+
+
+def done(operation: Operation, given: Mapping[str, Any]) -> tuple[Any, int, bool]:
+    """Do an act, once for its key: (the answer, its status, whether it was done just now)."""
     request: Request = given["request"]
     began, door = monotonic(), _door(request)
     arguments = _arguments(operation, given)
@@ -81,7 +92,7 @@ def answer_act(operation: Operation, given: Mapping[str, Any]) -> Response:
             each()
     if call.reveal and fresh:
         answer = {**answer, **call.reveal}
-    return _json(answer, status, {} if fresh else {"Idempotency-Replayed": "true"})
+    return answer, status, fresh
 
 
 def perform(operation: Operation, call: Call, arguments: Mapping[str, Any]) -> Any:
