@@ -26,6 +26,7 @@ from keizoku.db.tables.web import proposal
 from keizoku.terms.read_model import to_json as mapping_to_json
 from keizoku.web.calls.call import Call, Listing, no_cursor
 from keizoku.web.calls.problems import ProblemError
+from keizoku.web.calls.streaming import Stream
 from keizoku.web.request_log import Entry, write_entry
 
 if TYPE_CHECKING:
@@ -46,7 +47,10 @@ __all__ = ["answer_act", "answer_question", "answer_to", "done", "jsonable", "pe
 
 def answer_question(operation: Operation, given: Mapping[str, Any]) -> Response:
     """Answer a question or a list."""
-    return _json(answer_to(operation, given))
+    answer = answer_to(operation, given)
+    if isinstance(answer, Stream):
+        return answer.response(given["request"].headers.get("last-event-id", ""))
+    return _json(answer)
 
 
 def answer_to(operation: Operation, given: Mapping[str, Any]) -> Any:
@@ -58,7 +62,9 @@ def answer_to(operation: Operation, given: Mapping[str, Any]) -> Any:
         if operation.kind == "list":
             answer: Any = _page(operation, call, arguments)
         else:
-            answer = jsonable(operation.handler(call, **arguments))
+            answer = operation.handler(call, **arguments)
+            if not isinstance(answer, Stream):
+                answer = jsonable(answer)
     entry = Entry.of(operation, call.who, call.now, _account_of(arguments), 200, began)
     door.log.later(entry)
     return answer
