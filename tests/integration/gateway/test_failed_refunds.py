@@ -63,7 +63,7 @@ def test_9_2__a_refund_that_stripe_takes_back_days_later_is_owed_again_and_the_m
         save_card(session, calls, proxy, "jiro")
         services.billing.approve("jiro", "monthly", "card", now=start)
         stopped = [parse_instant(f"2026-04-16 {hour}:00") for hour in (12, 20, 21)]
-        services.sla.stop(from_at=stopped[0], to_at=stopped[1], affected=60_000, now=stopped[2])
+        services.sla.record_outage(from_at=stopped[0], to_at=stopped[1], affected=60_000, now=stopped[2])
         services.sla.claim(id="c", account="jiro", month=Month(2026, 4), now=parse_instant("2026-05-02 10:00"))
         services.billing.leave_service("jiro", now=parse_instant("2026-05-02 11:00"))
         _night(services, proxy, date(2026, 5, 3))
