@@ -25,6 +25,7 @@ from keizoku.db.tables.claims import alternative_consent, claim, claim_decision
 from keizoku.db.tables.contracts import contract
 from keizoku.db.tables.money import credit_application, credit_refund
 from keizoku.terms.calendar import jst_day
+from keizoku.terms.rules import Rules
 
 WITHIN: Final = timedelta(days=60)
 
@@ -92,7 +93,8 @@ _REMEDY: Final = """
 """
 _CREDIT: Final = """
     SELECT 'credit', invoice.account, concat('invoice:', invoice.id), max(applied.recorded_at), jsonb_build_object(
-        'issued_on', invoice.issued_on, 'due_on', invoice.due_on,
+        'issued_on', invoice.issued_on, 'due_on', invoice.due_on, 'method', invoice.method,
+        'pay_to', CAST(:pay_to AS text),
         'total_yen', invoice.total_yen, 'credit_yen', sum(applied.yen),
         'charged_yen', invoice.total_yen - sum(applied.yen),
         'credits', jsonb_agg(jsonb_build_array(credit.month, applied.yen) ORDER BY credit.month, credit.id))
@@ -119,6 +121,10 @@ _ENDED: Final = """
         'last_on', CASE WHEN ended_reason IN ('leave_service', 'delete_user') THEN ended_on ELSE ended_on - 1 END,
         'owed_yen', coalesce((SELECT sum(open_yen) FROM invoice
                               WHERE invoice.contract_id = contract.id AND invoice.state = 'open'), 0),
+        'owed_due_on', (SELECT max(least(due_on, accelerated_on)) FROM invoice
+                        WHERE invoice.contract_id = contract.id AND invoice.state = 'open'),
+        'written_on', CAST(:today AS date), 'pay_to', CAST(:pay_to AS text),
+        'payer_number', (SELECT number FROM account WHERE account.id = contract.account),
         'credit_yen', coalesce((SELECT sum(available_yen) FROM credit WHERE credit.account = contract.account), 0))
     FROM contract
     WHERE ended_on IS NOT NULL AND end_recorded_at > :since AND ended_reason <> 'termination'
@@ -148,6 +154,7 @@ _WRITE: Final = PreparedQuery(
         sa.bindparam("today", type_=sa.Date()),
         sa.bindparam("now", type_=sa.DateTime(timezone=True)),
         sa.bindparam("since", type_=sa.DateTime(timezone=True)),
+        sa.bindparam("pay_to", type_=sa.Text()),
         sa.bindparam("only", type_=ARRAY(sa.Text())),
     )
 )
@@ -173,12 +180,12 @@ def anything_due() -> sa.ColumnElement[bool]:
     )
 
 
-def save(session: Session, now: datetime, fence: Fence | None = None) -> int:
+def save(session: Session, rules: Rules, now: datetime, fence: Fence | None = None) -> int:
     """Write the letters that are due, and commit; how many. With a fence, one that fails is set aside."""
+    known = {"now": now, "today": jst_day(now), "since": now - WITHIN, "pay_to": rules.discretion.transfer_account}
 
     def of_some(session: Session, some: Sequence[str] | None) -> int:
-        values = {"now": now, "today": jst_day(now), "since": now - WITHIN, "only": some}
-        [written] = _WRITE.rows_and_commit(session, values)
+        [written] = _WRITE.rows_and_commit(session, {**known, "only": some})
         return int(written["letters"])
 
     try:
@@ -188,7 +195,7 @@ def save(session: Session, now: datetime, fence: Fence | None = None) -> int:
         if fence is None or not is_of_item(error):
             raise
         names = sa.text(f"SELECT concat(kind, ' ', occasion) AS name, account FROM ({_DUE}) AS due")  # noqa: S608
-        rows = session.execute(names, {"now": now, "since": now - WITHIN}).all()
+        rows = session.execute(names, known).all()
         accounts = {row.name: row.account for row in rows}
         of_step = Fence()
         written = in_halves(session, of_step, "document", sorted(accounts), of_some)

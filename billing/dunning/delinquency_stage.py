@@ -14,7 +14,7 @@ from functools import partial
 
 import sqlalchemy as sa
 
-from keizoku.billing.documents.notices import pay_to, save_notice
+from keizoku.billing.documents.notices import save_notice, transfer_of
 from keizoku.billing.dunning.termination import accelerate, terminate
 from keizoku.billing.dunning.write_off import Act, give_up
 from keizoku.billing.receivables.open_items import OpenItem, by_account, by_contract, load_open_items, lock_accounts
@@ -234,14 +234,15 @@ def _carry_out(session: Session, rules: Rules, ruling: DelinquencyRuling, now: d
     changes += sum(_small_rest(session, rules, each, now) for each in ruling.rests)
     if ruling.accelerate:
         occasion = f"invoice:{min(ruling.accelerate)}"
-        changes += accelerate(session, case.account, case.contract_id, occasion, now, invoice_ids=ruling.accelerate)
+        changes += accelerate(
+            session, rules, case.account, case.contract_id, occasion, now, invoice_ids=ruling.accelerate
+        )
     if ruling.terminates:
-        notice = notice_text.termination(today, ruling.days, ruling.open_yen)
-        notice = notice_text.with_transfer(notice, *_transfer(session, rules, case.account))
-        changes += terminate(session, rules, case.contract_id, case.account, notice, now)
+        why = notice_text.Termination(ruling.days, ruling.open_yen)
+        changes += terminate(session, rules, case.contract_id, case.account, why, now)
     elif ruling.suspends:
         notice = notice_text.suspension(today, ruling.days, ruling.open_yen, _ends_on(rules, case))
-        notice = notice_text.with_transfer(notice, *_transfer(session, rules, case.account))
+        notice = notice_text.with_transfer(notice, *transfer_of(session, rules, case.account))
         suspension_id = session.execute(
             sa.insert(suspension)
             .values(
@@ -306,11 +307,6 @@ def _ends_on(rules: Rules, case: Case) -> date | None:
     return comes.ends_on or comes.terminates_on
 
 
-def _transfer(session: Session, rules: Rules, of: str) -> tuple[str, str]:
-    named, references = pay_to(session, rules, [of])
-    return named, references.get(of, "")
-
-
 def _overdue(session: Session, rules: Rules, fee: OpenItem, today: date, running: bool) -> notice_text.Notice:
     settings = rules.discretion
     ahead = outlook([fee.fee], settings.suspend_after_days, settings.terminate_after_days)
@@ -318,7 +314,7 @@ def _overdue(session: Session, rules: Rules, fee: OpenItem, today: date, running
     chargeable = fee.method == "card" and fee.open_yen >= settings.minimum_card_charge_yen
     wanted_on = max(fee.wanted_on, today) if fee.wanted_on is not None else None
     method = "card" if chargeable else "other"
-    named, reference = _transfer(session, rules, fee.account)
+    named, reference = transfer_of(session, rules, fee.account)
     by_on = suspends_on - timedelta(days=1) if suspends_on is not None and suspends_on > today else None
     told = notice_text.OverdueFee(fee.due_on, fee.open_yen, method, wanted_on, suspends_on, named, reference, by_on)
     return notice_text.overdue(told)

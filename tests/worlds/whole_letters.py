@@ -258,6 +258,28 @@ WHOLE: list[tuple[str, dict[str, Any], str, str]] = [
     ),
     (
         "credit",
+        {**CREDIT, "method": "other", "pay_to": "みずほ銀行 本店 普通 1234567"},
+        (
+            "2026年6月20日発行のご請求(請求番号: 12)から、サービス停止による減額分を差し引きました。(第9条第2項)\n"
+            "差引き後のご請求額は400円、お支払期日は2026年6月20日です。\n"
+            "下記の口座へのお振込みでもお支払いいただけます。\n振込依頼人名の前に、お支払い番号をご入力ください。\n"
+            "お振込先: みずほ銀行 本店 普通 1234567\nお支払い番号: 200001294\n"
+            "利用料金(税込): 500円\n"
+            "サービス停止による減額(2026年4月分): -100円\n"
+            "差引きご請求額: 400円"
+        ),
+        (
+            "Reductions for service outages were taken off the bill of 20 June 2026 (number: 12). (Article 9.2)\n"
+            "What is left to pay is 400 yen, due on 20 June 2026.\n"
+            "You may also pay by transfer to the account below.\nPlease put the payment number before your name.\n"
+            "Account: みずほ銀行 本店 普通 1234567\nPayment number: 200001294\n"
+            "Fee, tax included: 500 yen\n"
+            "Reduction for service outages in April 2026: -100 yen\n"
+            "To pay: 400 yen"
+        ),
+    ),
+    (
+        "credit",
         {**CREDIT, "credits": [["2026-03", 200], ["2026-04", 300]], "credit_yen": 500, "charged_yen": 0},
         (
             "2026年6月20日発行のご請求(請求番号: 12)から、サービス停止による減額分を差し引きました。(第9条第2項)\n"
@@ -316,6 +338,7 @@ WHOLE: list[tuple[str, dict[str, Any], str, str]] = [
             "サービスの提供を停止した状態で契約期間が満了したため、更新いたしませんでした。(第7条第1項)\n"
             "未払いの利用料金は、ご契約の終了後も全額お支払いいただく必要があります。お支払いまでの遅延損害金が加"
             "わります。(第4条第1項、第5条第2項)\n"
+            "恐れ入りますが、至急お支払いくださいますようお願い申し上げます。\n"
             "すでにお支払いいただいた利用料金の払戻しはいたしません。(第6条第2項、第3項)\n"
             "未払いの利用料金: 500円"
         ),
@@ -324,8 +347,41 @@ WHOLE: list[tuple[str, dict[str, Any], str, str]] = [
             "It was not renewed because it was suspended when its term ended. (Article 7.1)\n"
             "Unpaid fees stay owed in full after the end of the contract, with late interest until they are paid."
             " (Articles 4.1 and 5.2)\n"
+            "Please pay it now.\n"
             "Fees that were paid are not refunded. (Articles 6.2 and 6.3)\n"
             "Unpaid fees: 500 yen"
+        ),
+    ),
+    (
+        "contract_end",
+        {
+            **ENDED,
+            "reason": "leave_service",
+            "owed_yen": 500,
+            "owed_due_on": "2026-06-30",
+            "written_on": "2026-06-20",
+            "pay_to": "みずほ銀行 本店 普通 1234567",
+            "payer_number": 42,
+        },
+        (
+            "プレミアムサービスのご契約は、2026年6月19日をもって終了いたしました。\n"
+            "サービスの利用契約を解約されたため、プレミアムサービスもご利用いただけなくなりました。(第6条第2項、第13条)\n"
+            "未払いの利用料金は、ご契約の終了後も全額お支払いいただく必要があります。お支払いまでの遅延損害金が加"
+            "わります。(第4条第1項、第5条第2項)\n"
+            "恐れ入りますが、支払期日の2026年6月30日までにお支払いくださいますようお願い申し上げます。\n"
+            "すでにお支払いいただいた利用料金の払戻しはいたしません。(第6条第2項、第3項)\n"
+            "下記の口座へのお振込みでもお支払いいただけます。\n振込依頼人名の前に、お支払い番号をご入力ください。\n"
+            "お振込先: みずほ銀行 本店 普通 1234567\nお支払い番号: 100004285\n未払いの利用料金: 500円"
+        ),
+        (
+            "Your premium contract ended; its last day was 19 June 2026.\n"
+            "You left the service, and the premium service with it. (Articles 6.2 and 13)\n"
+            "Unpaid fees stay owed in full after the end of the contract, with late interest until they are paid."
+            " (Articles 4.1 and 5.2)\n"
+            "Please pay them by 30 June 2026, when the last of them is due.\n"
+            "Fees that were paid are not refunded. (Articles 6.2 and 6.3)\n"
+            "You may also pay by transfer to the account below.\nPlease put the payment number before your name.\n"
+            "Account: みずほ銀行 本店 普通 1234567\nPayment number: 100004285\nUnpaid fees: 500 yen"
         ),
     ),
     (

@@ -97,8 +97,17 @@ def transfer_items(pay_to: str, reference: str) -> list[Item]:
 
 
 def with_transfer(notice: Notice, pay_to: str, reference: str) -> Notice:
-    """A notice of what is owed that says where to pay it, if a bank account is set."""
-    return replace(notice, items=(*transfer_items(pay_to, reference), *notice.items))
+    """A notice of what is owed that says where to pay it and what to state, if a bank account is set."""
+    if not pay_to:
+        return notice
+    parts = ["transfer_too", *(["reference"] if reference else [])]
+    ja, en = ("\n".join(sentence(f"letter.overdue.{part}", lang, {}) for part in parts) for lang in _BOTH)
+    return replace(
+        notice,
+        body_ja=f"{notice.body_ja}\n{ja}",
+        body_en=f"{notice.body_en}\n{en}",
+        items=(*transfer_items(pay_to, reference), *notice.items),
+    )
 
 
 def resumption(on: date) -> Notice:
@@ -129,15 +138,23 @@ def suspension(on: date, days: int, open_yen: int, ends_on: date | None = None) 
     return _notice("suspension", parts, facts, [_yen("unpaid", open_yen)])
 
 
-def termination(on: date, days: int, open_yen: int) -> Notice:
-    """The contract is over because a fee stayed unpaid."""
-    facts = {"from_on": on, "days": days, "open_yen": open_yen}
-    return _notice("termination", ["main", "owed"], facts, [_yen("unpaid", open_yen)])
+@dataclass(frozen=True, slots=True)
+class Termination:
+    """Why a contract is over: the fees that were late, or the ground that people state."""
+
+    days: int = 0
+    late_yen: int = 0
+    ground: str | None = None
 
 
-def termination_by_people(on: date, ground: str) -> Notice:
-    """The contract is over by a decision of people, for a ground other than unpaid fees."""
-    return _notice("termination", ["by_people"], {"from_on": on, "ground": ground})
+def termination(on: date, why: Termination, owed_yen: int, *, whole: bool = True) -> Notice:
+    """The contract is over; `owed_yen` is due and unpaid now, `whole`: the running term's fee is owed in full."""
+    facts = {"from_on": on, "days": why.days, "open_yen": why.late_yen, "ground": why.ground}
+    main = "main" if why.ground is None else "by_people"
+    if not owed_yen:
+        return _notice("termination", [main], facts)
+    said = _notice("termination", [main, "owed" if whole else "owed_to_day"], facts, [_yen("unpaid", owed_yen)])
+    return _with_pay_now(said)
 
 
 def suspension_by_people(on: date, ground: str, ends_on: date | None = None) -> Notice:
@@ -149,7 +166,8 @@ def suspension_by_people(on: date, ground: str, ends_on: date | None = None) -> 
 def acceleration(on: date, yen: int, ground: str | None = None) -> Notice:
     """What is invoiced and not yet due is due at once: because a fee is overdue, or on a ground that people state."""
     facts = {"from_on": on, "yen": yen, "ground": ground}
-    return _notice("acceleration", ["late" if ground is None else "ground"], facts, [_yen("due_at_once", yen)])
+    said = _notice("acceleration", ["late" if ground is None else "ground"], facts, [_yen("due_at_once", yen)])
+    return _with_pay_now(said)
 
 
 def renewal(starts_on: date, ends_on: date, yen: int, method: str, ask_by_on: date) -> Notice:
@@ -207,6 +225,11 @@ _BOTH: Final[tuple[Lang, Lang]] = ("ja", "en")
 def _notice(kind: str, parts: Sequence[str], facts: Mapping[str, Any], items: Sequence[Item] = ()) -> Notice:
     ja, en = ("\n".join(sentence(f"letter.{kind}.{part}", lang, facts) for part in parts) for lang in _BOTH)
     return Notice(kind, ja, en, tuple(items))
+
+
+def _with_pay_now(notice: Notice) -> Notice:
+    ja, en = (sentence("letter.overdue.pay_now", lang, {}) for lang in _BOTH)
+    return replace(notice, body_ja=f"{notice.body_ja}\n{ja}", body_en=f"{notice.body_en}\n{en}")
 
 
 def _words(name: str, ja: str, en: str) -> Item:
