@@ -67,7 +67,7 @@ def issue_documents(
     as_json: AsJson = False,
 ) -> None:
     """Store every invoice and due credit note of a month, or all, as issued, once; what is stored stays as it is."""
-    from keizoku.billing.documents.issue_run import issue_month, issue_waiting
+    from keizoku.billing.closing.issue_run import issue_month, issue_waiting
     from keizoku.billing.documents.issued_documents import Issuing
 
     about = month_of(month) if month else None

@@ -236,7 +236,7 @@ def _documents(settings: Settings) -> Documents | None:
         return None
     from dataclasses import asdict
 
-    from keizoku.billing.documents.issue_run import NEWEST, issue_waiting
+    from keizoku.billing.closing.issue_run import NEWEST, issue_waiting
     from keizoku.billing.documents.issued_documents import Issuing
 
     def store(services: Services, now: datetime, every: bool, going: Callable[[], bool]) -> dict[str, object]:

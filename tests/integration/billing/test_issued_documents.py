@@ -15,9 +15,9 @@ import pytest
 import sqlalchemy as sa
 from prometheus_client import generate_latest
 
+from keizoku.billing.closing.issue_run import IssueRun, issue_month, issue_waiting
 from keizoku.billing.documents.addressees import Naming, SealingKeys, new_key_line
 from keizoku.billing.documents.archive import archive
-from keizoku.billing.documents.issue_run import IssueRun, issue_month, issue_waiting
 from keizoku.billing.documents.issued_documents import (
     DocumentSearch,
     Issuing,
