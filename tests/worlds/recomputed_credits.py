@@ -198,7 +198,8 @@ def check_letters(
     kept = recorded.of("letter", account)
     found = {(each.kind, each.occasion) for each in kept}
     assert len(found) == len(kept)
-    rest = {each for each in found if each[0] not in ("claim_received", "claim_granted", "claim_rejected")}
+    check_letters_about_terms(recorded, credits, {name for kind, name in found if kind == "terms"}, now)
+    rest = {each for each in found if each[0] not in ("claim_received", "claim_granted", "claim_rejected", "terms")}
     assert rest == set(credits.letters()), account
     received = {each.id: jst_day(each.received_at) for each in recorded.of("claim", account) if each.recorded_at < now}
     assert {each.occasion: each.written_on for each in kept if each.kind == "claim_received"} == received
@@ -213,6 +214,21 @@ def check_letters(
             assert granted, claim
         else:
             assert granted or verdict.answer in rejected, claim
+
+
+def check_letters_about_terms(recorded: Recorded, credits: Credits, found: set[str], now: datetime) -> None:
+    """Whose contract runs was told once of terms that were announced as they have to be; nobody else was."""
+    today, owed, allowed = jst_day(now), set(), set()
+    for each in recorded["terms_announcement"]:
+        for contract in credits.contracts:
+            if each.recorded_at > now or not (each.beneficial or each.published_on < each.effective_on):
+                continue
+            if jst_day(contract.approved_at) >= each.effective_on or each.published_on > today:
+                continue
+            allowed.add(f"{each.version}/{contract.id}")
+            if contract.ended_on is None and each.effective_on > today - timedelta(days=59):
+                owed.add(f"{each.version}/{contract.id}")
+    assert owed <= found <= allowed, (owed, found, allowed)
 
 
 def check_award(recorded: Recorded, granted: Mapping[tuple[str, str], int], claims: Mapping[str, Verdict]) -> None:

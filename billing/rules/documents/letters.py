@@ -201,6 +201,9 @@ def deadline_on(facts: Facts) -> date | None:
 
 
 def _remedy(facts: Facts) -> Parts:
+    became = facts.get("outcome")  # before the letter was written; of some letters it is not known
+    if became is not None:
+        return ["main", became], []
     return ["main", *(["by"] if facts["by_on"] else []), "instead"], []
 
 
@@ -228,6 +231,10 @@ def _ended(facts: Facts) -> Parts:
     return parts, [("owed", facts, facts["owed_yen"])] if facts["owed_yen"] else []
 
 
+def _terms(facts: Facts) -> Parts:
+    return ["main", "where", "decline"], []
+
+
 def _link_lapses(facts: Facts) -> Parts:
     return ["main", "next"], []
 
@@ -244,6 +251,7 @@ _PARTS: Final[Mapping[str, Callable[[Facts], Parts]]] = {
     "credit": _credit,
     "refund": _refund,
     "contract_end": _ended,
+    "terms": _terms,
     "link_lapses": _link_lapses,
     "link_ended": _link_ended,
 }

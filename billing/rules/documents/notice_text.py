@@ -62,6 +62,7 @@ SUBJECTS: Final[Mapping[str, tuple[str, str]]] = {
     "credit": ("減額の適用のお知らせ", "A reduction is taken off your bill"),
     "refund": ("ご返金のお知らせ", "A refund to your card"),
     "contract_end": ("ご契約終了のお知らせ", "Your contract has ended"),
+    "terms": ("利用規約の変更のお知らせ", "The terms change"),
     "link_lapses": ("連携サービスの失効予定のお知らせ", "Your link is about to lapse"),
     "link_ended": ("連携サービスの終了のお知らせ", "Your link has ended"),
 }
