@@ -1,6 +1,6 @@
 """Within stage 7, last: letters about what was decided and done. Due, save; a second run of a date writes nothing.
 
-    a claim received ─ granted ─ rejected ─ another remedy agreed ─ a credit used ─ refunded ─ a contract ended ─ new terms
+    a claim received ─ granted ─ rejected ─ another remedy agreed ─ a credit used ─ refunded ─ an end ─ new terms
         └─ what each letter needs to say, as facts; the words come when it is printed (rules/documents/letters.py)
 
 A letter bears the day on which it is written; the one about a claim's receipt, the day of receipt, whose record it is.

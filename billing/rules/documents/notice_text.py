@@ -209,12 +209,20 @@ def set_off(on: date, yen: int) -> Notice:
 
 
 def interest_demand(
-    on: date, new_yen: int, total_yen: int, rate: Fraction, workings_ja: Sequence[str], workings_en: Sequence[str]
+    on: date,
+    new_yen: int,
+    total_yen: int,
+    rate: Fraction,
+    workings_ja: Sequence[str],
+    workings_en: Sequence[str],
+    transfer: tuple[str, str] = ("", ""),
 ) -> Notice:
     """The demand for late interest: the whole owed, what is new in it, and how each debt came to its part."""
     facts = {"from_on": on, "new_yen": new_yen, "total_yen": total_yen, "rate": rate}
     items = [_yen("demanded_now", new_yen), _yen("interest_in_all", total_yen)]
-    said = _notice("demand", ["main", "rate", "pay"], facts, items)
+    said = with_transfer(_notice("demand", ["main", "rate", "now"], facts, items), *transfer)
+    ja, en = (sentence("letter.demand.workings", lang, facts) for lang in _BOTH)
+    said = replace(said, body_ja=f"{said.body_ja}\n{ja}", body_en=f"{said.body_en}\n{en}")
     return Notice(
         "demand", "\n".join((said.body_ja, *workings_ja)), "\n".join((said.body_en, *workings_en)), said.items
     )

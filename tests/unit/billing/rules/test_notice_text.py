@@ -280,7 +280,7 @@ WHOLE: Sequence[tuple[Notice, str, str]] = [
             "(第5条第2項)\n"
             "遅延損害金は、支払期日の翌日からお支払日まで、未払いの利用料金に対して年14.6%の割合で発生いたしま"
             "す。消費税はかかりません。\n"
-            "恐れ入りますが、未払いの利用料金と合わせ、至急お支払いくださいますようお願い申し上げます。計算の内"
+            "恐れ入りますが、未払いの利用料金と合わせ、至急お支払いくださいますようお願い申し上げます。\n計算の内"
             "訳は次のとおりです。\n"
             "内訳\n今回のご請求額: 63円\n遅延損害金の総額: 70円"
         ),
@@ -290,7 +290,7 @@ WHOLE: Sequence[tuple[Notice, str, str]] = [
             "70 yen in all. (Article 5.2)\n"
             "It accrues at 14.6% a year from the day after the due date to the day of payment, on unpaid fees o"
             "nly, without "
-            "tax.\nPlease pay it now, together with the fees that are unpaid. It is worked out as follows.\n"
+            "tax.\nPlease pay it now, together with the fees that are unpaid.\nIt is worked out as follows.\n"
             "workings\nDemanded now: 63 yen\nLate interest in all: 70 yen"
         ),
     ),
