@@ -1,10 +1,10 @@
 """Product keys as prepaid means (前払式支払手段): what is unused on a base date, and what 2125 says.
 
 The Payment Services Act counts on 31 March and 30 September what was sold and is not used. More than 10,000,000 yen:
-half of it is deposited (発行保証金) and the authority is notified; what can be used for six months at most is exempt; a
-refund is forbidden but for ending the business, small amounts and hardship (Article 20). Sources, looked up on
-2026-11-30: the questions and answers of the Japan Payment Service Association. A reading for counsel to confirm: a key
-counts as used when its contract is formed. Read only; whole yen.
+half of it is deposited (発行保証金) and the authority is notified; what can be used for six months at most is exempt;
+refunds have limits (prepaid_refunds.py). Sources, looked up on 2026-11-30: the questions and answers of the Japan
+Payment Service Association. A reading for counsel to confirm: a key counts as used when its contract is formed. Read
+only; whole yen.
 """
 
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ from typing import Final
 import sqlalchemy as sa
 from dateutil.relativedelta import relativedelta
 
+from keizoku.billing.rules.prepaid_refunds import BASE_DATES, last_base_date
 from keizoku.db.session import Session
 from keizoku.terms.read_model import ReadModel
 from keizoku.terms.refusal import Refused
 
-BASE_DATES: Final = ((3, 31), (9, 30))
 THRESHOLD_YEN: Final = 10_000_000
 EXEMPT_MONTHS: Final = 6
 
@@ -58,7 +58,7 @@ def unused_balances(session: Session, on: date) -> PrepaidReport:
     """What is unused at the end of a base date. Refused for another day."""
     if (on.month, on.day) not in BASE_DATES:
         raise Refused("key.base_date", f"{on} is no base date", "name a 31 March or a 30 September")
-    before = date(on.year, 3, 31) if on.month == 9 else date(on.year - 1, 9, 30)
+    before = last_base_date(on)
     rows = session.execute(_BATCHES, {"on": on, "before": before}).all()
     batches = tuple(
         UnusedKeys(
@@ -72,7 +72,7 @@ def unused_balances(session: Session, on: date) -> PrepaidReport:
             unused=(unused := int(row.sold - row.used - row.refunded - row.expired)),
             unused_yen=unused * int(row.yen),
             expires_on=row.expires_on,
-            exempt=row.expires_on < row.issued_on + relativedelta(months=EXEMPT_MONTHS) + timedelta(days=1),
+            exempt=is_exempt(row.issued_on, row.expires_on),
         )
         for row in rows
     )
@@ -90,6 +90,11 @@ def unused_balances(session: Session, on: date) -> PrepaidReport:
         terms_yen=ledger_yen - unused_yen,
         ledger_yen=ledger_yen,
     )
+
+
+def is_exempt(issued_on: date, expires_on: date) -> bool:
+    """Whether keys can be used for six months at most, from the day on which they were made."""
+    return expires_on < issued_on + relativedelta(months=EXEMPT_MONTHS) + timedelta(days=1)
 
 
 _BATCHES = sa.text(
