@@ -18,7 +18,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from keizoku.billing.contracts.key_sales import keys_used, note_sale, sold_alive
-from keizoku.billing.contracts.prepaid_refunds import allowed_as, check_case
+from keizoku.billing.contracts.prepaid_report import allowed_as, check_case
 from keizoku.billing.contracts.price_lookup import load_interval, load_prices
 from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.rules.codes import MOST_BATCHES, Code, compose, draw_secret
@@ -137,7 +137,7 @@ def revoke(
     """Take back every code of a batch that nobody has redeemed; its buyer is paid back. Commits; how many codes.
 
     `case`: as which case of the law sold keys are paid back, where its limits bind; `issuer`: the setting
-    prepaid_issuer. Refused for more than the law allows (prepaid_refunds.py).
+    prepaid_issuer. Refused for more than the law allows (prepaid_report.py).
     """
     check_case(case)
     batch = session.execute(

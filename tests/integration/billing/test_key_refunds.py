@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from keizoku.billing.contracts.code_batches import BatchOrder
-from keizoku.billing.contracts.prepaid_refunds import half_year
+from keizoku.billing.contracts.prepaid_report import half_year
 from keizoku.billing.rules.prepaid_refunds import HalfYear, last_base_date
 from keizoku.scheduler.app import Services
 from keizoku.terms.calendar import parse_instant
