@@ -148,7 +148,8 @@ def apply(
 @app.command(
     "import",
     help=japanese(
-        "ファイルの申込みを受け付けます: account, plan, method, applied_at, months, fallback, consents, order(CSV)。\n\n"
+        "ファイルの申込みを受け付けます(CSV): account, plan, method, applied_at, months, fallback, consents, order。"
+        "\n\n"
         "受け付けられない行は、ファイル、行、値、規則、対処を示し、残りは受け付けます。そのときは終了"
         "コード 1。"
     ),
