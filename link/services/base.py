@@ -37,7 +37,7 @@ class LinkSetup:
     partner: Callable[[], Partner] = _no_partner
     ring: Callable[[], KeyRing] = _no_keys
     consent_days: int = 0
-    calls_at_once: int = 4
+    calls_at_once: int = 8
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,8 @@ from keizoku.db.roles import want_to_add
 from keizoku.db.tables.link.grants import link_secret
 from keizoku.link.grants import authorising, ending, renewing
 from keizoku.link.grants.authorising import Begun
-from keizoku.link.grants.renewing import Renewal, RenewalCounts
+from keizoku.link.grants.generations import Renewal
+from keizoku.link.grants.renewing import RenewalCounts, Renewals
 from keizoku.link.orders import book, looking_up, placing
 from keizoku.link.orders.book import Order
 from keizoku.link.orders.looking_up import LookedUp
@@ -63,6 +64,10 @@ class LinkService(ConditionDesk, StopDesk):
     def renew_due(self, *, progress: Callable[[int], None] | None = None, now: datetime) -> RenewalCounts:
         """Renew every token that is due, at the partner's pace."""
         return renewing.renew_due(self._with_tokens(), now, at_once=self.setup.calls_at_once, progress=progress)
+
+    def renewals(self, *, now: datetime) -> Renewals:
+        """The same step by step, for whoever has to be able to stop in between."""
+        return Renewals(self._with_tokens(), now, at_once=self.setup.calls_at_once)
 
     def revoke(self, account: str, *, by: str, ground: str, now: datetime) -> bool:
         """The customer ends the access: recorded, revoked at the partner, destroyed; True: the partner confirmed it."""
