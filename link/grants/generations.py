@@ -31,7 +31,17 @@ from keizoku.link.rules.stops import stopped
 from keizoku.link.rules.tokens import grant_end, renewal_due_at
 from keizoku.link.sealing.seals import SealingError
 
-__all__ = ["CLIENT_REFUSED", "Begun", "Found", "NewToken", "Renewal", "begin_all", "finish_all", "store_tokens"]
+__all__ = [
+    "CLIENT_REFUSED",
+    "Begun",
+    "Found",
+    "NewToken",
+    "Renewal",
+    "begin_all",
+    "finish_all",
+    "let_go",
+    "store_tokens",
+]
 
 Outcome = Literal["renewed", "refused", "ended", "not_due", "busy", "stopped", "no_secret", "failed"]
 Found = TokenAnswer | PartnerError | PartnerRefusesUsError
@@ -86,9 +96,9 @@ def begin_all(
     try:
         begun, others = _look_again(link, sorted(got), clock, only_if_due=only_if_due)
     except BaseException:
-        _let_go(session, got)
+        let_go(session, got)
         raise
-    _let_go(session, [each.grant_id for each in others])
+    let_go(session, [each.grant_id for each in others])
     for each in others:
         if each.outcome == "ended":
             revoke_left(link, each.grant_id, clock)
@@ -173,7 +183,7 @@ def finish_all(link: Link, answered: Sequence[tuple[Begun, Found]], clock: uses.
             raise failure
         return done
     finally:
-        _let_go(link.session, [begun.grant_id for begun, _ in answered])
+        let_go(link.session, [begun.grant_id for begun, _ in answered])
 
 
 def _written(link: Link, answered: Sequence[tuple[Begun, Found]], clock: uses.Elapsing) -> list[Renewal]:
@@ -286,7 +296,8 @@ def _lock(grant_id: int) -> str:
     return f"link/{grant_id}"
 
 
-def _let_go(session: Session, grant_ids: Sequence[int] | set[int]) -> None:
+def let_go(session: Session, grant_ids: Sequence[int] | set[int]) -> None:
+    """Give the grants' locks back, and roll back what was not committed."""
     if session.closed or session.invalidated or not grant_ids:
         return
     with suppress(sa.exc.SQLAlchemyError):

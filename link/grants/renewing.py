@@ -12,8 +12,9 @@ come, so that a process that dies loses no more than the calls that were under w
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -23,7 +24,7 @@ import sqlalchemy as sa
 
 from keizoku.db.session import Session, release_leader_lock, try_leader_lock
 from keizoku.link.grants.context import Link
-from keizoku.link.grants.generations import CLIENT_REFUSED, Begun, Found, Renewal, begin_all, finish_all
+from keizoku.link.grants.generations import CLIENT_REFUSED, Begun, Found, Renewal, begin_all, finish_all, let_go
 from keizoku.link.partner.port import PartnerError, PartnerRefusesUsError
 from keizoku.link.records import uses
 from keizoku.link.records.customers import load_customer
@@ -114,10 +115,11 @@ def renew_due(
     for a while the rest is left to the next run.
     """
     run = Renewals(link, now, at_once=at_once)
-    for done in run:
-        if progress is not None:
-            for _ in range(done):
-                progress(1)
+    with closing(iter(run)) as steps:
+        for done in steps:
+            if progress is not None:
+                for _ in range(done):
+                    progress(1)
     return run.counts
 
 
@@ -132,7 +134,7 @@ class Renewals:
         self._link, self._now, self._at_once = link, now, at_once
         self._failed_in_a_row = 0
 
-    def __iter__(self) -> Iterator[int]:
+    def __iter__(self) -> Generator[int]:
         """After each step, how many grants it has dealt with."""
         session = self._link.session
         if not try_leader_lock(session, LOCK):
@@ -183,13 +185,24 @@ class Renewals:
                     calls = [asked for _, asked in under_way]
                     wait(calls, return_when=FIRST_COMPLETED)
                     wait(calls, TOGETHER_SECONDS)
-                    answered = [(each, asked.result()) for each, asked in under_way if asked.done()]
-                    come = {each.grant_id for each, _ in answered}
-                    under_way = deque(pair for pair in under_way if pair[0].grant_id not in come)
-                    yield finish_all(link, answered, clock)
+                    come = [pair for pair in under_way if pair[1].done()]
+                    taken = {each.grant_id for each, _ in come}
+                    under_way = deque(pair for pair in under_way if pair[0].grant_id not in taken)
+                    yield self._finish(come, clock)
         finally:
             if under_way:
-                self._count(finish_all(link, [(each, asked.result()) for each, asked in under_way], clock))
+                self._count(self._finish(list(under_way), clock))
+
+    def _finish(self, come: Sequence[tuple[Begun, Future[Found]]], clock: uses.Elapsing) -> list[Renewal]:
+        """Write these answers. What failed as no partner can fail is raised when the others are written."""
+        errors = [error for _, asked in come if (error := asked.exception()) is not None]
+        answered = [(each, asked.result()) for each, asked in come if asked.exception() is None]
+        done = finish_all(self._link, answered, clock) if answered else []
+        if errors:
+            let_go(self._link.session, [each.grant_id for each, asked in come if asked.exception() is not None])
+            self._count(done)
+            raise errors[0]
+        return done
 
     def _count(self, done: Sequence[Renewal]) -> None:
         for each in done:

@@ -9,6 +9,7 @@ again; where the partner, the keys or the role for tokens are missing, the step 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from keizoku.scheduler.night.stages import Work
 
 __all__ = ["LINK_PROBES", "LINK_STEPS"]
+
+TOLD_AT_ONCE: Final = 500
+"""Renewals are shown by so many."""
 
 
 def _ends(work: Work) -> Iterator[int]:
@@ -43,14 +47,19 @@ def _tokens(work: Work) -> Iterator[int]:
     link = _with_tokens(work)
     yield link.destroy_kept(now=work.now)
     yield link.revoke_left(now=work.now)
-    counts = link.renew_due(now=work.now)
-    for failed in counts.failures:
+    run, told = link.renewals(now=work.now), 0
+    with closing(iter(run)) as steps:
+        for _ in steps:  # after each, whoever runs the night may stop it
+            enough = run.counts.done - told >= TOLD_AT_ONCE
+            yield run.counts.done - told if enough else 0
+            told = run.counts.done if enough else told
+    for failed in run.counts.failures:
         of = sa.select(link_grant.c.account).where(link_grant.c.id == failed.grant_id)
         account = str(work.session.scalar(of))
         why = f"its token was not renewed: {failed.code or failed.outcome}"
         work.fence.take(Item("account", account, why, "renew_due", account=account))
     work.session.rollback()
-    yield counts.renewed + counts.refused + counts.ended
+    yield run.counts.done - told
 
 
 def _orders(work: Work) -> Iterator[int]:
