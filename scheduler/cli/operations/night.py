@@ -119,6 +119,10 @@ def night(
         services.session.rollback()
         if simulate_clock and services.gateway.name != "simulated":
             fail("--simulate-clock would date real charges wrongly; it works with the simulated gateway only")
+        if simulate_clock and settings.link_partner == "http":
+            fail(
+                "--simulate-clock would date real tokens wrongly; it works with KEIZOKU_LINK_PARTNER=simulated or none"
+            )
         try:
             results = run_nights(
                 services,

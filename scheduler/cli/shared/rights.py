@@ -134,6 +134,8 @@ _COMMANDS: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
     WORKER: (
         "link record",
         "link rule",
+        "link revoke",
+        "link adopt",
         "link designate",
         "link stop add",
         "link stop lift",
@@ -235,7 +237,6 @@ _COMMANDS: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
         "link begin",
         "link finish",
         "link renew",
-        "link revoke",
         "link fetch",
         "link rotate-keys",
         "link order send",
