@@ -169,7 +169,7 @@ def finish_all(link: Link, answered: Sequence[tuple[Begun, Found]], clock: uses.
     """Write what the partner answered, and let the grants go; commits. Raises where an answer cannot be written."""
     try:
         if len(answered) > 1:
-            with suppress(sa.exc.IntegrityError, sa.exc.OperationalError):
+            with suppress(sa.exc.SQLAlchemyError):
                 return _written(link, answered, clock)
             link.session.rollback()  # then each by itself
         done, failure = [], None

@@ -197,9 +197,12 @@ class Renewals:
         """Write these answers. What failed as no partner can fail is raised when the others are written."""
         errors = [error for _, asked in come if (error := asked.exception()) is not None]
         answered = [(each, asked.result()) for each, asked in come if asked.exception() is None]
-        done = finish_all(self._link, answered, clock) if answered else []
+        try:
+            done = finish_all(self._link, answered, clock) if answered else []
+        finally:
+            if errors:
+                let_go(self._link.session, [each.grant_id for each, asked in come if asked.exception() is not None])
         if errors:
-            let_go(self._link.session, [each.grant_id for each, asked in come if asked.exception() is not None])
             self._count(done)
             raise errors[0]
         return done

@@ -104,8 +104,9 @@ class LinkService(ConditionDesk, StopDesk):
 
     def revoke_left(self, *, now: datetime) -> int:
         """Revoke and destroy what ended grants still have, and note what a dead process left of them; how many."""
-        link, clock, done = self._with_tokens(), Elapsing(now), 0
-        while grants := ending.undestroyed(self.session):
+        link, clock, done, after = self._with_tokens(), Elapsing(now), 0, 0
+        while grants := ending.undestroyed(self.session, after=after):
+            after = grants[-1]
             for grant_id in grants:
                 ending.revoke_left(link, grant_id, clock)
                 done += 1

@@ -249,7 +249,8 @@ def revoke(account: Account, author: Author, ground: Ground) -> None:
 
 @app.command(
     help=japanese(
-        "復元の後に連携を引き継ぎます: このデータベースだけがこれらの連携を使うと人が述べるまで、提携先には問い合わせません。"
+        "復元の後に連携を引き継ぎます: このデータベースだけがこれらの連携を使うと人が述べるまで、"
+        "提携先には問い合わせません。"
     )
 )
 def adopt(author: Author, ground: Ground) -> None:
