@@ -28,7 +28,7 @@ from keizoku.web.calls.call import Call
 from keizoku.web.calls.problems import ProblemError
 from keizoku.web.identity.keys import digest_of, key_holder
 from keizoku.web.identity.principal import ROLES, Principal, Role
-from keizoku.web.jobs import Jobs
+from keizoku.web.jobs import Jobs, NightPlace
 from keizoku.web.request_log import Entry, RequestLog
 
 if TYPE_CHECKING:
@@ -76,7 +76,8 @@ class Door:
             for role in ROLES
         }
         self.log = RequestLog(lambda: self._engines["worker"].connect())
-        self.jobs = Jobs(lambda: self.services("worker", acts=True), self.clock)
+        place = NightPlace(self.settings, self.url, self.schema, f"{self.prefix}_worker", self.clock_name)
+        self.jobs = Jobs(lambda: self.services("worker", acts=True), lambda: self.clock(), place)
 
     def check(self) -> None:
         """Raises DatabaseError where the tables are not those of this release, or a role is not ours to take."""
