@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, nullcontext
 from datetime import datetime
 from types import SimpleNamespace
@@ -259,12 +259,13 @@ def test_after_a_restore_nothing_is_asked_until_people_adopt_and_a_token_of_befo
     told = sa.select(letter.c.kind).where(letter.c.account == stale)
     assert link.session.scalars(told).all() == ["link_ended"]
     link.session.rollback()
-    for act in (
+    of_before: tuple[Callable[[], object], ...] = (
         lambda: link.send_order(order, now=later(65)),
         lambda: link.confirm_order(drafted, link.order_texts(drafted, now=later(65))["ja"].digest, now=later(65)),
-    ):
+    )
+    for each in of_before:
         with pytest.raises(Refused) as refused:
-            act()
+            each()
         assert refused.value.code == "link.order_restored"
     link.withdraw_order(order, now=later(66))
     assert partner.sent == []
