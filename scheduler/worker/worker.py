@@ -60,7 +60,7 @@ BREAK_SECONDS: Final = 1.0
 NOTICES_SEEN_SECONDS: Final = 3_600.0
 BUDGET_SECONDS: Final = 60.0
 COLLECT_CHECK_SECONDS: Final = 60.0
-JOBS: Final = ("night", "news", "backup", "notices", "budget", "mail", "collect")
+JOBS: Final = ("night", "news", "backup", "notices", "budget", "mail", "collect", "webhooks")
 
 
 class StoppedError(Exception):
@@ -82,6 +82,7 @@ class Worker:
     retry_seconds: float = RETRY_SECONDS
     backup: Backup | None = None
     mail: Mail | None = None
+    webhooks: Mail | None = None  # sends events to endpoints
     collecting: Collect | None = None
     pool: Callable[[], AbstractContextManager[WorkerPool | None]] = nullcontext  # for one night
     notices_url: str = ""  # where our calendar of maintenance stands
@@ -124,6 +125,8 @@ class Worker:
         if self.mail is not None:
             now_and_then = IntervalTrigger(seconds=self.poll_seconds, timezone=JST)
             scheduler.add_job(self.send_letters, now_and_then, executor="mail")
+        if self.webhooks is not None:
+            scheduler.add_job(self.send_events, beat, executor="webhooks")
         if self.collecting is not None:
             each_minute = IntervalTrigger(seconds=COLLECT_CHECK_SECONDS, timezone=JST)
             scheduler.add_job(self.collect_counts, each_minute, executor="collect", next_run_time=datetime.now(JST))
@@ -236,6 +239,15 @@ class Worker:
             if made.get("why"):
                 job.outcome = "not_sent"
             elif not any(made.values()):
+                job.outcome = "nothing_due"
+
+    def send_events(self) -> None:
+        """Send events to the endpoints that want them, while we lead."""
+        if self.webhooks is None or not self._may_work():
+            return
+        with self._job("webhooks") as job, self._services() as services:
+            job.about |= self.webhooks(services, self._may_work)
+            if not any(job.about.values()):
                 job.outcome = "nothing_due"
 
     def measure_budget(self) -> None:
