@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import sqlalchemy as sa
 
@@ -110,7 +110,7 @@ def events_at(session: Session, places: Sequence[Cursor]) -> list[Event]:
         .join(event_batch, event_batch.c.id == wanted.c.batch)
         .order_by(wanted.c.turn)
     )
-    return [_event(row, row.place, row.item) for row in rows]
+    return [_event(cast("sa.Row[Any]", row), row.place, row.item) for row in rows]
 
 
 def newest_cursor(session: Session, *, keeps: bool = False) -> Cursor:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime
 from time import monotonic
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 
@@ -45,7 +45,7 @@ def send_test(session: Session, ring: KeyRing, number: int, rules: Rules, clock:
         why = None if 200 <= status < 300 else f"it answered {status}"
     except SendingError as error:
         why = str(error)
-    values = {
+    values: dict[str, Any] = {
         "endpoint_id": number, "event": name, "type": TEST, "attempt": 1,
         "outcome": "delivered" if why is None else "failed", "status": status, "why": why, "sent_at": now,
         "milliseconds": int((monotonic() - began) * 1000),
