@@ -22,6 +22,7 @@ CACHES: Final[Mapping[str, tuple[str, ...]]] = {
     "simulated_link_order": ("state",),
     "webhook_place": ("batch", "place", "turn", "failing_since", "rests_until"),
     "webhook_waiting": ("attempts", "next_at", "ended_at"),
+    "web_session": ("last_seen_at",),
 }
 """What is derived from other rows, or how far work has come: it changes as often as they do."""
 
@@ -51,6 +52,8 @@ SET_ONCE: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
     "link_secret": (("destroyed_at",),),
     "link_kept": (("destroyed_at",),),
     "link_use": (("answered_at", "outcome", "code", "dropped"),),
+    "web_session": (("ended_at", "ended_why"),),
+    "sign_in_link": (("used_at",),),
 }
 """What is written together, once, when it becomes known; the first column of each group says whether it was."""
 

@@ -10,6 +10,7 @@ from keizoku.db.tables.web.endpoints import (
     webhook_waiting,
 )
 from keizoku.db.tables.web.events import EVENT_TYPES, event_batch
+from keizoku.db.tables.web.sessions import sign_in_link, web_session
 
 __all__ = [
     "EVENT_TYPES",
@@ -19,6 +20,8 @@ __all__ = [
     "http_request",
     "proposal",
     "proposal_decision",
+    "sign_in_link",
+    "web_session",
     "webhook_delivery",
     "webhook_endpoint",
     "webhook_place",
