@@ -83,9 +83,7 @@ class _Variables(EnvSettingsSource):
         return {name.strip(): choice.strip() for name, _, choice in pairs}
 
 
-class Settings(
-    Discretion, MailSettings, DocumentSettings, LinkSettings, DoorSettings, WebhookSettings, BaseSettings
-):
+class Settings(Discretion, MailSettings, DocumentSettings, LinkSettings, DoorSettings, WebhookSettings, BaseSettings):
     """All settings; those of the contract's discretion are inherited."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", validate_default=True)
