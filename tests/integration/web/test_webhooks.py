@@ -311,14 +311,14 @@ def test_set_back_it_sends_again_under_the_same_ids_and_only_what_it_wants(
     made.happens("hanako", kind="invoice.issued")
     made.happens("taro")
     assert made.serve() == (3, 0)
-    before = made.got()
+    assert sorted(made.got()) == [("hanako", "1-1"), ("taro", "1-2"), ("taro", "3-1")]
     with pytest.raises(Refused, match="ahead"):
         endpoints.replay(session, made.number, Cursor(10**6, 1))
     session.rollback()
     endpoints.replay(session, made.number, Cursor(made.batches[0], 1))
     session.commit()
     assert made.serve() == (2, 0)
-    assert made.got()[3:] == before[1:]
+    assert made.got()[3:] == [("taro", "1-2"), ("taro", "3-1")]
     waits = sa.select(webhook_waiting.c.id).where(webhook_waiting.c.endpoint_id == made.number)
     assert session.execute(waits).first() is None
 
