@@ -94,7 +94,10 @@ def test_every_type_of_event_is_written_by_its_act(house: House) -> None:
     assert status == 200
     here = [(each["type"], each["subject"]) for each in house.get("/v1/events", after=place)["data"]]
     assert here == [
-        ("task.opened", f"T{task}"), ("card.needed", str(saved)), ("month.closed", "2026-01"), ("month.reopened", "2026-01"),
+        ("task.opened", f"T{task}"),
+        ("card.needed", str(saved)),
+        ("month.closed", "2026-01"),
+        ("month.reopened", "2026-01"),
         ("task.closed", f"T{task}"),
     ]  # fmt: skip
     told |= {kind for kind, _ in here} | ({"night.completed"} & {each.type for each in every(house.engine)})
