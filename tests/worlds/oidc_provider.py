@@ -24,7 +24,7 @@ from werkzeug.serving import make_server
 
 CLIENT, SECRET = "keizoku-tests", "a secret of nobody"
 _KEY = RSAKey.generate_key(2048, {"use": "sig"}, auto_kid=True)
-_OTHER = RSAKey.generate_key(2048, {"use": "sig", "kid": _KEY.kid})
+_OTHER = RSAKey.generate_key(2048, {"use": "sig", "kid": str(_KEY.kid)})
 
 
 @dataclass
