@@ -17,6 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import duckdb
+from linked import links
 
 SEED = 20260401
 JST = timezone(timedelta(hours=9))
@@ -96,7 +97,7 @@ def main(folder: Path) -> None:
     requests, leaving = _requests(draw, contracts, troubled)
     bank = _bank(draw, contracts)
     claims = _claims(draw, contracts, troubled, suspended, leaving, users)
-    links = _links(contracts, {*troubled, *(each.account for each in leaving), *(row[1] for row in claims)})
+    busy = {*troubled, *(each.account for each in leaving), *(row[1] for row in claims)}
     folder.mkdir(parents=True, exist_ok=True)
     _write(
         folder / "contracts.csv",
@@ -106,11 +107,8 @@ def main(folder: Path) -> None:
             for each in contracts
         ),
     )
-    _write(
-        folder / "plans.csv",
-        ("plan", "interval", "yen", "from"),
-        [(MONTHLY, "month", FEE[MONTHLY], "2025-04-01"), (YEARLY, "year", FEE[YEARLY], "2025-04-01")],
-    )
+    plans = [(MONTHLY, "month", FEE[MONTHLY], "2025-04-01"), (YEARLY, "year", FEE[YEARLY], "2025-04-01")]
+    _write(folder / "plans.csv", ("plan", "interval", "yen", "from"), plans)
     _write(folder / "population.csv", ("from", "users"), [("2025-04-01 00:00:00", USERS)])
     _write(folder / "cards.csv", ("account", "from", "outcome", "new_card"), cards)
     _write(folder / "requests.csv", ("account", "at", "request"), requests)
@@ -121,7 +119,7 @@ def main(folder: Path) -> None:
         ("id", "from", "to", "affected", "cause", "ground", "author"),
         [("update-2026-04-15", *UPDATE, 2_600, "system_update", "release 26.4, migration ran long", "operations")],
     )
-    _write(folder / "links.csv", ("account", "at", "act", "detail"), links)
+    _write(folder / "links.csv", ("account", "at", "act", "detail"), links(contracts, busy))
     (folder / "notices.ics").write_bytes(_notices().encode())
     _write_observations(folder / "observations.parquet", _observations(draw, users))
 
@@ -306,45 +304,6 @@ def _in_time(draw: random.Random) -> datetime:
     if draw.random() < 0.3:
         return _at(date(2026, 4, 13), draw.randrange(17 * 86_400))
     return _at(date(2026, 5, 1), draw.randrange(9 * 3600, 30 * 86_400))
-
-
-# links -----------------------------------------------------------------------------------------------------------
-
-
-def _links(contracts: Sequence[Contract], busy: set[str]) -> list[tuple[str, str, str, str]]:
-    """(account, at, act, detail) of the linked service: three members and a user without a premium contract.
-
-    The first orders twice, and the answer to the second order is lost; the partner refuses the second after a while;
-    the third closes the bank account, which ends premium, too; the fourth looks at data and revokes.
-    """
-    free = (
-        each.account
-        for each in contracts[::10]  # a quick run plays every tenth contract
-        if each.method == "card" and each.plan == MONTHLY and each.account not in busy
-    )
-    orders, refused, closed = next(free), next(free), next(free)
-    reader = "linked-only"
-    rows = [
-        ("", "2026-04-01 09:00:00", "designate_field", "positions.Symbol"),
-        ("", "2026-04-01 09:00:00", "designate_field", "positions.LeavesQty"),
-        ("", "2026-04-01 09:00:00", "designate_field", "balance.StockAccountWallet"),
-        ("", "2026-04-01 09:00:00", "designate_product", "1306"),
-        (orders, "2026-04-02 10:00:00", "link", "orders"),
-        (orders, "2026-04-02 10:05:00", "show", "positions"),
-        (orders, "2026-04-03 09:10:00", "order", "buy 1306 10"),
-        (refused, "2026-04-06 12:00:00", "link", "data"),
-        (closed, "2026-04-07 20:00:00", "link", "orders"),
-        (closed, "2026-04-08 09:30:00", "order", "buy 1306 100"),
-        (reader, "2026-04-09 21:00:00", "link", "data"),
-        (reader, "2026-04-09 21:01:00", "show", "balance"),
-        (orders, "2026-04-10 09:30:00", "partner", "loses_answer"),
-        (orders, "2026-04-10 09:30:00", "order", "sell 1306 5"),
-        (closed, "2026-05-12 11:00:00", "bank_account_closed", "the customer asked for it"),
-        (refused, "2026-05-20 00:00:00", "partner", "refuses_renewal"),
-        (orders, "2026-05-25 12:00:00", "show", "positions"),
-        (reader, "2026-06-01 08:00:00", "revoke", "the customer asked for it"),
-    ]
-    return sorted(rows, key=lambda row: row[1])
 
 
 # evidence -------------------------------------------------------------------------------------------------------
