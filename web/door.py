@@ -29,6 +29,7 @@ from keizoku.web.calls.problems import ProblemError
 from keizoku.web.identity.keys import digest_of, key_holder
 from keizoku.web.identity.principal import ROLES, Principal, Role
 from keizoku.web.jobs import Jobs
+from keizoku.web.pages.shared.signed_in import NOBODY, SignedIn
 from keizoku.web.request_log import Entry, RequestLog
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ class Door:
     prefix: str = "keizoku"
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     clock_name: ClockName = "real"
+    signed_in: SignedIn = NOBODY
+    """How people of the staff are known in a browser."""
     log: RequestLog = field(init=False)
     jobs: Jobs = field(init=False)
     _engines: dict[Role, sa.Engine] = field(init=False)
@@ -129,7 +132,10 @@ class Door:
 
     def admit(self, operation: Operation, request: Request) -> None:
         """Note on the request who asks, as which role. Raises ProblemError 401 or 403; what is refused is logged."""
-        principal = self.principal(request)
+        self.admit_as(self.principal(request), operation, request)
+
+    def admit_as(self, principal: Principal, operation: Operation, request: Request) -> None:
+        """Note on the request that this one asks. Raises ProblemError 403."""
         try:
             request.state.admitted = principal, self._role_of(principal, operation)
         except ProblemError as error:
