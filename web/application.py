@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from keizoku import __version__
 from keizoku.db.failures import failure_of
+from keizoku.db.session import DatabaseError
 from keizoku.scheduler.cli.shared.output import BROKEN_OFF, MISTAKEN, explained
 from keizoku.scheduler.night.nightly_run import NightBusyError
 from keizoku.sla.months.month_facts import NoPopulationError
@@ -25,9 +26,13 @@ from keizoku.web.calls.operation import Operation, ProblemForm
 from keizoku.web.calls.problems import ProblemError, of_refusal
 from keizoku.web.calls.size_limit import SizeLimit
 from keizoku.web.door import Door
+<<<<<<< HEAD
 from keizoku.web.pages.shared.problem_page import as_page
 from keizoku.web.pages.staff.console import PAGES
 from keizoku.web.resources.catalogue import RESOURCES, SYSTEM, WEBHOOKS
+=======
+from keizoku.web.resources.catalogue import RESOURCES, SESSIONS, SYSTEM, WEBHOOKS
+>>>>>>> main
 
 __all__ = ["make_application", "openapi_of", "operations"]
 
@@ -61,6 +66,7 @@ def make_application(door: Door | None) -> FastAPI:
     app.state.operations = {each.name: each for each in operations()}
     app.include_router(SYSTEM)
     app.include_router(WEBHOOKS)
+    app.include_router(SESSIONS)
     for resource in RESOURCES:
         app.include_router(resource.router)
     for router in PAGES:
@@ -181,7 +187,7 @@ async def _of_any(request: Request, error: Exception) -> Response:
             ProblemError(503, "unavailable", "It cannot be done just now.", line, remedy, headers={"Retry-After": "5"})
         )
     if told is not None:
-        status = 422 if told[1] == MISTAKEN else 409
+        status = 422 if told[1] == MISTAKEN and not isinstance(error, DatabaseError) else 409
         return _answer(ProblemError(status, "unfit", "It cannot be done so.", told[0]))
     _log.error("%s %s: %s", request.method, request.url.path.split("?")[0][:100], type(error).__name__, exc_info=error)
     return _answer(

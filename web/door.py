@@ -26,10 +26,11 @@ from keizoku.scheduler.clock import ClockName
 from keizoku.terms.rendering import saying
 from keizoku.web.calls.call import Call
 from keizoku.web.calls.problems import ProblemError
+from keizoku.web.identity.browser import FORM_HEADER, SAFE, Site, check_form, principal_of
 from keizoku.web.identity.keys import digest_of, key_holder
 from keizoku.web.identity.principal import ROLES, Principal, Role
-from keizoku.web.jobs import Jobs
-from keizoku.web.pages.shared.signed_in import NOBODY, SignedIn
+from keizoku.web.jobs import Jobs, NightPlace
+from keizoku.web.pages.shared.signed_in import BY_COOKIE, SignedIn
 from keizoku.web.request_log import Entry, RequestLog
 
 if TYPE_CHECKING:
@@ -59,7 +60,9 @@ class Door:
     prefix: str = "keizoku"
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     clock_name: ClockName = "real"
-    signed_in: SignedIn = NOBODY
+    site: Site | None = None
+    """Where browsers reach us; None: nobody has a session here."""
+    signed_in: SignedIn = BY_COOKIE
     """How people of the staff are known in a browser."""
     log: RequestLog = field(init=False)
     jobs: Jobs = field(init=False)
@@ -79,7 +82,8 @@ class Door:
             for role in ROLES
         }
         self.log = RequestLog(lambda: self._engines["worker"].connect())
-        self.jobs = Jobs(lambda: self.services("worker", acts=True), self.clock)
+        place = NightPlace(self.settings, self.url, self.schema, f"{self.prefix}_worker", self.clock_name)
+        self.jobs = Jobs(lambda: self.services("worker", acts=True), lambda: self.clock(), place)
 
     def check(self) -> None:
         """Raises DatabaseError where the tables are not those of this release, or a role is not ours to take."""
@@ -100,8 +104,12 @@ class Door:
         return self._engines[role].connect()
 
     def principal(self, request: Request) -> Principal:
-        """Who asks. Raises ProblemError 401."""
+        """Who asks, by a key or, where there is none, by a session. Raises ProblemError 401, 403 for a foreign form."""
         scheme, key = _authorization(request)
+        if not scheme and self.site is not None and "cookie" in request.headers:
+            if request.method not in SAFE:
+                check_form(request, request.headers.get(FORM_HEADER, ""))
+            return principal_of(request)
         if scheme.lower() != "bearer" or not key:
             raise ProblemError(
                 401,
@@ -137,7 +145,7 @@ class Door:
     def admit_as(self, principal: Principal, operation: Operation, request: Request) -> None:
         """Note on the request that this one asks. Raises ProblemError 403."""
         try:
-            request.state.admitted = principal, self._role_of(principal, operation)
+            request.state.admitted = principal, self.role_of(principal, operation)
         except ProblemError as error:
             self.log.later(Entry.of(operation, (principal, ""), self.clock(), None, error.status, monotonic()))
             raise
@@ -170,7 +178,8 @@ class Door:
             finally:
                 gateway.close()
 
-    def _role_of(self, principal: Principal, operation: Operation) -> Role:
+    def role_of(self, principal: Principal, operation: Operation) -> Role:
+        """As which role this principal calls it. Raises ProblemError 403 where as none."""
         role = principal.role_for(operation.roles)
         if role is None:
             raise ProblemError(

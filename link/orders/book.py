@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from keizoku.db.session import Session
 from keizoku.db.tables.link.orders import link_order, link_order_event
-from keizoku.link.rules.orders import OrderState, Wanted, state_of
+from keizoku.link.rules.orders import OrderRequest, OrderState, state_of
 from keizoku.terms.refusal import Refused
 
 __all__ = ["Order", "Written", "append", "load", "load_all", "taken_numbers", "unanswered", "unfinished"]
@@ -24,7 +24,7 @@ class Order:
     id: int
     account: str
     reference: str
-    wanted: Wanted
+    wanted: OrderRequest
     good_until: date | None
     fee_yen: int
     drafted_at: datetime
@@ -164,7 +164,7 @@ def _order(row: sa.Row[Any], events: Sequence[sa.Row[Any]]) -> Order:
         row.id,
         row.account,
         row.reference,
-        Wanted(row.product, row.side, row.quantity, row.limit_price),
+        OrderRequest(row.product, row.side, row.quantity, row.limit_price),
         row.good_until,
         row.fee_yen,
         row.drafted_at,

@@ -30,8 +30,8 @@ from keizoku.link.records.customers import designations, lock_account
 from keizoku.link.rules.designation import may_be_ordered
 from keizoku.link.rules.orders import (
     Listed,
+    OrderRequest,
     OrderText,
-    Wanted,
     afterwards,
     listed_digest,
     order_fee_yen,
@@ -48,7 +48,7 @@ MOST: Final = 10**9
 LANGS: Final = ("ja", "en")
 
 
-def draft(link: Link, account: str, wanted: Wanted, good_until: date | None, now: datetime) -> int:
+def draft(link: Link, account: str, wanted: OrderRequest, good_until: date | None, now: datetime) -> int:
     """Take down what the customer wants to order; commits; its id. Raises Refused."""
     session = link.session
     want_open(link, account, "orders", now)
@@ -166,7 +166,7 @@ def _send(link: Link, order: Order, listed: Sequence[Listed], clock: uses.Elapsi
     session.commit()
 
 
-def _check(link: Link, account: str, wanted: Wanted, good_until: date | None, at: datetime) -> None:
+def _check(link: Link, account: str, wanted: OrderRequest, good_until: date | None, at: datetime) -> None:
     """Raises Refused for a product that is not designated, or content that no order can have."""
     products = designations(link.session, "product", link.day(at))
     if not may_be_ordered(wanted.product, products):

@@ -28,7 +28,7 @@ from keizoku.link.records.uses import Elapsing
 from keizoku.link.rules.eligibility import use_of_service
 from keizoku.link.rules.ends import CLAUSES, LinkEnd
 from keizoku.link.rules.facts import Scope
-from keizoku.link.rules.orders import OrderText, Wanted
+from keizoku.link.rules.orders import OrderRequest, OrderText
 from keizoku.link.services.conditions import ConditionDesk
 from keizoku.link.services.stops import StopDesk
 from keizoku.link.showing import fetching
@@ -120,7 +120,7 @@ class LinkService(ConditionDesk, StopDesk):
         """What a customer wants to order; its number. The text of `order_texts` is shown before it is confirmed."""
         if side not in ("buy", "sell"):
             raise Refused("link.order_content", f"account {account}: {side!r} is neither buy nor sell")
-        wanted = Wanted(product, side, quantity, limit_price)
+        wanted = OrderRequest(product, side, quantity, limit_price)
         return placing.draft(self._link(by), account, wanted, good_until, now)
 
     def order_texts(self, order_number: int, *, now: datetime) -> dict[str, OrderText]:

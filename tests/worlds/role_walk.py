@@ -142,6 +142,8 @@ WALK: Final[tuple[tuple[str, str, int], ...]] = (
     ("api new-key", "shop{new} --role support --scope * --author keiri", 0),
     ("api keys", "", 0),
     ("api end-key", "1 " + AUTHOR, 0),
+    ("api sessions", "--living", 0),
+    ("api end-session", "1 " + AUTHOR, 1),
     ("gateway check", "", 1),
     ("gateway rebind", BY, 1),
     ("payments unknown", "", 1),

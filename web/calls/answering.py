@@ -26,6 +26,7 @@ from keizoku.db.tables.web import proposal
 from keizoku.terms.read_model import to_json as mapping_to_json
 from keizoku.web.calls.call import Call, Listing, no_cursor
 from keizoku.web.calls.problems import ProblemError
+from keizoku.web.calls.streaming import Stream
 from keizoku.web.request_log import Entry, write_entry
 
 if TYPE_CHECKING:
@@ -41,11 +42,19 @@ class HasJson(Protocol):
         """As JSON values."""
 
 
-__all__ = ["answer_act", "answer_question", "jsonable", "perform"]
+__all__ = ["answer_act", "answer_question", "answer_to", "done", "jsonable", "perform"]
 
 
 def answer_question(operation: Operation, given: Mapping[str, Any]) -> Response:
     """Answer a question or a list."""
+    answer = answer_to(operation, given)
+    if isinstance(answer, Stream):
+        return answer.response(given["request"].headers.get("last-event-id", ""))
+    return _json(answer)
+
+
+def answer_to(operation: Operation, given: Mapping[str, Any]) -> Any:
+    """The answer to a question or a list, as JSON holds it."""
     request: Request = given["request"]
     began, door = monotonic(), _door(request)
     arguments = _arguments(operation, given)
@@ -53,14 +62,22 @@ def answer_question(operation: Operation, given: Mapping[str, Any]) -> Response:
         if operation.kind == "list":
             answer: Any = _page(operation, call, arguments)
         else:
-            answer = jsonable(operation.handler(call, **arguments))
+            answer = operation.handler(call, **arguments)
+            if not isinstance(answer, Stream):
+                answer = jsonable(answer)
     entry = Entry.of(operation, call.who, call.now, _account_of(arguments), 200, began)
     door.log.later(entry)
-    return _json(answer)
+    return answer
 
 
 def answer_act(operation: Operation, given: Mapping[str, Any]) -> Response:
     """Do an act, once for its key."""
+    answer, status, fresh = done(operation, given)
+    return _json(answer, status, {} if fresh else {"Idempotency-Replayed": "true"})
+
+
+def done(operation: Operation, given: Mapping[str, Any]) -> tuple[Any, int, bool]:
+    """Do an act, once for its key: (the answer, its status, whether it was done just now)."""
     request: Request = given["request"]
     began, door = monotonic(), _door(request)
     arguments = _arguments(operation, given)
@@ -81,7 +98,7 @@ def answer_act(operation: Operation, given: Mapping[str, Any]) -> Response:
             each()
     if call.reveal and fresh:
         answer = {**answer, **call.reveal}
-    return _json(answer, status, {} if fresh else {"Idempotency-Replayed": "true"})
+    return answer, status, fresh
 
 
 def perform(operation: Operation, call: Call, arguments: Mapping[str, Any]) -> Any:

@@ -24,6 +24,7 @@ from keizoku.terms import words
 from keizoku.terms.refusal import Refused, code_of
 from keizoku.web.calls.answering import answer_act
 from keizoku.web.calls.problems import ProblemError, of_refusal
+from keizoku.web.identity.browser import FORM_FIELD
 from keizoku.web.pages.shared.act_fields import inputs_of, values_of
 from keizoku.web.pages.shared.addresses import CONSOLE, back_to, to, with_query
 from keizoku.web.pages.shared.effects import Effects, effects_of

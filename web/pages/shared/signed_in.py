@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from fastapi import Request
 
+from keizoku.web.identity.browser import check_form, session_of
+
 if TYPE_CHECKING:
     from keizoku.web.identity.principal import Principal
 
-__all__ = ["NOBODY", "SignedIn"]
+__all__ = ["BY_COOKIE", "SignedIn"]
 
 
 class SignedIn(Protocol):
@@ -28,21 +30,21 @@ class SignedIn(Protocol):
         """Raises ProblemError 403 for a form that another place made, or that was given to somebody else."""
 
 
-class _Nobody:
+class _ByCookie:
     def principal(self, request: Request) -> Principal | None:
-        """Nobody is signed in."""
-        del request
-        return None
+        """Whose session the cookie is; a member is not of the staff."""
+        found = session_of(request)
+        return None if found is None or found.principal.kind == "member" else found.principal
 
     def token(self, request: Request) -> str:
-        """None is given."""
-        del request
-        return ""
+        """The form token of the session."""
+        found = session_of(request)
+        return "" if found is None else found.form_token
 
     def check(self, request: Request, token: str) -> None:
-        """Nothing comes."""
-        del request, token
+        """Raises ProblemError 401 or 403, as `check_form`."""
+        check_form(request, token)
 
 
-NOBODY: Final[SignedIn] = _Nobody()
-"""Until somebody can sign in."""
+BY_COOKIE: Final[SignedIn] = _ByCookie()
+"""By the sessions of keizoku.web.identity."""
