@@ -26,13 +26,9 @@ from keizoku.web.calls.operation import Operation, ProblemForm
 from keizoku.web.calls.problems import ProblemError, of_refusal
 from keizoku.web.calls.size_limit import SizeLimit
 from keizoku.web.door import Door
-<<<<<<< HEAD
 from keizoku.web.pages.shared.problem_page import as_page
 from keizoku.web.pages.staff.console import PAGES
-from keizoku.web.resources.catalogue import RESOURCES, SYSTEM, WEBHOOKS
-=======
 from keizoku.web.resources.catalogue import RESOURCES, SESSIONS, SYSTEM, WEBHOOKS
->>>>>>> main
 
 __all__ = ["make_application", "openapi_of", "operations"]
 

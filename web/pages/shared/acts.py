@@ -182,7 +182,8 @@ def _page(
         "act.html.j2", request, lang,
         operation=operation, title=word("act", operation.name, lang), said=_said(operation, lang),
         inputs=inputs_of(operation, lang, given, wrong), given=given, problem=told, effects=effects, answer=answer,
-        key=given.get(_KEY) or uuid.uuid4().hex, token=door.signed_in.token(request), back=back_to(given.get("back")),
+        key=given.get(_KEY) or uuid.uuid4().hex, form_token=door.signed_in.token(request),
+        back=back_to(given.get("back")),
         subject=given.get("account") or next((given[name] for name in operation.in_path if given.get(name)), ""),
         principal=principal, shown_name=partial(_name, lang), shown_value=partial(_value, lang), **frame(request),
     )  # fmt: skip

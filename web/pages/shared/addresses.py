@@ -29,7 +29,7 @@ def act_at(operation: str, **known: object) -> str:
 
 def back_to(wanted: str | None) -> str:
     """Where a form leads back to: an address of the console, and never another host's."""
-    if not wanted or not wanted.startswith(f"{CONSOLE}/") and wanted != CONSOLE:
+    if not wanted or (not wanted.startswith(f"{CONSOLE}/") and wanted != CONSOLE):
         return CONSOLE
     parts = urlsplit(wanted)
     clean = not parts.scheme and not parts.netloc and "\\" not in wanted and wanted.isprintable()

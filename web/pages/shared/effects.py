@@ -18,7 +18,7 @@ from keizoku.billing.accounts.history import AccountHistory, account_history
 from keizoku.billing.gateway.port import Gateway
 from keizoku.db.act_keys import tried
 from keizoku.sla.months.budget import budget_of
-from keizoku.terms.calendar import jst_day, Month
+from keizoku.terms.calendar import Month, jst_day
 from keizoku.terms.policy import UncoveredDateError
 from keizoku.terms.refusal import Refused
 from keizoku.web.calls.answering import jsonable

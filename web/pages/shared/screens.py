@@ -85,9 +85,7 @@ class Screens:
     def _serve(self, made: Operation, path: str) -> None:
         wanted = [inspect.Parameter("request", inspect.Parameter.KEYWORD_ONLY, annotation=Request)]
         for name, hint in made.in_path.items():
-            wanted.append(
-                inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[hint, Path()])
-            )
+            wanted.append(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[hint, Path()]))
 
         def endpoint(request: Request, **given: Any) -> Response:
             return self._answer(made, request, given)
@@ -115,7 +113,11 @@ class Screens:
         if "file" in query:
             return _file_of(page, query)
         more = self.frame(request)
-        return page_response(render("page.html.j2", request, lang, page=page, principal=call.principal, **more))
+        return page_response(
+            render(
+                "page.html.j2", request, lang, page=page, principal=call.principal, form_token=view.form_token, **more
+            )
+        )
 
 
 def of_validation(error: ValidationError) -> ProblemError:

@@ -32,5 +32,14 @@ def choose(request: Request, lang: str) -> RedirectResponse:
     return answer
 
 
-PAGES: Final = (ASSETS, _language, acts_router(frame), staff.router)
+_first: Final = APIRouter(include_in_schema=False)
+
+
+@_first.get("/")
+def first() -> RedirectResponse:
+    """Where a browser begins."""
+    return RedirectResponse(CONSOLE, 303, dict(PAGE_HEADERS))
+
+
+PAGES: Final = (_first, ASSETS, _language, acts_router(frame), staff.router)
 SCREENS: Final = staff.screens

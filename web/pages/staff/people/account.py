@@ -69,7 +69,7 @@ def account_table(view: View, found: Sequence[Mapping[str, Any]], following: str
 def account(view: View, account: Id) -> Page:
     """The account in one look."""
     say = view.say
-    found = view.ask("accounts.show", account=account)
+    found = view.ask("accounts.show", account=account, as_of=_just_now(view))
     state, owed = found["state"], view.ask("accounts.owed", account=account)
     cards = view.rows("cards.list_cards", account=account, table="cards").data
     letters_found = view.rows("documents.letters", account=account, also_sent=True, table="letters")
@@ -105,9 +105,7 @@ def timeline(view: View, account: Id) -> Page:
     """Everything that happened: as of a day, by what was known at an instant."""
     say = view.say
     as_of, known = view.query.get("as_of", ""), view.query.get("known_at", "")
-    more: dict[str, Any] = {}
-    if as_of:
-        more["as_of"] = _day_after(as_of)
+    more: dict[str, Any] = {"as_of": _day_after(as_of) if as_of else _just_now(view)}
     if known:
         more["known_at"] = f"{known}:00+09:00" if len(known) == 16 else known
     found = view.ask("accounts.show", account=account, **more)
@@ -276,8 +274,10 @@ def _card(cards: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _acts(view: View, account: str, state: str | None) -> Block:
-    always = ["accounts.suspend", "accounts.terminate", "contracts.change_method", "contracts.end_of_use",
-              "contracts.withdraw_end_of_use", "contracts.store_stop", "contracts.leave", "contracts.delete_user"]  # fmt: skip
+    always = (
+        "accounts.suspend", "accounts.terminate", "contracts.change_method", "contracts.end_of_use",
+        "contracts.withdraw_end_of_use", "contracts.store_stop", "contracts.leave", "contracts.delete_user",
+    )  # fmt: skip
     by_state: Mapping[str | None, Sequence[str]] = {
         "active": always,
         "suspended": ["accounts.resume", "accounts.terminate", "contracts.end_of_use", "contracts.delete_user"],
@@ -337,6 +337,11 @@ def _references(view: View, found: Sequence[Mapping[str, Any]]) -> list[tuple[st
         )
         for each in found
     ]
+
+
+def _just_now(view: View) -> str:
+    """What happened at this very instant has happened."""
+    return (view.call.now + timedelta(seconds=1)).isoformat()
 
 
 def _day_after(text: str) -> str:
