@@ -44,6 +44,7 @@ WALK: Final[tuple[tuple[str, str, int], ...]] = (
     ("link revoke", "new2 " + AUTHOR, 1),
     ("link fetch", "new2 positions", 1),
     ("link rotate-keys", "", 0),
+    ("link adopt", AUTHOR, 1),
     ("link order show", "1", 1),
     ("link order send", "1", 1),
     ("link order settle", "1", 1),

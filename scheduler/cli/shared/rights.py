@@ -135,6 +135,8 @@ _COMMANDS: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
     WORKER: (
         "link record",
         "link rule",
+        "link revoke",
+        "link adopt",
         "link designate",
         "link stop add",
         "link stop lift",
@@ -237,7 +239,6 @@ _COMMANDS: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
         "link begin",
         "link finish",
         "link renew",
-        "link revoke",
         "link fetch",
         "link rotate-keys",
         "link order send",
