@@ -1,1 +1,1 @@
-"""Months under Article 9, claims about them, stops and notices."""
+"""Months under Article 9, claims about them, outages and notices."""

@@ -59,7 +59,7 @@ def claim(view: View, claim: Id) -> Page:
     blocks.append(view.story(say("The decision in sentences"), told["sentences"], say("It is not decided yet.")))
     buckets, claimed = explained.buckets, intersect(explained.claimed, explained.service.gross)
     blocks += [
-        drawn(say("From the stops to what is recognised"),
+        drawn(say("From the outages to what is recognised"),
               waterfall_svg(buckets or explained.service.buckets, explained.policy, view.lang)),
         drawn(say("The month as this claim sees it"),
               month_svg(explained.service, explained.policy, view.lang, buckets, claimed)),

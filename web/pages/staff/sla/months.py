@@ -78,7 +78,7 @@ def month(view: View, month: MonthText) -> Page:
                     )
                     for tier in budget["tiers"]
                 ),
-                Figure(say("Unknown"), view.seconds(budget["unknown_seconds"], to("stops", "unknown", month=month))),
+                Figure(say("Unknown"), view.seconds(budget["unknown_seconds"], to("outages", "unknown", month=month))),
                 Figure(say("Claims until"), view.at(deadline), say("later where our form was down")),
                 Figure(say("Granted"), view.yen(told["awarded_yen"]), say("{n} accounts", n=told["accounts_awarded"])),
             ]
@@ -90,7 +90,7 @@ def month(view: View, month: MonthText) -> Page:
         ),
         drawn(say("The picture"), month_svg(report.service, report.policy, view.lang)),
         view.table(
-            say("Every second of the stops"),
+            say("Every second of the outages"),
             [say("From"), say("To"), say("Time"), say("Bucket"), say("Clause"), say("Cause"), say("Evidence")],
             [
                 [
@@ -104,10 +104,10 @@ def month(view: View, month: MonthText) -> Page:
                 ]
                 for each in told["windows"]
             ],
-            empty=say("No stop is on record."),
+            empty=say("No outage is on record."),
             name="windows",
             total=[
-                view.text(say("all stops")),
+                view.text(say("all outages")),
                 view.text(None),
                 view.seconds(told["gross_seconds"]),
                 *[view.text(None)] * 4,
