@@ -11,7 +11,7 @@ from keizoku.billing.accounts.account_views import credit_view, trial_balance
 from keizoku.billing.accounts.history import state_at
 from keizoku.billing.cards.failed_refunds import sync_events
 from keizoku.billing.closing.reconciliation_run import reconcile_month
-from keizoku.billing.closing.subledgers import sub_ledgers
+from keizoku.billing.closing.subledgers import subledger_totals
 from keizoku.billing.gateway.books import RefundState
 from keizoku.billing.gateway.port import Gateway
 from keizoku.billing.gateway.refunds import failed_refunds
@@ -119,7 +119,7 @@ def test_9_2__a_refund_that_stripe_takes_back_days_later_is_owed_again_and_the_m
         reconciled = reconcile_month(session, stripe, MAY, parse_instant("2026-06-02 09:00"))
         assert (reconciled.outcome.counts, reconciled.unexplained) == ({}, ())
         assert reconciled.outcome.sums["ledger"] == reconciled.outcome.sums["gateway"]
-        assert [each for each in sub_ledgers(session, MAY, date(2026, 6, 2)) if not each.ties] == []
+        assert [each for each in subledger_totals(session, MAY, date(2026, 6, 2)) if not each.ties] == []
     stripe.close()
 
 
