@@ -114,5 +114,5 @@ FOUND: Final = {
     "first_line": "SELECT min(id) FROM bank_line",
     "second_line": "SELECT max(id) FROM bank_line",
     "by_hand": "SELECT max(entry_id) FROM manual_entry",
-    "task": "SELECT min(id) FROM review_task WHERE closed_at IS NULL",
+    "task": "SELECT min(id) FROM review_task WHERE kind = 'small_rest'",
 }
