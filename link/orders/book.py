@@ -110,19 +110,19 @@ def load_all(session: Session, account: str | None, after: int, limit: int) -> l
     return _read(session, query.limit(limit) if limit else query)
 
 
-def unanswered(session: Session, limit: int = 1_000) -> list[Order]:
+def unanswered(session: Session) -> list[Order]:
     """Orders that were sent and have no definite answer."""
-    return _read(session, _orders().where(_has("sent"), ~_has("accepted", "refused", "never_arrived")).limit(limit))
+    return _read(session, _orders().where(_has("sent"), ~_has("accepted", "refused", "never_arrived")))
 
 
-def unfinished(session: Session, sent_after: datetime, limit: int = 1_000) -> list[Order]:
+def unfinished(session: Session, sent_after: datetime) -> list[Order]:
     """Orders that were accepted since, and of which no end is known."""
     accepted = sa.exists().where(
         link_order_event.c.order_id == link_order.c.id,
         link_order_event.c.kind == "accepted",
         link_order_event.c.occurred_at > sent_after,
     )
-    return _read(session, _orders().where(accepted, ~_has("lapsed", "finished")).limit(limit))
+    return _read(session, _orders().where(accepted, ~_has("lapsed", "finished")))
 
 
 def taken_numbers(session: Session, account: str, but: int) -> frozenset[str]:

@@ -36,7 +36,7 @@ from keizoku.scheduler.night import run_log
 from keizoku.scheduler.night.nightly_run import NightBusyError, run_night
 from keizoku.scheduler.night.processes import WorkerPool
 from keizoku.scheduler.night.schedule import NIGHT_AT, last_night_due
-from keizoku.scheduler.worker.job import Job, StoppedError
+from keizoku.scheduler.worker.job_run import JobRun, StoppedError
 from keizoku.scheduler.worker.leadership import Leadership, NotLeadingError
 from keizoku.scheduler.worker.telemetry import Health, Numbers
 from keizoku.sla.months.month_facts import NoPopulationError
@@ -55,13 +55,16 @@ Documents = Callable[[Services, datetime, bool, Callable[[], bool]], Mapping[str
 """Stores invoices and credit notes as issued, all or the newest, while it may; returns what it did."""
 Collect = Callable[[Services, datetime, Callable[[], bool]], Mapping[str, object]]
 """Asks monitors for counts while it may; returns what it did. Set by the caller, which knows them."""
+Links = Callable[[Services, datetime, Callable[[], bool]], Mapping[str, object]]
+"""Renews tokens of the linked service that are due and follows its orders while it may; returns what it did."""
 ServicesOpener = Callable[[], AbstractContextManager[Services]]
 BACKUP_CHECK_SECONDS: Final = 600.0
 BREAK_SECONDS: Final = 1.0
 NOTICES_SEEN_SECONDS: Final = 3_600.0
 BUDGET_SECONDS: Final = 60.0
 COLLECT_CHECK_SECONDS: Final = 60.0
-JOBS: Final = ("night", "news", "backup", "notices", "budget", "mail", "documents", "collect")
+LINKS_SECONDS: Final = 60.0
+JOBS: Final = ("night", "news", "backup", "notices", "budget", "mail", "documents", "collect", "links", "webhooks")
 
 
 @dataclass
@@ -80,7 +83,9 @@ class Worker:
     backup: Backup | None = None
     mail: Mail | None = None
     documents: Documents | None = None
+    webhooks: Mail | None = None  # sends events to endpoints
     collecting: Collect | None = None
+    linking: Links | None = None
     pool: Callable[[], AbstractContextManager[WorkerPool | None]] = nullcontext  # for one night
     notices_url: str = ""  # where our calendar of maintenance stands
     most_missed: int | None = None  # nights that are caught up without a person's word; None: as many as there are
@@ -90,7 +95,7 @@ class Worker:
     _issued_for: date | None = None  # the night after which every document was looked at
     _rights_named: bool = False  # what the key may not do was looked at since the start
     _not_before: float = 0.0  # after a failure the job is not tried again at once
-    began: dict[str, float] = field(default_factory=dict)  # the jobs under way
+    _began: dict[str, float] = field(default_factory=dict)  # the jobs under way
 
     def __post_init__(self) -> None:
         state = self.numbers.state
@@ -124,11 +129,16 @@ class Worker:
             now_and_then = IntervalTrigger(seconds=self.poll_seconds, timezone=JST)
             scheduler.add_job(self.send_letters, now_and_then, executor="mail")
         if self.documents is not None:
-            each_time = IntervalTrigger(seconds=self.poll_seconds, timezone=JST)
-            scheduler.add_job(self.issue_documents, each_time, executor="documents")
+            often = IntervalTrigger(seconds=self.poll_seconds, timezone=JST)
+            scheduler.add_job(self.issue_documents, often, executor="documents")
+        if self.webhooks is not None:
+            scheduler.add_job(self.send_events, beat, executor="webhooks")
         if self.collecting is not None:
             each_minute = IntervalTrigger(seconds=COLLECT_CHECK_SECONDS, timezone=JST)
             scheduler.add_job(self.collect_counts, each_minute, executor="collect", next_run_time=datetime.now(JST))
+        if self.linking is not None:
+            all_day = IntervalTrigger(seconds=LINKS_SECONDS, timezone=JST)
+            scheduler.add_job(self.renew_tokens, all_day, executor="links", next_run_time=datetime.now(JST))
         often = IntervalTrigger(seconds=BUDGET_SECONDS, timezone=JST)
         scheduler.add_job(self.measure_budget, often, executor="budget")
         if self.notices_url:
@@ -262,6 +272,15 @@ class Worker:
             if not any(made.values()):
                 job.outcome = "nothing_due"
 
+    def send_events(self) -> None:
+        """Send events to the endpoints that want them, while we lead."""
+        if self.webhooks is None or not self._may_work():
+            return
+        with self._job("webhooks") as job, self._services() as services:
+            job.about |= self.webhooks(services, self._may_work)
+            if not any(job.about.values()):
+                job.outcome = "nothing_due"
+
     def measure_budget(self) -> None:
         """How much of the running month is unusable so far, and how far the tiers are."""
         if not self._may_work():
@@ -278,7 +297,7 @@ class Worker:
         """Ask the monitors whose turn it is for their counts; not while a night runs."""
 
         def going() -> bool:
-            return self._may_work() and "night" not in self.began
+            return self._may_work() and "night" not in self._began
 
         if self.collecting is None or not going():
             return
@@ -288,6 +307,18 @@ class Worker:
             if made["failed"]:
                 job.outcome = "not_answered"
             elif not made["asked"]:
+                job.outcome = "nothing_due"
+
+    def renew_tokens(self) -> None:
+        """Renew the linked service's tokens that are due, through the day; what is stopped goes on at the next turn."""
+        if self.linking is None or not self._may_work():
+            return
+        with self._job("links") as job, self._services() as services:
+            made = self.linking(services, self.clock(), self._may_work)
+            job.about |= made
+            if made.get("why"):
+                job.outcome = "not_renewed"
+            elif not any(made.values()):
                 job.outcome = "nothing_due"
 
     def see_notices(self) -> None:
@@ -301,7 +332,7 @@ class Worker:
                 services.session.rollback()
                 job.outcome, job.about["why"] = "not_seen", str(refused)
 
-    def _run_night(self, services: Services, due: date, job: Job) -> None:
+    def _run_night(self, services: Services, due: date, job: JobRun) -> None:
         def progress(on: date, stage: str, rows: int) -> None:
             self.numbers.rows.labels(stage).inc(rows)
             if rows:
@@ -348,7 +379,7 @@ class Worker:
             yield services
 
     def _running_seconds(self, name: str) -> float:
-        began = self.began.get(name)
+        began = self._began.get(name)
         return 0.0 if began is None else time.monotonic() - began
 
     def _break_waits(self, ended: Event) -> None:
@@ -360,5 +391,5 @@ class Worker:
     def _may_work(self) -> bool:
         return self.leadership.leads and not self.stopping.is_set()
 
-    def _job(self, name: str) -> Job:
-        return Job(name, self)
+    def _job(self, name: str) -> JobRun:
+        return JobRun(name, self)

@@ -83,6 +83,7 @@ def worker(
     Several may run: one leads, another takes over within a minute of its death. Logs are JSON lines on stderr.
     """
     from keizoku.extras import naming_the_extra
+    from keizoku.scheduler.night.link_steps import renew_by_day
     from keizoku.scheduler.night.processes import WorkerPool
     from keizoku.scheduler.worker.leadership import Leadership, watched_engine
     from keizoku.scheduler.worker.telemetry import json_logger, log_as_json, serve
@@ -95,7 +96,7 @@ def worker(
     if lease < 2 * heartbeat:
         fail(f"--lease {lease:g}: has to be at least twice the heartbeat of {heartbeat:g} s")
     settings = settings_of_this_process()
-    mail = _mail(settings)
+    mail, webhooks = _mail(settings), _webhooks(settings)
     try:
         sources = read_sources(settings.collect_file) if settings.collect_file is not None else ()
     except SourcesError as error:
@@ -136,6 +137,9 @@ def worker(
             made.backup = _backup(settings, database.url, made)
         made.mail = mail
         made.documents = _documents(settings)
+        made.webhooks = webhooks
+        if settings.link_partner != "none":
+            made.linking = renew_by_day
         if sources:
             made.collecting, made.numbers.state.sources = Collecting(sources), tuple(each.name for each in sources)
 
@@ -245,6 +249,21 @@ def _documents(settings: Settings) -> Documents | None:
         return asdict(issue_waiting(services.session, services.rules, issuing, newest=newest, going=going))
 
     return store
+
+
+def _webhooks(settings: Settings) -> Mail | None:
+    """What sends events to endpoints, where a file of keys is set; the room above is only named."""
+    if settings.webhook_key_file is None:
+        return None
+    from importlib import import_module
+
+    from keizoku.terms.refusal import Refused
+
+    try:
+        made: Mail = import_module("keizoku.web.webhooks.job").sending(settings)
+    except Refused as refused:
+        fail(str(refused))
+    return made
 
 
 def _address(listen: str) -> tuple[str, int]:

@@ -7,7 +7,7 @@ of every role, and docs/explanation/security.md has this table from here.
 from collections.abc import Mapping
 from typing import Final
 
-__all__ = ["ALLOWED", "allowed_to"]
+__all__ = ["ALLOWED", "TOKENS", "allowed_to"]
 
 EVERYBODY: Final = ("worker", "finance", "support")
 WORKER: Final = ("worker",)
@@ -102,6 +102,8 @@ _COMMANDS: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
         "backup list",
         "backup member",
         "api keys",
+        "webhook list",
+        "webhook deliveries",
         "api sessions",
         "backup held",
         "db status",
@@ -135,6 +137,8 @@ _COMMANDS: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
     WORKER: (
         "link record",
         "link rule",
+        "link revoke",
+        "link adopt",
         "link designate",
         "link stop add",
         "link stop lift",
@@ -228,6 +232,12 @@ _COMMANDS: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
         "close reopen",
         "backup release",
         "api new-key",
+        "webhook add",
+        "webhook change",
+        "webhook switch",
+        "webhook rotate",
+        "webhook test",
+        "webhook replay",
         "api end-key",
         "api end-session",
         "serve",
@@ -237,7 +247,6 @@ _COMMANDS: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
         "link begin",
         "link finish",
         "link renew",
-        "link revoke",
         "link fetch",
         "link rotate-keys",
         "link order send",

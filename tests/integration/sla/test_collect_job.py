@@ -120,9 +120,9 @@ def test_9_3__the_worker_collects_between_faults_and_goes_on_after_days(
     monitor.faults = [(200, b'{"status": "error", "errorType": "timeout", "error": "slow"}')]
     assert after(5) == [at[10], at[20]]  # what one fails at keeps no other from its turn
     assert (behind(), open_tasks(session)) == ({"web": 660, "other": 60}, [])
-    worker.began["night"] = 1.0
+    worker._began["night"] = 1.0
     assert after(60) == [at[10], at[20]]  # not while a night runs
-    del worker.began["night"]
+    del worker._began["night"]
     leadership.leads = False
     assert after(1) == [at[10], at[20]]
     leadership.leads = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, cast
 
@@ -73,7 +74,12 @@ def list_applications(call: Call) -> Listing:
     return whole(application_queue(call.session, call.now), "account")
 
 
-@contracts.act("/applications", command="contract apply", answer=Applied)
+def _charge_if_approved(call: Call, answer: Mapping[str, Any], *, account: str, **_: object) -> None:
+    if answer.get("outcome", "approved") == "approved":
+        call.billing.charge_open(account, now=call.now)
+
+
+@contracts.act("/applications", command="contract apply", answer=Applied, then=_charge_if_approved)
 def apply(
     call: Call,
     *,
@@ -85,6 +91,7 @@ def apply(
     consents: Annotated[list[Id], Field(max_length=20)] | None = None,
     offer: Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="the digest of the offer")] | None = None,
     shown_at: Instant | None = None,
+    order: Annotated[Id | None, Field(description="the app store's number of the purchase")] = None,
 ) -> Any:
     """Take an application (3.2). With a rule (setting `screening`) it is screened at once, else people decide."""
     rule = load_rule(call.settings.screening)
@@ -97,20 +104,18 @@ def apply(
         consents=consents or (),
         offer=offer,
         shown_at=shown_at,
+        order=order,
         now=call.now,
     )
     screened = call.billing.screen(rule, accounts=[account], charge=False, now=call.now) if rule is not None else []
-    if any(each.outcome == "approved" for each in screened):
-        call.after.append(lambda: call.billing.charge_open(account, now=call.now))
     outcome, ground = (screened[0].outcome, screened[0].ground) if screened else ("applied", None)
     return {"account": account, "contract": made, "outcome": outcome, "ground": ground}
 
 
-@contracts.act("/applications/{account}/approve", command="contract approve", answer=Formed)
+@contracts.act("/applications/{account}/approve", command="contract approve", answer=Formed, then=_charge_if_approved)
 def approve(call: Call, account: Id, *, ground: Ground | None = None) -> Any:
     """Approve: the contract is formed at this instant, its first term invoiced, and charged just after (3.3)."""
     made = call.billing.approve(account, by=call.author, ground=ground, charge=False, now=call.now)
-    call.after.append(lambda: call.billing.charge_open(account, now=call.now))
     return {"account": account, "contract": made}
 
 

@@ -1,4 +1,4 @@
-"""One run of a job of the worker: what it did and how it ended, in its numbers and its log."""
+"""One run of a worker's job: what became of it is counted and logged; what goes wrong ends the job, not the worker."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ from keizoku.scheduler.worker.telemetry import what_failed
 if TYPE_CHECKING:
     from keizoku.scheduler.worker.worker import Worker
 
+__all__ = ["JobRun", "StoppedError"]
+
 
 class StoppedError(Exception):
     """The worker is stopping; what was committed stays, and the next night continues from there."""
 
 
 @dataclass
-class Job:
+class JobRun:
     """One run of a job: its id, its outcome in numbers and log; an error ends the job, not the worker."""
 
     name: str
@@ -30,13 +32,13 @@ class Job:
     about: dict[str, object] = field(default_factory=dict)
     began: float = 0.0
 
-    def __enter__(self) -> Job:
-        self.began = self.worker.began[self.name] = time.monotonic()
+    def __enter__(self) -> JobRun:
+        self.began = self.worker._began[self.name] = time.monotonic()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
         seconds = time.monotonic() - self.began
-        self.worker.began.pop(self.name, None)
+        self.worker._began.pop(self.name, None)
         log = self.worker.log
         if error is None and self.outcome == "nothing_due":
             return False
