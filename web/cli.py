@@ -176,6 +176,26 @@ def list_sessions(
     emit_rows(rows, Page.wanted(limit, after, everything), "no sessions", as_json)
 
 
+@app.command("member-link", help=japanese("会員一人のためのリンク: 一度だけ、15分以内に開けます。表示は一度だけです。"))
+def member_link(
+    account: Annotated[str, typer.Argument(metavar="ACCOUNT", help=both("Whose pages it opens.", "開く会員。"))],
+    author: Recorder = "",
+    as_json: AsJson = False,
+) -> None:
+    """A link for one member: it opens the pages of this account once, within 15 minutes."""
+    from keizoku.web.identity.members import new_member_link
+
+    origin = settings_of_this_process().public_url
+    if not origin:
+        fail("browsers reach the door nowhere: set KEIZOKU_PUBLIC_URL to https://…")
+    with services_now() as (services, now):
+        made = new_member_link(services.session, account, by=recorder(author), now=now)
+        services.session.commit()
+    url = f"{origin}/enter/{made.token}"
+    shown = {"account": made.account, "url": url, "expires_at": made.to_json()["expires_at"]}
+    emit(shown if as_json else f"{url}\nonce, until {shown['expires_at']}; it is kept nowhere else", as_json)
+
+
 @app.command("end-session", help=japanese("セッションを終わらせます。その場で使えなくなります。"))
 def end_session(number: SessionId, author: Author, ground: Ground, as_json: AsJson = False) -> None:
     """A session is taken no more, from now on."""

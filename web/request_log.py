@@ -32,8 +32,11 @@ if TYPE_CHECKING:
 __all__ = ["Entry", "RequestLog", "write_entry"]
 
 EVERY_S: Final = 0.5
+ANSWERED: Final = 400
+"""Below it a call was answered, from it on refused."""
 _COLUMNS: Final = (
     "received_at", "principal", "role", "method", "route", "account", "status", "act", "milliseconds",
+    "session_id", "as_member",
 )  # fmt: skip
 _log = logging.getLogger("keizoku.web")
 
@@ -51,14 +54,20 @@ class Entry:
     status: int
     act: bool
     milliseconds: int
+    session_id: int | None = None
+    as_member: int | None = None
+    """The member's session as which it was answered: the database holds `account` against it."""
 
     @classmethod
     def of(cls, operation: Operation, who: Who, at: datetime, account: str | None, status: int, began: float) -> Entry:
         """The entry of a call by somebody, received at an instant, begun at this time of the monotonic clock."""
         principal, role = who
         took = int((monotonic() - began) * 1000)
+        session = principal.session
+        member = session if principal.account is not None and status < ANSWERED else None
+        is_act = operation.kind == "act"
         return cls(
-            at, principal.name, role, operation.method, operation.path, account, status, operation.kind == "act", took
+            at, principal.name, role, operation.method, operation.path, account, status, is_act, took, session, member
         )
 
     def values(self) -> tuple[object, ...]:

@@ -144,6 +144,7 @@ WALK: Final[tuple[tuple[str, str, int], ...]] = (
     ("api keys", "", 0),
     ("api end-key", "1 " + AUTHOR, 0),
     ("api sessions", "--living", 0),
+    ("api member-link", "a5 " + "--author keiri", 0),
     ("api end-session", "1 " + AUTHOR, 1),
     ("gateway check", "", 1),
     ("gateway rebind", BY, 1),

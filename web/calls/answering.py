@@ -15,7 +15,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast, runtime_checkable
 
 import sqlalchemy as sa
 from fastapi import Request, Response
@@ -42,6 +42,9 @@ class HasJson(Protocol):
         """As JSON values."""
 
 
+BEGUN: Final = 102
+"""The status in the log of an act that commits on its way, before it is done."""
+
 __all__ = ["answer_act", "answer_question", "answer_to", "done", "jsonable", "perform"]
 
 
@@ -58,14 +61,15 @@ def answer_to(operation: Operation, given: Mapping[str, Any]) -> Any:
     request: Request = given["request"]
     began, door = monotonic(), _door(request)
     arguments = _arguments(operation, given)
-    with door.admitted(operation, request, _account_of(arguments)) as call:
+    account = door.account_for(operation, request, arguments)
+    with door.admitted(operation, request, account) as call:
         if operation.kind == "list":
             answer: Any = _page(operation, call, arguments)
         else:
             answer = operation.handler(call, **arguments)
             if not isinstance(answer, Stream):
                 answer = jsonable(answer)
-    entry = Entry.of(operation, call.who, call.now, _account_of(arguments), 200, began)
+    entry = Entry.of(operation, call.who, call.now, account, 200, began)
     door.log.later(entry)
     return answer
 
@@ -81,10 +85,14 @@ def done(operation: Operation, given: Mapping[str, Any]) -> tuple[Any, int, bool
     request: Request = given["request"]
     began, door = monotonic(), _door(request)
     arguments = _arguments(operation, given)
-    account = _account_of(arguments)
+    account = door.account_for(operation, request, arguments)
     content = _content(operation, given)
     with door.admitted(operation, request, account) as call:
         status = 202 if operation.four_eyes else 200
+
+        if operation.repeat == "again" and call.principal.account is not None:  # before anything of it is committed
+            write_entry(call.session, Entry.of(operation, call.who, call.now, account, BEGUN, began))
+            call.session.commit()
 
         def do() -> Any:
             done = _propose(operation, call, content, account) if operation.four_eyes else perform(
@@ -120,7 +128,7 @@ def _propose(operation: Operation, call: Call, content: Mapping[str, Any], accou
 
 def _done_once(operation: Operation, call: Call, written: str, content: Mapping[str, Any], do: Any) -> tuple[Any, bool]:
     """(the answer, whether it was done just now)."""
-    holder = hashlib.sha256(f"{call.principal.name}\n{written}".encode()).hexdigest()
+    holder = hashlib.sha256(f"{call.principal.whose}\n{written}".encode()).hexdigest()
     key, fresh = f"http:{holder}", False
 
     def act() -> Any:
@@ -211,11 +219,6 @@ def _content(operation: Operation, given: Mapping[str, Any]) -> dict[str, Any]:
     if operation.upload:
         content["file"] = given["file"].sha256
     return content
-
-
-def _account_of(arguments: Mapping[str, Any]) -> str | None:
-    found = arguments.get("account")
-    return found if isinstance(found, str) and found else None
 
 
 def _door(request: Request) -> Door:

@@ -56,6 +56,15 @@ class Operation:
     four_eyes: bool = False
     real_gateway: bool = False
     streams: bool = False
+    member: bool = False
+    """Whether a member may call it, about their own account."""
+    not_by_member: tuple[str, ...] = ()
+    """Fields that are for the staff: a member leaves them out."""
+
+    @property
+    def callers(self) -> tuple[str, ...]:
+        """The roles that may call it, members among them."""
+        return (*self.roles, "member") if self.member else self.roles
 
     @property
     def verb(self) -> Literal["read", "write"]:
@@ -87,11 +96,13 @@ class Resource:
     def __post_init__(self) -> None:
         self.router = APIRouter(prefix="/v1", tags=[self.name])
 
-    def question(self, path: str, *, command: str, answer: Any, gateway: bool = False) -> Callable[[Handler], Handler]:
+    def question(
+        self, path: str, *, command: str, answer: Any, gateway: bool = False, member: bool = False
+    ) -> Callable[[Handler], Handler]:
         """A question: GET, answered from one session, nothing is written."""
 
         def declare(handler: Handler) -> Handler:
-            made = self._operation("question", "GET", path, command, handler, real_gateway=gateway)
+            made = self._operation("question", "GET", path, command, handler, real_gateway=gateway, member=member)
             self._serve(made, answer_model(answer))
             return handler
 
@@ -106,11 +117,11 @@ class Resource:
 
         return declare
 
-    def list(self, path: str, *, command: str, row: Any) -> Callable[[Handler], Handler]:
+    def list(self, path: str, *, command: str, row: Any, member: bool = False) -> Callable[[Handler], Handler]:
         """A list: GET with limit and cursor; the function returns a `Listing`."""
 
         def declare(handler: Handler) -> Handler:
-            made = self._operation("list", "GET", path, command, handler)
+            made = self._operation("list", "GET", path, command, handler, member=member)
             self._serve(made, rows_of(row))
             return handler
 
@@ -125,13 +136,16 @@ class Resource:
         upload: str | None = None,
         repeat: Repeat = "once",
         four_eyes: bool = False,
+        member: bool = False,
+        not_by_member: tuple[str, ...] = (),
     ) -> Callable[[Handler], Handler]:
         """An act: POST with an Idempotency-Key. `four_eyes`: it is proposed, and done when another person approves."""
 
         def declare(handler: Handler) -> Handler:
             made = self._operation(
-                "act", "POST", path, command, handler, upload=upload, repeat=repeat, four_eyes=four_eyes
-            )
+                "act", "POST", path, command, handler, upload=upload, repeat=repeat, four_eyes=four_eyes, member=member,
+                not_by_member=not_by_member,
+            )  # fmt: skip
             self._serve(made, answer_model(answer))
             return handler
 
@@ -218,7 +232,7 @@ def _extra_of(made: Operation) -> dict[str, Any]:
     found: dict[str, Any] = {
         "security": [{"key": [f"{made.resource}:{made.verb}"]}],
         "x-command": f"keizoku {made.command}",
-        "x-roles": list(made.roles),
+        "x-roles": list(made.callers),
     }
     if made.streams:
         form = {"schema": {"type": "string"}}

@@ -22,6 +22,7 @@ from keizoku.web.resources.people.accounts import accounts
 from keizoku.web.resources.people.cards import cards
 from keizoku.web.resources.people.codes import codes
 from keizoku.web.resources.people.contracts import contracts
+from keizoku.web.resources.people.member_sessions import member_sessions
 from keizoku.web.resources.people.prices import prices
 from keizoku.web.resources.sla.claims import claims
 from keizoku.web.resources.sla.evidence import evidence
@@ -32,6 +33,7 @@ RESOURCES: Final[tuple[Resource, ...]] = (
     accounts,
     contracts,
     cards,
+    member_sessions,
     prices,
     codes,
     payments,

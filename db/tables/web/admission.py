@@ -4,7 +4,18 @@ All of it is append-only; what ends a key or a session, or decides on a proposal
 kept: of a key, a link and a session there is the SHA-256 only.
 """
 
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, ForeignKey, Index, Integer, Table, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    Table,
+    UniqueConstraint,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
 from keizoku.db.tables.base import identity, instant, metadata, text
@@ -53,10 +64,19 @@ http_request = Table(
     Column("status", Integer, nullable=False),
     Column("act", Boolean, nullable=False),
     Column("milliseconds", Integer, nullable=False),
+    Column("session_id", BigInteger, ForeignKey("web_session.id"), nullable=True),
+    Column("as_member", BigInteger, nullable=True),
+    ForeignKeyConstraint(("as_member", "account"), ("web_session.id", "web_session.account")),
+    CheckConstraint("(principal = 'member' AND status < 400) = (as_member IS NOT NULL)", name="as_member"),
+    CheckConstraint("as_member IS NULL OR (account IS NOT NULL AND as_member = session_id)", name="of_its_account"),
     Index("ix_http_request_account", "account", "received_at"),
     Index("ix_http_request_principal", "principal", "received_at"),
 )
-"""Who asked for what, when, about whom, and how it was answered. No bodies, no addresses of people."""
+"""Who asked for what, when, about whom, and how it was answered. No bodies, no addresses of people.
+
+What a member does stands here in the act's own transaction, with their session and the account that it was done to: the
+database takes no other account than the session's.
+"""
 
 proposal = Table(
     "proposal",

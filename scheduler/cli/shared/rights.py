@@ -108,6 +108,7 @@ _COMMANDS: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
         "db check",
     ),
     WITH_SUPPORT: (
+        "api member-link",
         "sla incident add",
         "sla incident correct",
         "sla incident environment",

@@ -53,14 +53,14 @@ def pay(
     return {"account": account, "yen": yen, "done": True}
 
 
-@payments.question("/accounts/{account}/interest", command="interest preview", answer=dict[str, Any])
+@payments.question("/accounts/{account}/interest", command="interest preview", answer=dict[str, Any], member=True)
 def interest(call: Call, account: Id, *, on: Day | None = None) -> Any:
     """Late interest when it is paid on a day, past or to come (5.2): principal, days, exact and rounded."""
     want_account(call.session, account)
     return call.billing.preview_interest(account, on or call.today).to_json()
 
 
-@payments.question("/invoices/{number}", command="explain invoice", answer=dict[str, Any])
+@payments.question("/invoices/{number}", command="explain invoice", answer=dict[str, Any], member=True)
 def invoice(call: Call, number: Number, *, lang: Lang = "en") -> Any:
     """An invoice explained: the term, its price and why that one, credits, tax, attempts, what settled it."""
     return explain_invoice(call.session, call.rules, number).to_json(lang)
@@ -177,7 +177,7 @@ def apply_deposit(call: Call, account: Id, *, ground: Ground) -> Any:
     return {"account": account, "applied": used}
 
 
-@payments.list("/demands", command="demand list", row=dict[str, Any])
+@payments.list("/demands", command="demand list", row=dict[str, Any], member=True)
 def list_demands(call: Call, *, account: Id | None = None) -> Listing:
     """Demands for late interest."""
 
@@ -187,7 +187,7 @@ def list_demands(call: Call, *, account: Id | None = None) -> Listing:
     return Listing(read)
 
 
-@payments.question("/demands/{number}", command="demand show", answer=dict[str, Any])
+@payments.question("/demands/{number}", command="demand show", answer=dict[str, Any], member=True)
 def show_demand(call: Call, number: Number) -> Any:
     """One demand, with its letter in both languages."""
     return demand_of(call.session, number)
