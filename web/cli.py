@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -13,6 +14,11 @@ from keizoku.scheduler.cli.shared.inputs import AsJson, Author, Ground, Recorder
 from keizoku.scheduler.cli.shared.language import both, japanese
 from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, emit_rows
 from keizoku.scheduler.cli.shared.output import FOUND, emit, fail
+
+if TYPE_CHECKING:
+    from keizoku.web.calls.call import Call
+    from keizoku.web.identity.principal import Role
+    from keizoku.web.jobs import Jobs
 
 serving = typer.Typer(pretty_exceptions_enable=False)
 app = typer.Typer(
@@ -31,6 +37,15 @@ KeyId = Annotated[
 ]
 
 
+ProposalId = Annotated[
+    int,
+    typer.Argument(
+        metavar="PROPOSAL",
+        parser=numbered("proposal", "提案"),
+        help=both("Its number, as `keizoku api proposals` shows it.", "提案の番号: `keizoku api proposals`。"),
+    ),
+]
+MOST_PROPOSALS = 10_000
 SessionId = Annotated[
     int,
     typer.Argument(
@@ -194,6 +209,83 @@ def member_link(
     url = f"{origin}/enter/{made.token}"
     shown = {"account": made.account, "url": url, "expires_at": made.to_json()["expires_at"]}
     emit(shown if as_json else f"{url}\nonce, until {shown['expires_at']}; it is kept nowhere else", as_json)
+
+
+@app.command("proposals", help=japanese("二人目の承認を待つ操作と、その結果。"))
+def list_proposals(
+    state: Annotated[
+        str,
+        typer.Option(
+            help=both(
+                "waiting, expired, approved, turned_down or withdrawn; all by default.",
+                "waiting、expired、approved、turned_down、withdrawn のいずれか。既定はすべて。",
+            )
+        ),
+    ] = "",
+    limit: Limit = SHOWN,
+    everything: All = False,
+    after: After = "",
+    as_json: AsJson = False,
+) -> None:
+    """Acts that wait for a second person, and what became of the others."""
+    from keizoku.web.four_eyes import STATES, proposal_rows
+
+    if state and state not in STATES:
+        fail(f"--state {state}: there are {', '.join(STATES)}")
+    with services_now() as (services, now):
+        rows = proposal_rows(services.session, now, state=state or None, limit=MOST_PROPOSALS)
+    emit_rows(rows, Page.wanted(limit, after, everything), "no proposals", as_json)
+
+
+@app.command(help=japanese("他の人の提案を承認します。操作はその場で、提案者の名で行われます。"))
+def approve(number: ProposalId, author: Author, ground: Ground, as_json: AsJson = False) -> None:
+    """Approve a proposal of somebody else: the act is done now, its author is the proposer."""
+    from keizoku.web.four_eyes import approve as approve_proposal
+
+    _decide(number, author, ground, as_json, lambda call: approve_proposal(call, number, ground))
+
+
+@app.command("turn-down", help=japanese("提案を却下します。操作は行われません。"))
+def turn_down(number: ProposalId, author: Author, ground: Ground, as_json: AsJson = False) -> None:
+    """Turn a proposal down: nothing is done."""
+    from keizoku.web.four_eyes import refuse
+
+    _decide(number, author, ground, as_json, lambda call: refuse(call, number, ground, "turned_down"))
+
+
+@app.command(help=japanese("自分の提案を取り下げます。操作は行われません。"))
+def withdraw(number: ProposalId, author: Author, ground: Ground, as_json: AsJson = False) -> None:
+    """Withdraw a proposal of one's own, made as this author: nothing is done."""
+    from keizoku.web.four_eyes import refuse
+
+    _decide(number, author, ground, as_json, lambda call: refuse(call, number, ground, "withdrawn"))
+
+
+def _decide(number: int, author: str, ground: str, as_json: bool, decide: Callable[[Call], dict[str, Any]]) -> None:
+    """One decision, in one transaction with what it does; said twice it is found to be decided."""
+    from keizoku.extras import naming_the_extra
+
+    with naming_the_extra():
+        from keizoku.db.act_keys import once
+        from keizoku.db.roles import may_add, want_to_add
+        from keizoku.db.tables.contracts import contract
+        from keizoku.db.tables.web import proposal_decision
+        from keizoku.web.calls.answering import jsonable
+        from keizoku.web.calls.call import Call
+        from keizoku.web.identity.principal import Principal
+
+    settings = settings_of_this_process()
+    with services_now() as (services, now):
+        want_to_add(services.session, proposal_decision)
+        role: Role = "worker" if may_add(services.session, contract) else "support"
+        who = Principal("local", f"local:{author}", (role,))
+        call = Call(who, role, now, services, settings, cast("Jobs", None))  # no act that wants two people queues work
+        content = {"proposal": number, "author": author, "ground": ground}
+        key = f"proposal:{number}:{now:%Y%m%dT%H%M%S%f}"
+        done = once(services.session, key, "proposal", content, lambda: jsonable(decide(call)), now)
+        for each in call.after:
+            each()
+    emit(done if as_json else f"proposal {number}: {done['state']}", as_json)
 
 
 @app.command("end-session", help=japanese("セッションを終わらせます。その場で使えなくなります。"))

@@ -22,11 +22,11 @@ from fastapi import Request, Response
 from pydantic_core import to_jsonable_python
 
 from keizoku.db.act_keys import KeyTakenError, once, said_before
-from keizoku.db.tables.web import proposal
 from keizoku.terms.read_model import to_json as mapping_to_json
 from keizoku.web.calls.call import Call, Listing, no_cursor
 from keizoku.web.calls.problems import ProblemError
 from keizoku.web.calls.streaming import Stream
+from keizoku.web.four_eyes import propose
 from keizoku.web.request_log import Entry, write_entry
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class HasJson(Protocol):
         """As JSON values."""
 
 
+_PROPOSED: Final = {"proposal", "state", "expires_at"}
 BEGUN: Final = 102
 """The status in the log of an act that commits on its way, before it is done."""
 
@@ -88,17 +89,15 @@ def done(operation: Operation, given: Mapping[str, Any]) -> tuple[Any, int, bool
     account = door.account_for(operation, request, arguments)
     content = _content(operation, given)
     with door.admitted(operation, request, account) as call:
-        status = 202 if operation.four_eyes else 200
+        second = operation.wants_second(call, arguments)
 
         if operation.repeat == "again" and call.principal.account is not None:  # before anything of it is committed
             write_entry(call.session, Entry.of(operation, call.who, call.now, account, BEGUN, began))
             call.session.commit()
 
         def do() -> Any:
-            done = _propose(operation, call, content, account) if operation.four_eyes else perform(
-                operation, call, arguments
-            )  # fmt: skip
-            write_entry(call.session, Entry.of(operation, call.who, call.now, account, status, began))
+            done = propose(operation, call, content, account) if second else perform(operation, call, arguments)
+            write_entry(call.session, Entry.of(operation, call.who, call.now, account, 202 if second else 200, began))
             return done
 
         answer, fresh = _done_once(operation, call, given["idempotency_key"], content, do)
@@ -106,24 +105,12 @@ def done(operation: Operation, given: Mapping[str, Any]) -> tuple[Any, int, bool
             each()
     if call.reveal and fresh:
         answer = {**answer, **call.reveal}
-    return answer, status, fresh
+    return answer, 202 if operation.four_eyes and set(answer) == _PROPOSED else 200, fresh
 
 
 def perform(operation: Operation, call: Call, arguments: Mapping[str, Any]) -> Any:
     """What the act's function returns, as JSON holds it."""
     return jsonable(operation.handler(call, **arguments))
-
-
-def _propose(operation: Operation, call: Call, content: Mapping[str, Any], account: str | None) -> Any:
-    made = call.session.execute(
-        sa.insert(proposal)
-        .values(
-            operation=operation.name, content=content, account=account, proposed_by=call.author, role=call.role,
-            proposed_at=call.now,
-        )
-        .returning(proposal.c.id)
-    ).scalar_one()  # fmt: skip
-    return {"proposal": int(made), "state": "waiting"}
 
 
 def _done_once(operation: Operation, call: Call, written: str, content: Mapping[str, Any], do: Any) -> tuple[Any, bool]:

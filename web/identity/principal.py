@@ -40,6 +40,11 @@ class Principal:
     """The hash of a session's token, by which the database knows whose rows a member sees."""
 
     @property
+    def person(self) -> str:
+        """Who stands behind it, where two are wanted: keys of one name are one person's, whatever their numbers."""
+        return self.name.rpartition(":")[0] if self.kind == "key" else self.name
+
+    @property
     def whose(self) -> str:
         """Who says an Idempotency-Key: two members never share one."""
         return self.name if self.account is None else f"{self.name}:{self.account}"

@@ -84,22 +84,37 @@ proposal = Table(
     identity(),
     text("operation"),
     Column("content", JSONB, nullable=False),
+    text("fingerprint"),
     text("account", nullable=True),
+    text("ground", nullable=True),
     text("proposed_by"),
+    text("person"),
     text("role"),
     instant("proposed_at"),
+    instant("expires_at"),
+    UniqueConstraint("id", "person"),
     Index("ix_proposal_account", "account"),
+    CheckConstraint("expires_at > proposed_at", name="ends"),
 )
-"""An act that wants a second person: what was asked, word for word, and by whom. Nothing is done yet."""
+"""An act that wants a second person: what was asked, word for word, and by whom. Nothing is done yet.
+
+`person` is whoever stands behind `proposed_by`: two keys of one name are one person.
+"""
 
 proposal_decision = Table(
     "proposal_decision",
     metadata,
     Column("proposal_id", BigInteger, ForeignKey("proposal.id"), primary_key=True),
-    Column("approved", Boolean, nullable=False),
+    text("decision"),
     text("decided_by"),
+    text("person"),
+    text("of_person"),
     text("ground"),
     instant("decided_at"),
     Column("result", JSONB(none_as_null=True), nullable=True),
+    ForeignKeyConstraint(("proposal_id", "of_person"), ("proposal.id", "proposal.person")),
+    CheckConstraint("decision IN ('approved', 'turned_down', 'withdrawn')", name="decision"),
+    CheckConstraint("decision <> 'approved' OR person <> of_person", name="four_eyes"),
+    CheckConstraint("decision <> 'withdrawn' OR person = of_person", name="withdrawn_by_its_author"),
 )
 """What another person decided on a proposal; the act itself is in the same transaction."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -14,7 +15,7 @@ from keizoku.billing.accounts.read_models import UnknownCharge
 from keizoku.billing.cards.dispute_choices import disputes
 from keizoku.billing.documents.interest_demands import demand_of, demands
 from keizoku.billing.gateway.refunds import failed_refunds, unknown_refunds
-from keizoku.billing.receivables.customer_deposits import deposits
+from keizoku.billing.receivables.customer_deposits import deposit_of, deposits
 from keizoku.billing.receivables.known_accounts import want_account
 from keizoku.web.calls.answers import listed
 from keizoku.web.calls.call import Call, Listing, number_in, whole
@@ -156,7 +157,17 @@ def list_deposits(call: Call) -> Listing:
     return whole(rows, "account")
 
 
-@payments.act("/accounts/{account}/deposit/refund", command="deposit refund", answer=dict[str, Any], four_eyes=True)
+def _over_the_limit(call: Call, arguments: Mapping[str, Any]) -> bool:
+    yen = arguments["yen"]
+    if yen is None:
+        held = deposit_of(call.session, arguments["account"])
+        yen = held.sent_yen + held.card_yen
+    return int(yen) > call.settings.refund_limit_yen
+
+
+@payments.act(
+    "/accounts/{account}/deposit/refund", command="deposit refund", answer=dict[str, Any], four_eyes=_over_the_limit
+)
 def refund_deposit(
     call: Call,
     account: Id,
@@ -165,7 +176,7 @@ def refund_deposit(
     yen: Annotated[Yen, Field(ge=1)] | None = None,
     through: Through = "card",
 ) -> Any:
-    """A deposit was sent back, all of it or `yen`. Another person approves it."""
+    """A deposit was sent back, all of it or `yen`. Over `refund_limit_yen` another person approves it."""
     sent = call.billing.refund_deposit(account, yen, by=call.author, ground=ground, now=call.now, through=through)
     return {"account": account, "refunded": sent.yen, "by_bank": sent.by_bank_yen, "to_card": sent.to_card_yen}
 
