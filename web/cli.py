@@ -46,6 +46,7 @@ ProposalId = Annotated[
     ),
 ]
 MOST_PROPOSALS = 10_000
+MOST_LISTED_REQUESTS = 100_000
 SessionId = Annotated[
     int,
     typer.Argument(
@@ -209,6 +210,33 @@ def member_link(
     url = f"{origin}/enter/{made.token}"
     shown = {"account": made.account, "url": url, "expires_at": made.to_json()["expires_at"]}
     emit(shown if as_json else f"{url}\nonce, until {shown['expires_at']}; it is kept nowhere else", as_json)
+
+
+@app.command(help=japanese("誰が何をできるか: キー、担当者、会員、データベースのログイン。いつから、最後の使用。"))
+def access(limit: Limit = SHOWN, everything: All = False, after: After = "", as_json: AsJson = False) -> None:
+    """Who may do what, since when, and when they last did: keys, people, members, logins of the database."""
+    from keizoku.web.identity.access_report import access_report
+
+    with services_now() as (services, now):
+        rows = [{**row.to_json(), "id": number} for number, row in enumerate(access_report(services.session, now), 1)]
+    emit_rows(rows, Page.wanted(limit, after, everything), "nobody", as_json)
+
+
+@app.command(help=japanese("HTTPの要求の記録: 誰が、いつ、どの会員について、何を。追記のみです。"))
+def requests(
+    account: Annotated[str, typer.Option(help=both("About this account alone.", "この会員についてだけ。"))] = "",
+    who: Annotated[str, typer.Option(help=both("Of this principal alone.", "この人・キーだけ。"))] = "",
+    limit: Limit = SHOWN,
+    everything: All = False,
+    after: After = "",
+    as_json: AsJson = False,
+) -> None:
+    """Who asked over HTTP for what, about whom, when; it is only ever added to."""
+    from keizoku.web.request_log import requests_of
+
+    with open_services() as services:
+        rows = requests_of(services.session, account=account or None, who=who or None, limit=MOST_LISTED_REQUESTS)
+    emit_rows(rows, Page.wanted(limit, after, everything), "no requests", as_json)
 
 
 @app.command("proposals", help=japanese("二人目の承認を待つ操作と、その結果。"))

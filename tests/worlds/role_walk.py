@@ -145,6 +145,8 @@ WALK: Final[tuple[tuple[str, str, int], ...]] = (
     ("api end-key", "1 " + AUTHOR, 0),
     ("api sessions", "--living", 0),
     ("api proposals", "--state waiting", 0),
+    ("api access", "", 0),
+    ("api requests", "--account a5", 0),
     ("api approve", "1 " + BY, 1),
     ("api turn-down", "1 " + BY, 1),
     ("api withdraw", "1 " + BY, 1),

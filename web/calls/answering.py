@@ -13,7 +13,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast, runtime_checkable
 
@@ -21,6 +21,7 @@ import sqlalchemy as sa
 from fastapi import Request, Response
 from pydantic_core import to_jsonable_python
 
+from keizoku.db.account_reads import accounts_read
 from keizoku.db.act_keys import KeyTakenError, once, said_before
 from keizoku.terms.read_model import to_json as mapping_to_json
 from keizoku.web.calls.call import Call, Listing, no_cursor
@@ -63,14 +64,14 @@ def answer_to(operation: Operation, given: Mapping[str, Any]) -> Any:
     began, door = monotonic(), _door(request)
     arguments = _arguments(operation, given)
     account = door.account_for(operation, request, arguments)
-    with door.admitted(operation, request, account) as call:
+    with accounts_read() as read, door.admitted(operation, request, account) as call:
         if operation.kind == "list":
             answer: Any = _page(operation, call, arguments)
         else:
             answer = operation.handler(call, **arguments)
             if not isinstance(answer, Stream):
                 answer = jsonable(answer)
-    entry = Entry.of(operation, call.who, call.now, account, 200, began)
+    entry = Entry.of(operation, call.who, call.now, account or _about(answer, read), 200, began)
     door.log.later(entry)
     return answer
 
@@ -106,6 +107,14 @@ def done(operation: Operation, given: Mapping[str, Any]) -> tuple[Any, int, bool
     if call.reveal and fresh:
         answer = {**answer, **call.reveal}
     return answer, 202 if operation.four_eyes and set(answer) == _PROPOSED else 200, fresh
+
+
+def _about(answer: Any, read: Collection[str]) -> str | None:
+    """The one account that an answer is about, where the call named it by the number of something of theirs."""
+    said = answer.get("account") if isinstance(answer, Mapping) else None
+    if isinstance(said, str) and said:
+        return said
+    return next(iter(read)) if len(read) == 1 else None
 
 
 def perform(operation: Operation, call: Call, arguments: Mapping[str, Any]) -> Any:

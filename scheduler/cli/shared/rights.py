@@ -104,6 +104,8 @@ _COMMANDS: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
         "api keys",
         "api sessions",
         "api proposals",
+        "api access",
+        "api requests",
         "backup held",
         "db status",
         "db check",
