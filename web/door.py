@@ -34,6 +34,7 @@ from keizoku.web.identity.keys import digest_of, key_holder
 from keizoku.web.identity.members import account_of_claim
 from keizoku.web.identity.principal import MEMBER, ROLES, Principal, Role
 from keizoku.web.jobs import Jobs, NightPlace
+from keizoku.web.pages.shared.signed_in import BY_COOKIE, SignedIn
 from keizoku.web.request_log import Entry, RequestLog
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ class Door:
     """Where browsers reach us; None: nobody has a session here."""
     directory: Directory | None = None
     """Where the staff sign in; None: they do not."""
+    signed_in: SignedIn = BY_COOKIE
+    """How people of the staff are known in a browser."""
     log: RequestLog = field(init=False)
     jobs: Jobs = field(init=False)
     _engines: dict[Role, sa.Engine] = field(init=False)
@@ -97,6 +100,11 @@ class Door:
         self.log = RequestLog(lambda: self._engines["worker"].connect())
         place = NightPlace(self.settings, self.url, self.schema, f"{self.prefix}_worker", self.clock_name)
         self.jobs = Jobs(lambda: self.services("worker", acts=True), lambda: self.clock(), place)
+
+    @property
+    def origin(self) -> str:
+        """Where browsers reach us; empty: nowhere."""
+        return self.site.origin if self.site is not None else ""
 
     def check(self) -> None:
         """Raises DatabaseError where the tables are not those of this release, or a role is not ours to take."""
@@ -153,7 +161,10 @@ class Door:
 
     def admit(self, operation: Operation, request: Request) -> None:
         """Note on the request who asks, as which role. Raises ProblemError 401 or 403; what is refused is logged."""
-        principal = self.principal(request)
+        self.admit_as(self.principal(request), operation, request)
+
+    def admit_as(self, principal: Principal, operation: Operation, request: Request) -> None:
+        """Note on the request that this one asks. Raises ProblemError 403."""
         try:
             request.state.admitted = principal, self.role_of(principal, operation)
         except ProblemError as error:
@@ -169,9 +180,7 @@ class Door:
             self.check_whose(principal, account)
             real = operation.kind == "act" or operation.real_gateway
             with self.services(role, acts=real and role != MEMBER, shows=principal.shows) as services:
-                yield Call(
-                    principal, role, now, services, self.settings, self.jobs, self.site.origin if self.site else ""
-                )
+                yield Call(principal, role, now, services, self.settings, self.jobs, self.origin, self.prefix)
         except (IntegrityError, ForeignKeyViolation) as error:
             if OF_ITS_ACCOUNT not in str(error):
                 raise

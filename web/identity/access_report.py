@@ -1,7 +1,7 @@
 """Who may come in, as what, since when, and when they last did: keys, people, members, logins of the database.
 
-    key      a machine's key            staff, local, member   sessions, together for each person
-    login    a login of the database that has been granted one of the roles: it needs no door
+key      a machine's key            staff, local, member   sessions, together for each person
+login    a login of the database that has been granted one of the roles: it needs no door
 """
 
 from __future__ import annotations
