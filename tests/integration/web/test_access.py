@@ -37,7 +37,7 @@ def test_each_read_of_an_account_is_in_the_log_with_who_what_and_when(house: Hou
     house.door.settings = house.door.settings.model_copy(update={"issuer_name": "Keizoku"})
     missing = []
     for operation in operations():
-        if operation.kind == "act" or operation.streams:
+        if operation.kind == "act" or operation.streams or operation.with_tokens:
             continue
         query: dict[str, str] = {}
         if operation.name in BY_NUMBER:
@@ -52,12 +52,12 @@ def test_each_read_of_an_account_is_in_the_log_with_who_what_and_when(house: Hou
             continue
         if operation.fields is not None and "at" in operation.fields.model_fields:
             query = {**query, "at": NOW.isoformat()}
-        status, told = house.ask("GET", path, "finance", params=query)
+        status, told = house.ask("GET", path, operation.roles[-1], params=query)
         row = _newest(house)
         if operation.name != "contracts.offer":
             assert status == 200, (operation.name, told)
         found = (row.principal.split(":")[0], row.role, row.route, row.account, row.received_at, row.act)
-        if found != ("key", "finance", operation.path, account, NOW, False) or row.status != status:
+        if found != ("key", operation.roles[-1], operation.path, account, NOW, False) or row.status != status:
             missing.append((operation.name, found, status))
     assert not missing
 
