@@ -36,6 +36,7 @@ from keizoku.billing.rules.payment_method import next_attempt_wanted_on
 from keizoku.db.fence import MOST_ALONE, Fence, fenced
 from keizoku.db.keys import next_ids
 from keizoku.db.probes import TODAY
+from keizoku.db.rehearsal import is_rehearsed
 from keizoku.db.review_tasks import close_task, open_task
 from keizoku.db.session import Session, copy_rows, numbers
 from keizoku.db.tables.money import invoice, payment_attempt, review_task
@@ -99,7 +100,7 @@ def charge_due(
             changes += len(attempts)
             unknown = False
             answers = gateway.charge_many([each.request for each in attempts], now)
-            if len(attempts) > ANSWERS and writer is None:
+            if len(attempts) > ANSWERS and writer is None and not is_rehearsed(session):
                 writer = stack.enter_context(BackgroundWriter(session, WRITERS, ahead=CHUNK // ANSWERS))
             ours: list[ChargeResult] = []
             for results in _as_answered(answers):

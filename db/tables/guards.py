@@ -61,6 +61,7 @@ APPEND_ONLY = (
     "credit_extinguishment",
     "store_report",
     "certificate",
+    "night_word",
     "incident",
     "unknown_time",
     "unknown_ruling",

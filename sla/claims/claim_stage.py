@@ -22,6 +22,7 @@ from datetime import date, datetime
 from functools import partial
 
 from keizoku.db.fence import Fence, in_halves, is_of_item
+from keizoku.db.rehearsal import is_rehearsed
 from keizoku.db.session import Session
 from keizoku.db.writer import BackgroundWriter, Write
 from keizoku.sla.claims.claim_store import ClaimantFacts, all_due_accounts, due_accounts, load_claimants
@@ -89,7 +90,7 @@ def adjudicate_due(
             try:
                 for facts in month.due(session):
                     work = month.written(facts)
-                    if writer is None and not facts.closes:
+                    if writer is None and not facts.closes and not is_rehearsed(session):
                         writer = stack.enter_context(BackgroundWriter(session))
                     yield work(session) if writer is None else writer.submit(work)
                 if writer is not None:
