@@ -10,19 +10,18 @@ Several commits of an act become one: what it would have committed on the way wa
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
+from keizoku.db.rehearsal import one_transaction
 from keizoku.db.session import Session
 from keizoku.db.tables.restoration import act_key
 
 KEY_FORM: Final = re.compile(r"[A-Za-z0-9._:-]{1,100}")
-_SAVED: Final = "keizoku_act"
 
 
 class KeyTakenError(Exception):
@@ -50,7 +49,7 @@ def once(
         session.rollback()
         return found.result
     try:
-        with _one_transaction(session):
+        with one_transaction(session):
             result = do()
             values = {"key": key, "act": act, "digest": digest, "result": result, "recorded_at": now}
             session.execute(sa.insert(act_key).values(**values))
@@ -91,28 +90,3 @@ def _found(session: Session, key: str, act: str, digest: str) -> sa.Row[Any] | N
         session.rollback()
         raise KeyTakenError(key, row.act if row.act != act else f"{act} (with other content)")
     return row
-
-
-@contextmanager
-def _one_transaction(session: Session) -> Iterator[None]:
-    """Inside, a commit is a savepoint, and a rollback goes back to the last one; nothing is committed at the end."""
-    rollback = session.rollback
-    saved = False
-
-    def put_off() -> None:
-        nonlocal saved
-        session.exec_driver_sql(f"SAVEPOINT {_SAVED}")
-        saved = True
-
-    def back() -> None:
-        if saved and session.in_transaction():
-            session.exec_driver_sql(f"ROLLBACK TO SAVEPOINT {_SAVED}")
-        else:
-            rollback()
-
-    vars(session).update(commit=put_off, rollback=back)
-    try:
-        yield
-    finally:
-        for name in ("commit", "rollback"):
-            vars(session).pop(name, None)

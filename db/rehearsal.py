@@ -1,36 +1,52 @@
-"""A rehearsal: what is done and committed on a session inside it is seen by nobody else, and undone at its end.
+"""Several commits as one transaction, and a rehearsal: a transaction of which nothing stays.
 
-    with rehearsal(session):        one transaction, open until the end
-        session.commit()            ──> a savepoint: kept, as far as the rehearsal goes
-        session.rollback()          ──> back to the last savepoint
-    ──> rolled back
+    with one_transaction(session):      a commit is a savepoint, a rollback goes back to it; the caller commits at last
+    with rehearsal(session):            the same, and at the end all of it is rolled back
 
 The code that runs inside is the same as ever, so a rehearsal cannot drift from the deed. What commits on another
-connection would be no rehearsal: whoever opens one asks `is_rehearsed` first. Rows that are locked inside stay locked
-until the end, and the database checks at every commit what it would check at a real one.
+connection would be no part of it: whoever opens one asks `is_rehearsed` first. Rows that are locked inside stay locked
+until the end.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
-
-import psycopg
+from typing import Final
 
 from keizoku.db.session import Session
 
-__all__ = ["is_rehearsed", "rehearsal"]
+__all__ = ["is_rehearsed", "one_transaction", "rehearsal"]
 
 _MARK: Final = "rehearsed"
-_SAVE: Final = b"SAVEPOINT rehearsal"
-_KEEP: Final = b"SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED; RELEASE SAVEPOINT rehearsal; " + _SAVE
-_UNDO: Final = b"ROLLBACK TO SAVEPOINT rehearsal"
+_SAVED: Final = "keizoku_act"
 
 
-def is_rehearsed(session: Session) -> bool:
-    """Whether what this session commits is undone later: its work stays on its own connection."""
-    return bool(session.info.get(_MARK))
+@contextmanager
+def one_transaction(session: Session) -> Iterator[None]:
+    """Inside, a commit is a savepoint, and a rollback goes back to the last one; nothing is committed at the end."""
+    rollback = session.rollback
+    saved = False
+
+    def put_off() -> None:
+        nonlocal saved
+        if saved:
+            session.exec_driver_sql(f"RELEASE SAVEPOINT {_SAVED}")
+        session.exec_driver_sql(f"SAVEPOINT {_SAVED}")
+        saved = True
+
+    def back() -> None:
+        if saved and session.in_transaction():
+            session.exec_driver_sql(f"ROLLBACK TO SAVEPOINT {_SAVED}")
+        else:
+            rollback()
+
+    vars(session).update(commit=put_off, rollback=back)
+    try:
+        yield
+    finally:
+        for name in ("commit", "rollback"):
+            vars(session).pop(name, None)
 
 
 @contextmanager
@@ -40,22 +56,16 @@ def rehearsal(session: Session) -> Iterator[Session]:
     Advisory locks of the session stay. Nothing inside may set the connection's isolation or end it.
     """
     session.rollback()
-    connection: psycopg.Connection[Any] = session.connection.driver_connection  # type: ignore[assignment]
-
-    def run(statements: bytes) -> None:
-        with psycopg.ClientCursor(connection) as cursor:
-            cursor.execute(statements)
-
-    run(_SAVE)  # the driver begins the transaction by itself
-    own = vars(connection)
-    own["commit"], own["rollback"] = (lambda: run(_KEEP)), (lambda: run(_UNDO))
     session.info[_MARK] = True
     try:
-        yield session
+        with one_transaction(session):
+            session.commit()  # the first savepoint: whatever comes is inside the transaction
+            yield session
     finally:
-        for name in ("commit", "rollback"):
-            own.pop(name, None)
         session.info.pop(_MARK, None)
-        session.rollback()  # SQLAlchemy's own state; the driver's is rolled back with it
-        if not connection.closed:
-            connection.rollback()
+        session.rollback()
+
+
+def is_rehearsed(session: Session) -> bool:
+    """Whether what this session commits is undone later: its work stays on its own connection."""
+    return bool(session.info.get(_MARK))

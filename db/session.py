@@ -321,7 +321,7 @@ class PreparedQuery:
 
     def rows_and_commit(self, session: Session, values: Mapping[str, Any] = NOTHING) -> list[dict[str, Any]]:
         """All rows, and a commit: one round trip instead of three where no transaction is open."""
-        if session.in_transaction() or session.info.get("rehearsed"):
+        if session.in_transaction():
             answer = self.rows(session, values)
             session.commit()
             return answer

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from keizoku.billing.gateway.stripe_calls import StripeCalls
     from keizoku.link.services.base import LinkSetup
     from keizoku.link.services.link_service import LinkService
-    from keizoku.scheduler.night.waiting import Limit
+    from keizoku.scheduler.night_settings import Limit
     from keizoku.scheduler.settings import Settings
     from keizoku.sla.services.sla_service import SlaService
 

@@ -55,11 +55,11 @@ _KINDS: Final = (
 )
 _BY_NUMBER: Final = tuple(dict.fromkeys(each.table for each in _KINDS))
 
-MARKS: Final = (
-    "jsonb_build_object("
-    + ", ".join(f"'{table}', coalesce((SELECT max(id) FROM {table}), 0)" for table in _BY_NUMBER)  # noqa: S608 - ours
-    + ")"
+_NEWEST: Final = ", ".join(
+    f"'{table}', coalesce((SELECT max(id) FROM {table}), 0)"  # noqa: S608 - our own names
+    for table in _BY_NUMBER
 )
+MARKS: Final = f"jsonb_build_object({_NEWEST})"
 """SQL of the newest id of each table that is counted."""
 
 
@@ -73,13 +73,16 @@ def _counted(rows: _Rows) -> str:
     )
 
 
+_RECOGNISED: Final = (
+    "SELECT 'revenue', 'recognised', count(*), coalesce(sum(yen), 0)::bigint FROM revenue_posting "
+    "WHERE recorded_at = CAST(:now AS timestamptz) HAVING count(*) > 0"
+)
 _FIGURES: Final = PreparedQuery(
     sa.text(
         " UNION ALL ".join(
             [
                 *map(_counted, _KINDS),
-                "SELECT 'revenue', 'recognised', count(*), coalesce(sum(yen), 0)::bigint FROM revenue_posting "
-                "WHERE recorded_at = CAST(:now AS timestamptz) HAVING count(*) > 0",
+                _RECOGNISED,
             ]
         )
     ).bindparams(sa.bindparam("marks", type_=sa.Text()), sa.bindparam("now", type_=sa.Text()))

@@ -146,7 +146,7 @@ def write_all(
     services: Services,
     before: run_log.RunLogState,
     now: datetime,
-    unnoted: Callable[[Sequence[run_log.StageRun]], object],
+    unnoted: Callable[[Sequence[run_log.StageRun]], None],
     progress: Progress | None = None,
     ask_first: bool = True,
     pool: WorkerPool | None = None,

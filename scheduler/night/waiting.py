@@ -10,17 +10,17 @@ the next night, or `keizoku night` after the approval, does what is left.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from keizoku.db.session import Session
 from keizoku.db.tables.operations import night_word
 from keizoku.scheduler.night.figures import Figure, OddFigure
+from keizoku.scheduler.night_settings import Limit
 from keizoku.terms.read_model import Shown
 from keizoku.terms.refusal import Refused
 
@@ -29,18 +29,10 @@ if TYPE_CHECKING:
     from keizoku.scheduler.night.forecast import NightForecast
     from keizoku.scheduler.night.run_log import RunLogState
 
-__all__ = ["Above", "Limit", "above_limits", "approve", "held_by_hand", "hold", "limit_of", "reason_to_wait", "release"]
-
-LIMIT: Final = re.compile(r"(?P<name>[a-z]+\.[a-z_.]+)=(?P<most>\d{1,15})(?P<yen>yen)?|odd", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """The most that a night may write of a kind before a person looks at it; without a name: nothing odd."""
-
-    name: str
-    most: int
-    of: Literal["number", "yen"]
+__all__ = [
+    "Above", "above_limits", "approve", "approve_shown", "held_by_hand", "hold", "reason_to_wait",
+    "release",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +43,6 @@ class Above(Shown):
     of: str  # number, yen
     value: int
     most: int
-
-
-def limit_of(written: str) -> Limit:
-    """A limit as it is set: payments.charges=500, payments.charges=1000000yen, odd. Raises ValueError."""
-    found = LIMIT.fullmatch(written)
-    if found is None:
-        raise ValueError(f"{written!r} has to be payments.charges=500, payments.charges=1000000yen or odd")
-    if found["name"] is None:
-        return Limit("", 0, "number")
-    return Limit(found["name"], int(found["most"]), "yen" if found["yen"] else "number")
 
 
 def above_limits(limits: Sequence[Limit], figures: Iterable[Figure], odd: Iterable[OddFigure]) -> list[Above]:
@@ -94,7 +76,9 @@ def reason_to_wait(services: Services, before: RunLogState, now: datetime) -> Re
     above = [each for each in rehearse(services, before, now).above if not _covers(approved, each)]
     if not above:
         return None
-    told = ", ".join(f"{each.name} {each.value:,}{' yen' if each.of == 'yen' else ''} > {each.most:,}" for each in above)
+    told = ", ".join(
+        f"{each.name} {each.value:,}{' yen' if each.of == 'yen' else ''} > {each.most:,}" for each in above
+    )
     return _waits(on, told)
 
 
@@ -126,9 +110,15 @@ def release(session: Session, *, by: str, ground: str, now: datetime) -> None:
 
 def approve(services: Services, forecast: NightForecast, *, by: str, ground: str, now: datetime) -> None:
     """A person has looked at a forecast: its night moves money, up to what the forecast shows above limits; commits."""
+    shown = {f"{each.name} {each.of}": each.value for each in forecast.above}
+    approve_shown(services.session, forecast.business_date, shown, by=by, ground=ground, now=now)
+
+
+def approve_shown(session: Session, on: date, shown: Mapping[str, int], *, by: str, ground: str, now: datetime) -> None:
+    """The same, of figures as a person read them: `payments.charges yen` -> 1_200_000."""
     _signed(by, ground)
-    shown = [[each.name, each.of, each.value] for each in forecast.above]
-    _say(services.session, "approve", forecast.business_date, by, ground, shown, now)
+    rows = [[*name.split(" ", 1), value] for name, value in shown.items()]
+    _say(session, "approve", on, by, ground, rows, now)
 
 
 def held_by_hand(session: Session, on: date) -> str | None:
@@ -142,7 +132,7 @@ def held_by_hand(session: Session, on: date) -> str | None:
     return None if session.execute(later).first() is not None else str(row.ground)
 
 
-def _hold(session: Session) -> sa.Row[tuple[int, str, str]] | None:
+def _hold(session: Session) -> sa.Row[Any, Any, Any] | None:
     newest = (
         sa.select(night_word.c.id, night_word.c.kind, night_word.c.ground)
         .where(night_word.c.kind != "approve")
@@ -162,7 +152,7 @@ def _approved(session: Session, on: date) -> dict[tuple[str, str], int] | None:
         .limit(1)
     )
     shown = session.execute(newest).scalar_one_or_none()
-    return None if shown is None else {(name, of): value for name, of, value in shown}
+    return None if shown is None else {(each[0], each[1]): each[2] for each in shown if len(each) == 3}
 
 
 def _covers(approved: dict[tuple[str, str], int] | None, above: Above) -> bool:

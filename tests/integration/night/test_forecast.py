@@ -17,7 +17,8 @@ from keizoku.scheduler.night.figures import Figure, as_rows, odd_among
 from keizoku.scheduler.night.forecast import EveryCardPays, NightForecast, forecast_night, next_night
 from keizoku.scheduler.night.nightly_run import NightBusyError, NightResult, run_night
 from keizoku.scheduler.night.schedule import night_at
-from keizoku.scheduler.night.waiting import approve, hold, limit_of, release
+from keizoku.scheduler.night.waiting import approve, hold, release
+from keizoku.scheduler.night_settings import limit_of
 from keizoku.terms.refusal import Refused
 from tests.worlds.world import FIRST_NIGHT, Rows, live, open_world, rows, rows_found, services_on
 
@@ -28,9 +29,9 @@ def _wrote(services: Services, on: date) -> list[list[Any]]:
     found = services.session.execute(
         sa.select(certificate.c.wrote).where(certificate.c.business_date == on).order_by(certificate.c.id.desc())
     ).scalars()
-    wrote = next(iter(found), [])
+    wrote: list[list[Any]] = next(iter(found), [])
     services.session.rollback()
-    return list(wrote)
+    return wrote
 
 
 def _all_rows(services: Services) -> Rows:
