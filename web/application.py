@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from keizoku import __version__
 from keizoku.db.failures import failure_of
+from keizoku.db.session import DatabaseError
 from keizoku.scheduler.cli.shared.output import BROKEN_OFF, MISTAKEN, explained
 from keizoku.scheduler.night.nightly_run import NightBusyError
 from keizoku.sla.months.month_facts import NoPopulationError
@@ -176,7 +177,7 @@ async def _of_any(request: Request, error: Exception) -> Response:
             ProblemError(503, "unavailable", "It cannot be done just now.", line, remedy, headers={"Retry-After": "5"})
         )
     if told is not None:
-        status = 422 if told[1] == MISTAKEN else 409
+        status = 422 if told[1] == MISTAKEN and not isinstance(error, DatabaseError) else 409
         return _answer(ProblemError(status, "unfit", "It cannot be done so.", told[0]))
     _log.error("%s %s: %s", request.method, request.url.path.split("?")[0][:100], type(error).__name__, exc_info=error)
     return _answer(

@@ -9,7 +9,7 @@ first statement on, so PostgreSQL refuses what a handler would forget to.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -28,7 +28,7 @@ from keizoku.web.calls.call import Call
 from keizoku.web.calls.problems import ProblemError
 from keizoku.web.identity.keys import digest_of, key_holder
 from keizoku.web.identity.principal import ROLES, Principal, Role
-from keizoku.web.jobs import Jobs
+from keizoku.web.jobs import Jobs, NightPlace
 from keizoku.web.request_log import Entry, RequestLog
 
 if TYPE_CHECKING:
@@ -61,10 +61,13 @@ class Door:
     log: RequestLog = field(init=False)
     jobs: Jobs = field(init=False)
     _engines: dict[Role, sa.Engine] = field(init=False)
+    _letters: Mapping[str, Mapping[str, str]] = field(init=False)
+    """The operator's own sentences, read once."""
     _keys: dict[str, tuple[float, Principal | None]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
+        self._letters = self.settings.own_letters()
         self._engines = {
             role: make_engine(
                 self.url,
@@ -76,7 +79,8 @@ class Door:
             for role in ROLES
         }
         self.log = RequestLog(lambda: self._engines["worker"].connect())
-        self.jobs = Jobs(lambda: self.services("worker", acts=True), self.clock)
+        place = NightPlace(self.settings, self.url, self.schema, f"{self.prefix}_worker", self.clock_name)
+        self.jobs = Jobs(lambda: self.services("worker", acts=True), lambda: self.clock(), place)
 
     def check(self) -> None:
         """Raises DatabaseError where the tables are not those of this release, or a role is not ours to take."""
@@ -157,10 +161,10 @@ class Door:
             with services_on(engine, self.settings, clock=self.clock_name, reader=None) as services:  # our log has it
                 yield services
             return
-        with saying(self.settings.own_letters()), engine.connect() as session:
+        with saying(self._letters), engine.connect() as session:
             gateway = SimulatedGateway(engine)
             try:
-                yield Services(session, self.rules, gateway)
+                yield Services(session, self.rules, gateway, night_limits=self.settings.limits_of_nights())
             finally:
                 gateway.close()
 

@@ -1,68 +1,138 @@
 """Work that takes longer than a call: one at a time, in a thread of this process; how far it has come can be asked.
 
 What a job has done is in the database, and it is level-triggered: one that was lost with its process is asked for
-again, and does what is left.
+again, and does what is left. Only the newest state of a job is kept, with a number that rises at each change: whoever
+watches is told the newest one, whatever was missed on the way.
 """
 
 from __future__ import annotations
 
 import logging
+import secrets
 import threading
 from collections.abc import Callable
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import partial
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from keizoku.db.session import make_engine
 from keizoku.scheduler.cli.shared.output import explained
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import sqlalchemy as sa
+
     from keizoku.scheduler.app import Services
+    from keizoku.scheduler.clock import ClockName
+    from keizoku.scheduler.night.asked import Wish
+    from keizoku.scheduler.night.nightly_run import NightResult
+    from keizoku.scheduler.settings import Settings
 
-__all__ = ["Jobs"]
+__all__ = ["ENDED", "Jobs", "NightPlace", "night_job"]
 
+ENDED: Final = ("done", "failed")
 _log = logging.getLogger("keizoku.web")
+
+
+@dataclass(frozen=True, slots=True)
+class NightPlace:
+    """Where the processes beside a night's own work: pickled, so it holds no connection."""
+
+    settings: Settings
+    url: sa.URL
+    schema: str
+    role: str
+    clock: ClockName
+
+    @contextmanager
+    def services(self) -> Iterator[Services]:
+        """Services as the role, with the limit on waits that a night has."""
+        from keizoku.scheduler.app import services_on
+
+        waits = self.settings.lock_timeout_seconds
+        engine = make_engine(self.url, self.schema, role=self.role, lock_timeout_seconds=waits)
+        try:
+            with services_on(engine, self.settings, clock=self.clock, reader=None) as services:
+                yield services
+        finally:
+            engine.dispose()
 
 
 @dataclass
 class _Job:
     name: str
-    work: Callable[[Callable[..., None]], Any]
+    work: Callable[[_Job], str]
     state: str = "queued"
+    business_date: str = ""
     stage: str = ""
-    done: int = 0
-    whole: int = 0
+    rows: int = 0
     said: str = ""
+    mark: str = field(default_factory=lambda: secrets.token_hex(4))
+    version: int = 1
+
+    def told(self, on: date, stage: str, rows: int) -> None:
+        """Progress of a night (keizoku.scheduler.night.nightly_run.Progress)."""
+        moved = (self.business_date, self.stage) != (str(on), stage)
+        self.business_date, self.stage, self.rows = str(on), stage, self.rows + rows
+        if moved or rows:
+            self.version += 1
+
+    def became(self, state: str, said: str = "") -> None:
+        """The next state."""
+        self.said, self.state = said, state
+        self.version += 1
+
+    def shown(self) -> dict[str, Any]:
+        """As it is answered."""
+        return {
+            "id": self.name,
+            "state": self.state,
+            "business_date": self.business_date,
+            "stage": self.stage,
+            "rows": self.rows,
+            "said": self.said,
+        }
+
+
+def night_job(on: date) -> str:
+    """The name of the job that runs the night of a business date."""
+    return f"night-{on}"
 
 
 class Jobs:
     """A queue, and the thread that works on it; the thread begins with the first job."""
 
-    def __init__(self, services: Callable[[], AbstractContextManager[Services]], clock: Callable[[], datetime]) -> None:
-        self._services, self._clock = services, clock
+    def __init__(
+        self,
+        services: Callable[[], AbstractContextManager[Services]],
+        clock: Callable[[], datetime],
+        place: NightPlace,
+    ) -> None:
+        self._services, self._clock, self._place = services, clock, place
         self._queue: SimpleQueue[_Job | None] = SimpleQueue()
         self._jobs: dict[str, _Job] = {}
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
-    def run_night(self, on: date) -> None:
-        """Queue the night of a business date; one that waits or runs is not queued twice."""
-
-        def work(tell: Callable[..., None]) -> Any:
-            from keizoku.scheduler.night.nightly_run import run_night
-
-            with self._services() as services:
-                return run_night(services, on, self._clock(), tell).certificate
-
-        self._add(_Job(f"night {on}", work))
+    def run_night(self, wish: Wish) -> str:
+        """Queue a night; one that waits or runs is not queued twice. The name of the job."""
+        name = night_job(wish.dates[-1])
+        self._add(_Job(name, partial(self._night, wish)))
+        return name
 
     def state_of(self, name: str) -> dict[str, Any] | None:
         """How far a job has come; None: this process has none of the name."""
         job = self._jobs.get(name)
-        if job is None:
-            return None
-        return {"state": job.state, "stage": job.stage, "done": job.done, "whole": job.whole, "said": job.said}
+        return None if job is None else job.shown()
+
+    def seen(self, name: str) -> tuple[str, dict[str, Any]] | None:
+        """(the mark of the newest state, that state); None: this process has no job of the name."""
+        job = self._jobs.get(name)
+        return None if job is None else (f"{job.mark}-{job.version}", job.shown())
 
     def close(self) -> None:
         """End after the job that runs."""
@@ -70,10 +140,20 @@ class Jobs:
             self._queue.put(None)
             self._thread.join(timeout=30)
 
+    def _night(self, wish: Wish, job: _Job) -> str:
+        """What `keizoku night` does, by the same settings."""
+        from keizoku.scheduler.night.asked import run_asked
+        from keizoku.scheduler.night.processes import WorkerPool
+
+        processes = WorkerPool(self._place.settings.night_jobs - 1, self._place.services)
+        with self._services() as services, processes as pool:
+            results = run_asked(services, wish, self._clock(), job.told, pool)
+        return "; ".join(map(_said_of, results))
+
     def _add(self, job: _Job) -> None:
         with self._lock:
             known = self._jobs.get(job.name)
-            if known is not None and known.state in ("queued", "running"):
+            if known is not None and known.state not in ENDED:
                 return
             self._jobs[job.name] = job
             if self._thread is None:
@@ -83,16 +163,15 @@ class Jobs:
 
     def _run(self) -> None:
         while (job := self._queue.get()) is not None:
-            job.state = "running"
-
-            def tell(stage: str, done: int = 0, whole: int = 0, of: _Job = job) -> None:
-                of.stage, of.done, of.whole = stage, done, whole
-
+            job.became("running")
             try:
-                job.said = str(job.work(tell) or "")
-                job.state = "done"
+                job.became("done", job.work(job))
             except Exception as error:
                 told = explained(error)
-                job.said = told[0] if told is not None else "a fault of ours; it is in the log of the server"
-                job.state = "failed"
+                job.became("failed", told[0] if told is not None else "a fault of ours; it is in the server's log")
                 _log.error("%s failed: %s", job.name, type(error).__name__, exc_info=told is None)
+
+
+def _said_of(result: NightResult) -> str:
+    aside = f", {len(result.set_aside)} set aside" if result.set_aside else ""
+    return f"{result.certificate}{aside}"

@@ -26,6 +26,7 @@ from keizoku.db.tables.web import proposal
 from keizoku.terms.read_model import to_json as mapping_to_json
 from keizoku.web.calls.call import Call, Listing, no_cursor
 from keizoku.web.calls.problems import ProblemError
+from keizoku.web.calls.streaming import Stream
 from keizoku.web.request_log import Entry, write_entry
 
 if TYPE_CHECKING:
@@ -53,9 +54,13 @@ def answer_question(operation: Operation, given: Mapping[str, Any]) -> Response:
         if operation.kind == "list":
             answer: Any = _page(operation, call, arguments)
         else:
-            answer = jsonable(operation.handler(call, **arguments))
+            answer = operation.handler(call, **arguments)
+            if not isinstance(answer, Stream):
+                answer = jsonable(answer)
     entry = Entry.of(operation, call.who, call.now, _account_of(arguments), 200, began)
     door.log.later(entry)
+    if isinstance(answer, Stream):
+        return answer.response(request.headers.get("last-event-id", ""))
     return _json(answer)
 
 

@@ -20,6 +20,7 @@ from typing import Annotated, Any, Final, Literal, get_type_hints
 
 from fastapi import APIRouter, Body, Depends, Header, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, create_model
 
 from keizoku.scheduler.cli.shared.rights import ALLOWED
@@ -54,6 +55,7 @@ class Operation:
     """once: act and key are one transaction; again: a repeat after a loss does it again, which is harmless."""
     four_eyes: bool = False
     real_gateway: bool = False
+    streams: bool = False
 
     @property
     def verb(self) -> Literal["read", "write"]:
@@ -91,6 +93,15 @@ class Resource:
         def declare(handler: Handler) -> Handler:
             made = self._operation("question", "GET", path, command, handler, real_gateway=gateway)
             self._serve(made, answer_model(answer))
+            return handler
+
+        return declare
+
+    def stream(self, path: str, *, command: str) -> Callable[[Handler], Handler]:
+        """A question that is answered on and on (text/event-stream); the function returns a `Stream`."""
+
+        def declare(handler: Handler) -> Handler:
+            self._serve(self._operation("question", "GET", path, command, handler, streams=True), None)
             return handler
 
         return declare
@@ -191,6 +202,7 @@ class Resource:
             openapi_extra=_extra_of(made),
             dependencies=[Depends(admit)],
             responses=_PROBLEMS,
+            response_class=StreamingResponse if made.streams else JSONResponse,
         )
 
 
@@ -208,6 +220,9 @@ def _extra_of(made: Operation) -> dict[str, Any]:
         "x-command": f"keizoku {made.command}",
         "x-roles": list(made.roles),
     }
+    if made.streams:
+        form = {"schema": {"type": "string"}}
+        found["responses"] = {"200": {"description": "Events, until the end.", "content": {"text/event-stream": form}}}
     if made.upload:
         found["requestBody"] = {
             "required": True,

@@ -10,6 +10,7 @@ from keizoku.web.resources.money.documents import documents
 from keizoku.web.resources.money.payments import payments
 from keizoku.web.resources.money.stores import stores
 from keizoku.web.resources.operations.events import events
+from keizoku.web.resources.operations.jobs import jobs
 from keizoku.web.resources.operations.nights import nights
 from keizoku.web.resources.operations.proposals import proposals
 from keizoku.web.resources.operations.system import router as SYSTEM  # noqa: N812 - the one router that is no resource
@@ -42,6 +43,7 @@ RESOURCES: Final[tuple[Resource, ...]] = (
     months,
     events,
     nights,
+    jobs,
     tasks,
     proposals,
     terms,

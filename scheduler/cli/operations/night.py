@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -22,6 +22,7 @@ from keizoku.terms.calendar import jst_day
 if TYPE_CHECKING:
     from keizoku.scheduler.app import Services
     from keizoku.scheduler.clock import ClockName
+    from keizoku.scheduler.night.asked import Wish
     from keizoku.scheduler.night.nightly_run import NightResult
     from keizoku.scheduler.night.processes import WorkerPool
 
@@ -121,8 +122,7 @@ def night(
         night_money.show_forecast(on, as_json)
         return
     from keizoku.billing.gateway import restored
-    from keizoku.db.standing import check_untouched
-    from keizoku.scheduler.night.limits import check_not_too_early
+    from keizoku.scheduler.night.asked import Wish
     from keizoku.scheduler.night.nightly_run import NightBusyError
     from keizoku.scheduler.reports.work_list import waiting_count
 
@@ -132,19 +132,14 @@ def night(
         fail(f"{dates[-1]} has not come yet (today is {jst_day(real_now)} in Japan); use --simulate-clock for a trial")
     settings = settings_of_this_process()
     with open_services(settings, clock="given" if simulate_clock else "real", waits=False) as services:
-        check_untouched(services.session)
-        check_not_too_early(services.session, services.rules, dates[0])
-        services.session.rollback()
         if simulate_clock and services.gateway.name != "simulated":
             fail("--simulate-clock would date real charges wrongly; it works with the simulated gateway only")
         try:
             results = run_nights(
                 services,
-                dates,
+                Wish(dates, None if simulate_clock or catch_up else settings.most_missed_nights, whole_audit),
                 None if simulate_clock else real_now,
                 jobs=jobs or settings.night_jobs,
-                whole_audit=whole_audit,
-                most_missed=None if simulate_clock or catch_up else settings.most_missed_nights,
             )
             waiting = waiting_count(
                 services.session,
@@ -169,31 +164,12 @@ for _command in (night_money.hold, night_money.release, night_money.approve):
     app.command(help=night_money.HELP[_command])(_command)
 
 
-def run_nights(
-    services: Services,
-    dates: list[date],
-    now: datetime | None,
-    *,
-    jobs: int = 1,
-    whole_audit: bool = False,
-    most_missed: int | None = None,
-) -> list[NightResult]:
+def run_nights(services: Services, wish: Wish, now: datetime | None, *, jobs: int = 1) -> list[NightResult]:
     """Run several nights with progress bars on a terminal; `now` None: each at 02:30 JST of its own date."""
-    from keizoku.scheduler.night.nightly_run import run_night
+    from keizoku.scheduler.night.asked import run_asked
 
-    with _progress(dates) as progress, _pool(services, jobs) as pool:
-        return [
-            run_night(
-                services,
-                each,
-                now or night_at(each),
-                progress,
-                whole_audit=whole_audit,
-                pool=pool,
-                most_missed=most_missed,
-            )
-            for each in dates
-        ]
+    with _progress(wish.dates) as progress, _pool(services, jobs) as pool:
+        return run_asked(services, wish, now, progress, pool)
 
 
 def _pool(services: Services, jobs: int) -> WorkerPool:
@@ -218,7 +194,7 @@ def as_dict(result: NightResult) -> dict[str, object]:
 
 
 @contextmanager
-def _progress(dates: list[date]) -> Iterator[Teller]:
+def _progress(dates: Sequence[date]) -> Iterator[Teller]:
     from keizoku.scheduler.night.nightly_run import STAGES
 
     bars = Progress(
@@ -238,7 +214,7 @@ def _progress(dates: list[date]) -> Iterator[Teller]:
 class Teller:
     """Moves one bar over all nights, and shows the stage and how many rows it has written."""
 
-    def __init__(self, bars: Progress, dates: list[date], last_stage: str) -> None:
+    def __init__(self, bars: Progress, dates: Sequence[date], last_stage: str) -> None:
         self._bars = bars
         self._last_stage = last_stage
         self._rows = 0

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from keizoku.db.tables.books import certificate
 from keizoku.scheduler.night import waiting
+from keizoku.scheduler.night.asked import Wish, check_may_run
 from keizoku.scheduler.night.forecast import NightForecast, forecast_night, next_night
 from keizoku.scheduler.night.limits import check_not_too_early
 from keizoku.scheduler.night.run_log import last_night
@@ -19,15 +20,16 @@ from keizoku.web.calls.call import Call, Listing, number_in
 from keizoku.web.calls.operation import Resource
 from keizoku.web.calls.problems import ProblemError
 from keizoku.web.calls.values import Day, Ground, Yen
+from keizoku.web.jobs import night_job
 
 __all__ = ["nights"]
 
 nights = Resource("nights", "Nights and their certificates.")
 
-Job = listed("NightJob", business_date=str, state=str)
 Held = listed("NightsHeld", held=bool)
 Approved = listed("NightApproved", business_date=date, approved=bool)
 Shown = Annotated[dict[Annotated[str, Field(pattern=r"^[a-z]+\.[a-z_.]+ (number|yen)$")], Yen], Field(max_length=50)]
+Job = listed("NightJob", business_date=str, state=str, job=str)
 State = Annotated[str, Field(pattern="^(ok|differences)$")]
 
 
@@ -60,20 +62,25 @@ def show(call: Call, on: Day) -> Any:
     row = call.session.execute(
         sa.select(certificate).where(certificate.c.business_date == on).order_by(certificate.c.id.desc()).limit(1)
     ).one_or_none()
-    running = call.jobs.state_of(f"night {on}")
+    running = call.jobs.state_of(night_job(on))
     if row is None and running is None:
         raise ProblemError(404, "night.unknown", "There is no certificate of this day.", str(on), "run the night")
     return {"business_date": on, "certificate": None if row is None else _shown(row), "run": running}
 
 
 @nights.act("/nights", command="night", answer=Job)
-def run(call: Call, *, on: Day) -> Any:
-    """Run the night of a business date, after those that were missed, as a job; ask for it under /nights/{on}."""
+def run(call: Call, *, on: Day, whole_audit: bool = False, catch_up: bool = False) -> Any:
+    """Run the night of a business date, after those that were missed, as a job; watch it under /jobs/{id}/events.
+
+    `catch_up`: however many nights were missed; else no more than the setting says. `whole_audit`: every row is
+    checked again.
+    """
     if on > call.today:
         raise ProblemError(422, "to_come", "It has not come yet.", f"today is {call.today} in Japan", "wait for it")
-    check_not_too_early(call.session, call.rules, on)
-    call.after.append(lambda: call.jobs.run_night(on))
-    return {"business_date": on, "state": "queued"}
+    wish = Wish([on], None if catch_up else call.settings.most_missed_nights, whole_audit)
+    check_may_run(call.session, call.rules, wish)
+    call.after.append(lambda: call.jobs.run_night(wish))
+    return {"business_date": on, "state": "queued", "job": night_job(on)}
 
 
 @nights.act("/nights/hold", command="night hold", answer=Held)
