@@ -27,6 +27,8 @@ SECRETS: Final[Mapping[str, frozenset[str]]] = {
     "api_key": frozenset({"digest"}),
     "code": frozenset({"digest"}),
     "code_batch": frozenset({"salt"}),
+    "sign_in_link": frozenset({"digest"}),
+    "web_session": frozenset({"digest"}),
 }
 """Columns that would help to guess codes and keys, by table; the rest of these rows is no secret."""
 TOKENS_ALONE: Final = frozenset({"link_secret"})

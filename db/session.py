@@ -390,7 +390,8 @@ def _call_lock(session: Session, function: str, name: str) -> bool:
     return bool(row["done"])
 
 
-_KEY = "hashtextextended(concat('keizoku/', current_schema(), '/', CAST(:name AS text)), 0)"
+LOCK_KEY = "hashtextextended(concat('keizoku/', current_schema(), '/', {name}), 0)"
+_KEY = LOCK_KEY.format(name="CAST(:name AS text)")
 _LOCK_CALLS = {
     function: PreparedQuery(sa.text(f"SELECT {function}({_KEY}) AS done"))
     for function in ("pg_try_advisory_lock", "pg_try_advisory_xact_lock", "pg_advisory_unlock")

@@ -75,7 +75,7 @@ class Services:
 
     @cached_property
     def sla(self) -> SlaService:
-        """Facts about stops and claims."""
+        """Facts about outages and claims."""
         from keizoku.sla.services.sla_service import SlaService
 
         return self._held(SlaService(self.session, self.rules))

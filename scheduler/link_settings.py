@@ -47,7 +47,7 @@ class LinkSettings(BaseModel):
     link_orders_per_second: float = Field(
         default=5, gt=0, le=1_000, description="how many orders a second are passed on at most"
     )
-    link_calls_at_once: int = Field(default=4, ge=1, le=64, description="how many renewals are under way at once")
+    link_calls_at_once: int = Field(default=8, ge=1, le=64, description="how many renewals are under way at once")
     link_timeout_seconds: float = Field(
         default=30, gt=0, le=600, description="how long a call waits before its outcome counts as unknown"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from keizoku.extras import naming_the_extra
@@ -12,6 +13,7 @@ from keizoku.terms.refusal import Refused
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
+    from keizoku.link.partner.http_partner import HttpPartner
     from keizoku.link.partner.port import Partner
     from keizoku.link.sealing.seals import KeyRing
     from keizoku.link.services.base import LinkSetup
@@ -77,7 +79,16 @@ def _partner(settings: Settings, engine: sa.Engine) -> Partner:
         settings.link_reference_field,
         settings.link_timeout_seconds,
     )
-    return HttpPartner(place, tokens)
+    with _SHARED_BY:
+        partner = _SHARED.get((place, tokens))
+        if partner is None:
+            partner = _SHARED[place, tokens] = HttpPartner(place, tokens)
+        return partner
+
+
+_SHARED: dict[tuple[object, object], HttpPartner] = {}
+"""One for each place: all work of a process keeps one pace there, and shares its connections."""
+_SHARED_BY = Lock()
 
 
 def _secret(file: Path | None) -> str:

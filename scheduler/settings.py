@@ -27,6 +27,7 @@ from keizoku.billing.gateway.port import BANK_NAMES
 from keizoku.db.schema_name import SCHEMA_NAME
 from keizoku.scheduler.addresses import masked
 from keizoku.scheduler.document_settings import DocumentSettings
+from keizoku.scheduler.door_settings import DoorSettings
 from keizoku.scheduler.link_settings import LinkSettings
 from keizoku.scheduler.mail_settings import MailSettings
 from keizoku.scheduler.night_settings import NightSettings
@@ -82,7 +83,7 @@ class _Variables(EnvSettingsSource):
         return {name.strip(): choice.strip() for name, _, choice in pairs}
 
 
-class Settings(Discretion, MailSettings, DocumentSettings, LinkSettings, NightSettings, BaseSettings):
+class Settings(Discretion, MailSettings, DocumentSettings, LinkSettings, DoorSettings, NightSettings, BaseSettings):
     """All settings; those of the contract's discretion are inherited."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", validate_default=True)

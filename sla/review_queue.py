@@ -86,8 +86,8 @@ def months_touched(span: Span, reach_seconds: int = 0) -> Iterator[Month]:
 
 
 def reach_seconds(rules: Rules, month: Month) -> int:
-    """How far from a changed stop the length of another whole stop can depend on it."""
-    return policy_of(rules, month).sla.minimum_stop_seconds + rules.discretion.resolution_seconds
+    """How far from a changed outage the length of another whole outage can depend on it."""
+    return policy_of(rules, month).sla.minimum_outage_seconds + rules.discretion.resolution_seconds
 
 
 def ask_for_review(

@@ -122,7 +122,7 @@ class Discretion(LinkDiscretion, BaseModel):
     resolution_seconds: int = _setting(
         0,
         "premium/9.4.2",
-        "the evidence's own resolution: shorter gaps join two stops; 0 for exact evidence",
+        "the evidence's own resolution: shorter gaps join two outages; 0 for exact evidence",
         ge=0,
     )
 

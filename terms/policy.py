@@ -100,7 +100,7 @@ class Sla(_Numbers):
     quorum_share: Share  # of all users; strictly more than this
     night_from_second: SecondOfDay  # JST
     night_to_second: SecondOfDay
-    minimum_stop_seconds: Count  # shorter stops do not count
+    minimum_outage_seconds: Count  # shorter outages do not count
     announce_clear_days: Count
     claim_months_after: Count  # claims arrive by the end of the month so many after
     claim_form_grace_hours: Count  # before the deadline; an outage of our form in them moves it

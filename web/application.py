@@ -26,7 +26,7 @@ from keizoku.web.calls.operation import Operation, ProblemForm
 from keizoku.web.calls.problems import ProblemError, of_refusal
 from keizoku.web.calls.size_limit import SizeLimit
 from keizoku.web.door import Door
-from keizoku.web.resources.catalogue import RESOURCES, SYSTEM, WEBHOOKS
+from keizoku.web.resources.catalogue import RESOURCES, SESSIONS, SYSTEM, WEBHOOKS
 
 __all__ = ["make_application", "openapi_of", "operations"]
 
@@ -59,6 +59,7 @@ def make_application(door: Door | None) -> FastAPI:
     app.state.door = door
     app.include_router(SYSTEM)
     app.include_router(WEBHOOKS)
+    app.include_router(SESSIONS)
     for resource in RESOURCES:
         app.include_router(resource.router)
     app.add_exception_handler(ProblemError, _of_problem)

@@ -31,6 +31,16 @@ KeyId = Annotated[
 ]
 
 
+SessionId = Annotated[
+    int,
+    typer.Argument(
+        metavar="SESSION",
+        parser=numbered("session", "セッション"),
+        help=both("Its number, as `keizoku api sessions` shows it.", "セッションの番号: `keizoku api sessions`。"),
+    ),
+]
+
+
 @serving.command(
     help=japanese(
         "HTTPで応答します(/v1)。SIGTERM まで続け、途中の要求を終えてから止まります。\n\n"
@@ -56,6 +66,16 @@ def serve(
             help=both("Addresses whose X-Forwarded headers are believed.", "X-Forwarded を信じるプロキシのアドレス。"),
         ),
     ] = None,
+    local: Annotated[
+        bool,
+        typer.Option(
+            "--local",
+            help=both(
+                "For one person at this machine: print a link that opens the pages, once.",
+                "この端末の一人のため: 画面を一度だけ開くリンクを表示します。",
+            ),
+        ),
+    ] = False,
 ) -> None:
     """Answer over HTTP (/v1), until SIGTERM; what is under way is ended first.
 
@@ -69,7 +89,8 @@ def serve(
     with naming_the_extra():
         from keizoku.web.serve import Place
         from keizoku.web.serve import serve as answer
-    answer(settings_of_this_process(), Place(host.strip("[]"), int(port), threads, tuple(behind_proxy or ())))
+    place = Place(host.strip("[]"), int(port), threads, local, tuple(behind_proxy or ()))
+    answer(settings_of_this_process(), place)
 
 
 @app.command("new-key", help=japanese("機械のためのキーを作ります。キーが表示されるのは一度だけです。"))
@@ -122,6 +143,35 @@ def end_key(number: KeyId, author: Author, ground: Ground, as_json: AsJson = Fal
     with services_now() as (services, now):
         fresh = end(services.session, number, by=author, ground=ground, now=now)
     emit({"id": number, "ended": fresh} if as_json else f"key {number} {'is' if fresh else 'was'} ended", as_json)
+
+
+@app.command("sessions", help=japanese("ブラウザのセッション: 誰の、どの役割の、最後に使われた時。"))
+def list_sessions(
+    living: Annotated[
+        bool, typer.Option("--living", help=both("Only those that have not ended.", "終了していないものだけ。"))
+    ] = False,
+    limit: Limit = SHOWN,
+    everything: All = False,
+    after: After = "",
+    as_json: AsJson = False,
+) -> None:
+    """Sessions in browsers: whose, as which roles, when they were last used, why they ended."""
+    from keizoku.web.identity.sessions import session_list
+
+    with services_now() as (services, now):
+        rows = session_list(services.session, living_at=now if living else None)
+    emit_rows(rows, Page.wanted(limit, after, everything), "no sessions", as_json)
+
+
+@app.command("end-session", help=japanese("セッションを終わらせます。その場で使えなくなります。"))
+def end_session(number: SessionId, author: Author, ground: Ground, as_json: AsJson = False) -> None:
+    """A session is taken no more, from now on."""
+    from keizoku.web.identity.sessions import end_session as end
+
+    with services_now() as (services, now):
+        fresh = end(services.session, number, by=author, ground=ground, now=now)
+    told = f"session {number} {'is' if fresh else 'was'} ended"
+    emit({"id": number, "ended": fresh} if as_json else told, as_json)
 
 
 @app.command(help=japanese("APIの記述(OpenAPI 3.1)。"))

@@ -26,6 +26,7 @@ from keizoku.scheduler.clock import ClockName
 from keizoku.terms.rendering import saying
 from keizoku.web.calls.call import Call
 from keizoku.web.calls.problems import ProblemError
+from keizoku.web.identity.browser import FORM_HEADER, SAFE, Site, check_form, principal_of
 from keizoku.web.identity.keys import digest_of, key_holder
 from keizoku.web.identity.principal import ROLES, Principal, Role
 from keizoku.web.jobs import Jobs, NightPlace
@@ -58,6 +59,8 @@ class Door:
     prefix: str = "keizoku"
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     clock_name: ClockName = "real"
+    site: Site | None = None
+    """Where browsers reach us; None: nobody has a session here."""
     log: RequestLog = field(init=False)
     jobs: Jobs = field(init=False)
     _engines: dict[Role, sa.Engine] = field(init=False)
@@ -101,8 +104,12 @@ class Door:
         return self._engines[role].connect()
 
     def principal(self, request: Request) -> Principal:
-        """Who asks. Raises ProblemError 401."""
+        """Who asks, by a key or, where there is none, by a session. Raises ProblemError 401, 403 for a foreign form."""
         scheme, key = _authorization(request)
+        if not scheme and self.site is not None and "cookie" in request.headers:
+            if request.method not in SAFE:
+                check_form(request, request.headers.get(FORM_HEADER, ""))
+            return principal_of(request)
         if scheme.lower() != "bearer" or not key:
             raise ProblemError(
                 401,
@@ -135,7 +142,7 @@ class Door:
         """Note on the request who asks, as which role. Raises ProblemError 401 or 403; what is refused is logged."""
         principal = self.principal(request)
         try:
-            request.state.admitted = principal, self._role_of(principal, operation)
+            request.state.admitted = principal, self.role_of(principal, operation)
         except ProblemError as error:
             self.log.later(Entry.of(operation, (principal, ""), self.clock(), None, error.status, monotonic()))
             raise
@@ -168,7 +175,8 @@ class Door:
             finally:
                 gateway.close()
 
-    def _role_of(self, principal: Principal, operation: Operation) -> Role:
+    def role_of(self, principal: Principal, operation: Operation) -> Role:
+        """As which role this principal calls it. Raises ProblemError 403 where as none."""
         role = principal.role_for(operation.roles)
         if role is None:
             raise ProblemError(

@@ -9,15 +9,19 @@ from typing import TYPE_CHECKING, Final
 from keizoku.db.roles import apply_roles
 from keizoku.db.session import DatabaseError
 from keizoku.extras import naming_the_extra
-from keizoku.scheduler.cli.shared.context import open_database
+from keizoku.scheduler.cli.shared.context import bring_up_to_date, open_database
+from keizoku.scheduler.cli.shared.inputs import recorder
 from keizoku.scheduler.cli.shared.output import UserError, note
 from keizoku.web.door import Door
+from keizoku.web.identity.browser import Site
+from keizoku.web.identity.links import new_link
+from keizoku.web.identity.principal import ROLES, Principal
 
 if TYPE_CHECKING:
     from keizoku.scheduler.cli.shared.context import Database
     from keizoku.scheduler.settings import Settings
 
-__all__ = ["Place", "serve"]
+__all__ = ["Place", "local_link", "serve", "site_at"]
 
 END_WITHIN_S: Final = 20
 """Calls that are under way at SIGTERM have so long to end."""
@@ -30,6 +34,8 @@ class Place:
     host: str = "127.0.0.1"
     port: int = 8420
     threads: int = 16
+    local: bool = False
+    """For one person at this machine: a link is printed that begins a session, once."""
     behind_proxy: tuple[str, ...] = ()
 
 
@@ -41,7 +47,7 @@ def serve(settings: Settings, place: Place, started: Callable[[str], None] = not
         from keizoku.web.application import make_application
 
     with open_database(settings) as database:
-        door = _door(settings, database, place.threads)
+        door = _door(settings, database, place.threads, site_at(settings, place))
         try:
             app = make_application(door)
             config = uvicorn.Config(
@@ -61,6 +67,8 @@ def serve(settings: Settings, place: Place, started: Callable[[str], None] = not
             )
             server = uvicorn.Server(config)
             started(f"listening on http://{place.host}:{place.port}")
+            if place.local:
+                started(f"open {local_link(door)} (once, within 15 minutes)")
             try:
                 server.run()
             except SystemExit as error:  # uvicorn's word for an address that is taken
@@ -71,12 +79,32 @@ def serve(settings: Settings, place: Place, started: Callable[[str], None] = not
             door.close()
 
 
-def _door(settings: Settings, database: Database, threads: int) -> Door:
+def site_at(settings: Settings, place: Place) -> Site | None:
+    """Where browsers reach us. UserError for --local on an address that others reach."""
+    if not place.local:
+        return Site(settings.public_url) if settings.public_url else None
+    if place.host not in ("127.0.0.1", "localhost", "::1"):
+        raise UserError(f"--local listens on this machine alone, not on {place.host}: leave --listen out")
+    host = f"[{place.host}]" if ":" in place.host else place.host
+    return Site(f"http://{host}:{place.port}", local=True)
+
+
+def local_link(door: Door) -> str:
+    """A new link that opens the pages once, for whoever sits at this machine."""
+    who = Principal("local", f"local:{recorder('')}", ROLES)
+    with door.connect("worker") as session:
+        token = new_link(session, who, by=who.name, now=door.clock())
+        session.commit()
+    return f"{door.site.origin if door.site else ''}/enter/{token}"
+
+
+def _door(settings: Settings, database: Database, threads: int, site: Site | None) -> Door:
     """The door on this database; where it is the embedded one, its roles are made."""
+    bring_up_to_date(database)
     if database.embedded:
         apply_roles(database.session)
     database.session.rollback()
-    door = Door(settings, settings.rules(), database.url, database.schema, pool=threads)
+    door = Door(settings, settings.rules(), database.url, database.schema, pool=threads, site=site)
     try:
         door.check()
     except Exception as error:

@@ -26,7 +26,7 @@ from keizoku.billing.closing.reconciliation_run import (
     reconcile_known,
     reconcile_month,
 )
-from keizoku.billing.closing.subledgers import SUB_LEDGERS, sub_ledgers
+from keizoku.billing.closing.subledgers import SUBLEDGERS, subledger_totals
 from keizoku.billing.gateway.port import Gateway
 from keizoku.billing.ledger.posting import CLOSE_LOCK
 from keizoku.billing.ledger.queries import month_balances, trial
@@ -241,7 +241,7 @@ def checks_of(
     ).one_or_none()
     balances = trial(session)
     off_yen = balances.debit - balances.credit
-    sub = [each.sentence(month) for each in sub_ledgers(session, month, jst_day(now)) if not each.ties]
+    sub = [each.sentence(month) for each in subledger_totals(session, month, jst_day(now)) if not each.ties]
     done = last_night is not None and last_night >= month.end_on
     certified = newest is not None and newest.state == "ok" and newest.business_date >= month.end_on
     waiting = reconciled.open
@@ -276,7 +276,7 @@ def checks_of(
         Check(
             "sub-ledgers",
             not sub,
-            "; ".join(sub) or ", ".join(SUB_LEDGERS),
+            "; ".join(sub) or ", ".join(SUBLEDGERS),
             "see what `keizoku night --whole-audit` finds" if sub else "",
         ),
         *(Check("bank", *each) for each in bank_said(session, month, bank_accounts)),

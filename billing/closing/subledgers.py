@@ -44,8 +44,8 @@ class SubLedger:
         return f"account {self.code} stands at {self.journal_yen} yen on {last_on}, its rows say {self.rows_yen}"
 
 
-def sub_ledgers(session: Session, month: Month, today: date) -> tuple[SubLedger, ...]:
-    """The accounts of SUB_LEDGERS at a month's end."""
+def subledger_totals(session: Session, month: Month, today: date) -> tuple[SubLedger, ...]:
+    """The accounts of SUBLEDGERS at a month's end."""
     rows = session.execute(_ROWS, {"past": month.end_on}).one()._mapping
     journal = balances_before(session, month.next())
     found = [SubLedger(code, journal.get(code, 0), int(rows[code])) for code in _SUMS]
@@ -79,7 +79,7 @@ _SUMS: Final[Mapping[str, str]] = MappingProxyType(
             + coalesce((SELECT sum(yen) FROM refunded), 0)""",
     }
 )
-SUB_LEDGERS: Final = (*_SUMS, ACCOUNT)
+SUBLEDGERS: Final = (*_SUMS, ACCOUNT)
 _BY_HAND = """coalesce((SELECT sum(line.yen) FROM manual_entry JOIN line USING (entry_id)
                         JOIN entry ON entry.id = entry_id WHERE line.code = '{}' AND entry.posted_on < :past), 0)"""
 _COLUMNS = ", ".join(f'({rows}) + {_BY_HAND.format(code)} AS "{code}"' for code, rows in _SUMS.items())

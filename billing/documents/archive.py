@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import cast
 
 from keizoku.billing.documents.addressees import SealingKeys, sealed_of
-from keizoku.billing.documents.issued_documents import COLUMNS, Wanted, found, kept, printed_document
+from keizoku.billing.documents.issued_documents import COLUMNS, DocumentSearch, found, kept, printed_document
 from keizoku.billing.documents.issued_letters import letters_of
 from keizoku.billing.documents.rendering import document_html, letter_html
 from keizoku.billing.rules.documents.letters import Page
@@ -21,7 +21,9 @@ from keizoku.terms.rendering import Lang
 __all__ = ["archive"]
 
 
-def archive(session: Session, wanted: Wanted, keys: SealingKeys | None = None, *, by_account: bool = False) -> bytes:
+def archive(
+    session: Session, wanted: DocumentSearch, keys: SealingKeys | None = None, *, by_account: bool = False
+) -> bytes:
     """The documents that are found as a ZIP: index.csv, and a page of each version in each language.
 
     Refused where a document bears a name whose key is missing; with `by_account` none bears one.

@@ -71,7 +71,7 @@ class IssuedDocument(ReadModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class DocumentSearch:
     """What is looked for; conditions that are stated hold together. Days and sums include both ends."""
 
     from_on: date | None = None
@@ -197,7 +197,9 @@ def issue_month(session: Session, rules: Rules, month: Month, issuing: Issuing) 
     return added
 
 
-def found(session: Session, wanted: Wanted, *, limit: int | None = None, after: int = 0) -> list[IssuedDocument]:
+def found(
+    session: Session, wanted: DocumentSearch, *, limit: int | None = None, after: int = 0
+) -> list[IssuedDocument]:
     """The documents that meet every condition, in the order of storing; at most `limit`, behind `after`."""
     query = sa.select(*(issued_document.c[name] for name in COLUMNS)).where(
         issued_document.c.id > after, *wanted.conditions()
@@ -207,7 +209,7 @@ def found(session: Session, wanted: Wanted, *, limit: int | None = None, after: 
     ]
 
 
-def found_count(session: Session, wanted: Wanted) -> int:
+def found_count(session: Session, wanted: DocumentSearch) -> int:
     """How many `found` has in all."""
     query = sa.select(sa.func.count()).select_from(issued_document).where(*wanted.conditions())
     return session.scalar(query) or 0

@@ -30,7 +30,7 @@ def pay_to(session: Session, rules: Rules, accounts: Collection[str]) -> tuple[s
     return named, {row.id: str(Reference(ACCOUNT, row.number)) for row in rows}
 
 
-class Told(Protocol):
+class ConcernedContract(Protocol):
     """A contract that a notice is about."""
 
     @property
@@ -44,7 +44,7 @@ class Told(Protocol):
         ...
 
 
-def save_notices(session: Session, notices: Iterable[tuple[Told, str, Notice]], now: datetime) -> int:
+def save_notices(session: Session, notices: Iterable[tuple[ConcernedContract, str, Notice]], now: datetime) -> int:
     """Write many at once, each with its contract and occasion; the rows written. Does not commit."""
     columns = (
         "account", "contract_id", "kind", "occasion", "written_on", "written_at", "body_ja", "body_en", "details",

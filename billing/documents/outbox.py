@@ -106,7 +106,7 @@ class OutgoingDocument:
             return letter_text(self.kind, self.facts, lang)
         return notice_letter(self.kind, self.written_ja if lang == "ja" else self.written_en, self.items, lang)
 
-    def told(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Both languages, as one row."""
         return {name: value for name, value in asdict(self).items() if name not in _RAW}
 

@@ -133,9 +133,9 @@ def _end(session: Session, restoration_id: int, how: str, by: str, ground: str, 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeldRestore(ReadModel):
-    """A restore since which the gateway was not read."""
+    """A restore since which the gateway was not read, or the links of the linked service were not adopted."""
 
-    what: Literal["restore", "drill"]
+    what: Literal["restore", "drill", "links"]
     id: str  # of the backup
     since: JapanInstant
 

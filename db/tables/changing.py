@@ -20,6 +20,7 @@ CACHES: Final[Mapping[str, tuple[str, ...]]] = {
     "link_secret": ("key_id", "sealed"),
     "link_kept": ("content",),
     "simulated_link_order": ("state",),
+    "web_session": ("last_seen_at",),
 }
 """What is derived from other rows, or how far work has come: it changes as often as they do."""
 
@@ -49,6 +50,8 @@ SET_ONCE: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
     "link_secret": (("destroyed_at",),),
     "link_kept": (("destroyed_at",),),
     "link_use": (("answered_at", "outcome", "code", "dropped"),),
+    "web_session": (("ended_at", "ended_why"),),
+    "sign_in_link": (("used_at",),),
 }
 """What is written together, once, when it becomes known; the first column of each group says whether it was."""
 

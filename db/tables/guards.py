@@ -112,6 +112,7 @@ APPEND_ONLY = (
     "simulated_dispute",
     "restoration",
     "restoration_end",
+    "link_adoption",
     "restored_act",
     "restored_act_end",
     "api_key",

@@ -53,6 +53,11 @@ _BY_COLUMN: Final = {
     "proposal.account": LONGEST_ID,
     "proposal.proposed_by": LONGEST_NAME,
     "proposal_decision.decided_by": LONGEST_NAME,
+    "sign_in_link.account": LONGEST_ID,
+    "sign_in_link.created_by": LONGEST_NAME,
+    "sign_in_link.principal": LONGEST_NAME,
+    "web_session.account": LONGEST_ID,
+    "web_session.principal": LONGEST_NAME,
     "terms_announcement.place": LONGEST_TEXT,
     "terms_announcement.version": LONGEST_NAME,
 }

@@ -33,6 +33,17 @@ restoration_end = Table(
 )
 """Charges and refunds wait until a restore has one: the gateway was read, or people released them."""
 
+link_adoption = Table(
+    "link_adoption",
+    metadata,
+    Column("restoration_id", BigInteger, ForeignKey("restoration.id"), primary_key=True),
+    text("author"),
+    text("ground"),
+    instant("recorded_at"),
+    CheckConstraint("author <> '' AND ground <> ''", name="by_somebody"),
+)
+"""People say that this database, and no other, works with the linked service's tokens: none is used before that."""
+
 restored_act = Table(
     "restored_act",
     metadata,

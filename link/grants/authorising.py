@@ -20,7 +20,7 @@ from sqlalchemy.exc import IntegrityError
 from keizoku.db.tables.link.grants import link_authorization, link_authorization_end, link_grant
 from keizoku.link.grants.context import Link
 from keizoku.link.grants.ending import end_grant, revoke_left
-from keizoku.link.grants.renewing import store_token
+from keizoku.link.grants.generations import NewToken, store_tokens
 from keizoku.link.partner.port import PartnerError
 from keizoku.link.records import secrets, uses
 from keizoku.link.records.customers import ensure_account, load_customer, lock_account
@@ -129,7 +129,7 @@ def finish(link: Link, state: str, code: str, now: datetime) -> int:
         )
         .returning(link_grant.c.id)
     ).scalar_one()
-    store_token(link, grant_id, row.account, 1, answer, asked_at)
+    store_tokens(link, [NewToken(grant_id, row.account, 1, answer, asked_at)])
     session.commit()
     if old is not None:
         revoke_left(link, old.id, clock)

@@ -24,6 +24,7 @@ from keizoku.link.records import secrets, uses
 from keizoku.link.records.customers import load_customers, lock_account
 from keizoku.link.rules.ends import LinkEnd
 from keizoku.link.rules.tokens import grant_end
+from keizoku.link.sealing.seals import SealingError
 from keizoku.terms.api_link.link_policy import link_policy
 from keizoku.terms.calendar import jst_day
 
@@ -112,12 +113,13 @@ _DUE = """
 """
 
 
-def undestroyed(session: Session, account: str | None = None, limit: int = 1_000) -> Sequence[int]:
-    """Grants that have ended and still have secrets."""
+def undestroyed(session: Session, account: str | None = None, after: int = 0, limit: int = 1_000) -> Sequence[int]:
+    """Grants that have ended and still have secrets, behind one of them."""
     query = (
         sa.select(link_grant.c.id)
         .where(
             link_grant.c.ended_at.is_not(None),
+            link_grant.c.id > after,
             sa.exists()
             .where(link_token.c.grant_id == link_grant.c.id)
             .where(link_secret.c.token_id == link_token.c.id, link_secret.c.destroyed_at.is_(None)),
@@ -153,7 +155,8 @@ def settle_renewals_of_ended(session: Session, at: datetime) -> int:
 def revoke_left(link: Link, grant_id: int, clock: uses.Elapsing) -> bool:
     """Ask the partner to revoke what a grant that has ended still has, then destroy it; commits. True: it confirmed.
 
-    The refresh token where there is one: with it the whole grant is void (RFC 7009), else the access token.
+    The refresh token where there is one: with it the whole grant is void (RFC 7009), else the access token. What does
+    not open with the keys that are here is left as it is, and is a task.
     """
     session = link.session
     row = session.execute(
@@ -162,9 +165,15 @@ def revoke_left(link: Link, grant_id: int, clock: uses.Elapsing) -> bool:
         .order_by(link_token.c.generation.desc())
         .limit(1)
     ).one()
-    text = secrets.open_secret(session, link.ring, row.id, "refresh") or secrets.open_secret(
-        session, link.ring, row.id, "access"
-    )
+    try:
+        text = secrets.open_secret(session, link.ring, row.id, "refresh") or secrets.open_secret(
+            session, link.ring, row.id, "access"
+        )
+    except SealingError as error:
+        detail = {"account": row.account, "grant": grant_id, "failure": "key", "why": error.sentence}
+        open_task(session, "link_revocation", f"grant {grant_id}", detail, clock.at())
+        session.commit()
+        return False
     confirmed = text is None
     if text is not None:
         use = uses.Use(grant_id, row.id, row.account, "revoke", link.author)

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from keizoku.db.session import Session
 from keizoku.db.tables.link.orders import link_order, link_order_event
-from keizoku.link.rules.orders import OrderState, Wanted, state_of
+from keizoku.link.rules.orders import OrderRequest, OrderState, state_of
 from keizoku.terms.refusal import Refused
 
 __all__ = ["Order", "Written", "append", "load", "load_all", "taken_numbers", "unanswered", "unfinished"]
@@ -24,7 +24,7 @@ class Order:
     id: int
     account: str
     reference: str
-    wanted: Wanted
+    wanted: OrderRequest
     good_until: date | None
     fee_yen: int
     drafted_at: datetime
@@ -110,19 +110,19 @@ def load_all(session: Session, account: str | None, after: int, limit: int) -> l
     return _read(session, query.limit(limit) if limit else query)
 
 
-def unanswered(session: Session, limit: int = 1_000) -> list[Order]:
+def unanswered(session: Session) -> list[Order]:
     """Orders that were sent and have no definite answer."""
-    return _read(session, _orders().where(_has("sent"), ~_has("accepted", "refused", "never_arrived")).limit(limit))
+    return _read(session, _orders().where(_has("sent"), ~_has("accepted", "refused", "never_arrived")))
 
 
-def unfinished(session: Session, sent_after: datetime, limit: int = 1_000) -> list[Order]:
+def unfinished(session: Session, sent_after: datetime) -> list[Order]:
     """Orders that were accepted since, and of which no end is known."""
     accepted = sa.exists().where(
         link_order_event.c.order_id == link_order.c.id,
         link_order_event.c.kind == "accepted",
         link_order_event.c.occurred_at > sent_after,
     )
-    return _read(session, _orders().where(accepted, ~_has("lapsed", "finished")).limit(limit))
+    return _read(session, _orders().where(accepted, ~_has("lapsed", "finished")))
 
 
 def taken_numbers(session: Session, account: str, but: int) -> frozenset[str]:
@@ -164,7 +164,7 @@ def _order(row: sa.Row[Any], events: Sequence[sa.Row[Any]]) -> Order:
         row.id,
         row.account,
         row.reference,
-        Wanted(row.product, row.side, row.quantity, row.limit_price),
+        OrderRequest(row.product, row.side, row.quantity, row.limit_price),
         row.good_until,
         row.fee_yen,
         row.drafted_at,

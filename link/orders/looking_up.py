@@ -53,9 +53,11 @@ def settle(link: Link, order_id: int, now: datetime) -> Order:
     return book.load(link.session, order_id)
 
 
-def look_up_all(link: Link, now: datetime) -> LookedUp:
+def look_up_all(link: Link, now: datetime, *, only_unanswered: bool = False) -> LookedUp:
     """Look up all orders without an answer and all accepted ones without an end, account by account; commits each."""
-    orders = [*book.unanswered(link.session), *book.unfinished(link.session, now - FOLLOWED_FOR)]
+    orders = book.unanswered(link.session)
+    if not only_unanswered:
+        orders += book.unfinished(link.session, now - FOLLOWED_FOR)
     link.session.rollback()
     changes, people, unasked = 0, [], []
     clock = uses.Elapsing(now)

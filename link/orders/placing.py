@@ -27,11 +27,12 @@ from keizoku.link.orders.book import Order, Written
 from keizoku.link.partner.port import NotSentError, PartnerError, PartnerRefusesUsError
 from keizoku.link.records import uses
 from keizoku.link.records.customers import designations, lock_account
+from keizoku.link.records.restored import restored_since
 from keizoku.link.rules.designation import may_be_ordered
 from keizoku.link.rules.orders import (
     Listed,
+    OrderRequest,
     OrderText,
-    Wanted,
     afterwards,
     listed_digest,
     order_fee_yen,
@@ -48,7 +49,7 @@ MOST: Final = 10**9
 LANGS: Final = ("ja", "en")
 
 
-def draft(link: Link, account: str, wanted: Wanted, good_until: date | None, now: datetime) -> int:
+def draft(link: Link, account: str, wanted: OrderRequest, good_until: date | None, now: datetime) -> int:
     """Take down what the customer wants to order; commits; its id. Raises Refused."""
     session = link.session
     want_open(link, account, "orders", now)
@@ -89,6 +90,7 @@ def confirm(link: Link, order_id: int, digest: str, now: datetime, account: str 
     session = link.session
     order = book.load(session, order_id, account)
     _want_state(link, order, "drafted", now)
+    _want_not_restored(session, order)
     want_open(link, order.account, "orders", now)
     shown = next((text for text in texts_of(link, order, now).values() if text.digest == digest), None)
     if shown is None:
@@ -128,6 +130,7 @@ def send(link: Link, order_id: int, now: datetime, account: str | None = None) -
     with grant_lock(session, grant_id):
         order = book.load(session, order_id, account)
         _want_state(link, order, "confirmed", now)
+        _want_not_restored(session, order)
         _check(link, order.account, order.wanted, order.good_until, clock.at())
         _want_no_unknown_twin(session, order)
         before = use_for_reading(link, order.account, "orders", "look_up", link.partner.list_orders, clock)
@@ -166,7 +169,7 @@ def _send(link: Link, order: Order, listed: Sequence[Listed], clock: uses.Elapsi
     session.commit()
 
 
-def _check(link: Link, account: str, wanted: Wanted, good_until: date | None, at: datetime) -> None:
+def _check(link: Link, account: str, wanted: OrderRequest, good_until: date | None, at: datetime) -> None:
     """Raises Refused for a product that is not designated, or content that no order can have."""
     products = designations(link.session, "product", link.day(at))
     if not may_be_ordered(wanted.product, products):
@@ -195,6 +198,17 @@ def _want_state(link: Link, order: Order, wanted: str, now: datetime) -> None:
         link.session.rollback()
         where = _afterwards(link, order, now)
         raise Refused("link.order_state", f"order {order.id} is {order.state}, not {wanted}: {where}")
+
+
+def _want_not_restored(session: Session, order: Order) -> None:
+    """An order of before a restore may have gone out after the backup, and nobody can tell."""
+    if restored_since(session, order.drafted_at):
+        session.rollback()
+        raise Refused(
+            "link.order_restored",
+            f"order {order.id}: it was drafted before this database was restored, and may have been sent since",
+            "look at the partner; withdraw it, and draft it anew if it never got there",
+        )
 
 
 def _want_no_unknown_twin(session: Session, order: Order) -> None:

@@ -18,7 +18,7 @@ from requests.adapters import HTTPAdapter
 
 from keizoku.link.partner.oauth import OAuthClient, OAuthPlace, connected
 from keizoku.link.partner.port import OrderAnswer, PartnerError, TokenAnswer
-from keizoku.link.rules.orders import Listed, Wanted
+from keizoku.link.rules.orders import Listed, OrderRequest
 from keizoku.pacing import Pace
 
 __all__ = ["HttpPartner", "ResourcePlace"]
@@ -81,7 +81,7 @@ class HttpPartner:
         """The customer's data of a kind."""
         return self._asked(self._calls, "GET", PATHS[kind], access)
 
-    def send_order(self, wanted: Wanted, reference: str, good_until: str | None, access: str) -> OrderAnswer:
+    def send_order(self, wanted: OrderRequest, reference: str, good_until: str | None, access: str) -> OrderAnswer:
         """Pass an order on, once."""
         try:
             found = self._asked(self._orders, "POST", "sendorder", access, self._body(wanted, reference, good_until))
@@ -107,7 +107,7 @@ class HttpPartner:
         """Let go of the connections."""
         self._adapter.close()
 
-    def _body(self, wanted: Wanted, reference: str, good_until: str | None) -> dict[str, object]:
+    def _body(self, wanted: OrderRequest, reference: str, good_until: str | None) -> dict[str, object]:
         buys = wanted.side == "buy"
         price = wanted.limit_price
         body: dict[str, object] = {
@@ -136,7 +136,7 @@ class HttpPartner:
         market = not price.strip("0.")  # an order at the market is listed with the price 0
         quantity = str(row.get("OrderQty") or "0").partition(".")[0]
         given = row.get(self._place.reference_field) if self._place.reference_field else None
-        wanted = Wanted(
+        wanted = OrderRequest(
             str(row.get("Symbol")),
             "buy" if str(row.get("Side")) == _BUY else "sell",
             int(quantity) if quantity.isdigit() else 0,

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from keizoku.link.rules.orders import Listed, Wanted
+from keizoku.link.rules.orders import Listed, OrderRequest
 from keizoku.terms.refusal import Refused
 
 __all__ = ["NotSentError", "OrderAnswer", "Partner", "PartnerError", "PartnerRefusesUsError", "TokenAnswer"]
@@ -88,7 +88,7 @@ class Partner(Protocol):
     def fetch(self, kind: str, access: str) -> Any:
         """The customer's data of a kind, as JSON values without floats. Raises PartnerError."""
 
-    def send_order(self, wanted: Wanted, reference: str, good_until: str | None, access: str) -> OrderAnswer:
+    def send_order(self, wanted: OrderRequest, reference: str, good_until: str | None, access: str) -> OrderAnswer:
         """Pass an order on, once. Raises PartnerError; NotSentError where it did not leave."""
 
     def list_orders(self, access: str) -> Sequence[Listed]:

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from keizoku.db.tables.link.stops import simulated_link_order
 from keizoku.link.partner.port import OrderAnswer, PartnerError, TokenAnswer
-from keizoku.link.rules.orders import Listed, Wanted
+from keizoku.link.rules.orders import Listed, OrderRequest
 
 __all__ = ["LIFE_SECONDS", "Mishaps", "SimulatedPartner", "code_of"]
 
@@ -93,7 +93,7 @@ class SimulatedPartner:
         self._authorised(account, access)
         return self.data.get(account, _DATA).get(kind, [])
 
-    def send_order(self, wanted: Wanted, reference: str, good_until: str | None, access: str) -> OrderAnswer:
+    def send_order(self, wanted: OrderRequest, reference: str, good_until: str | None, access: str) -> OrderAnswer:
         """Take an order."""
         account = self._account(access)
         found = self._authorised(account, access)
@@ -132,7 +132,7 @@ class SimulatedPartner:
         if found.lists_late > 0:
             found.lists_late -= 1
             rows = rows[:-1]
-        return [Listed(row.partner_id, Wanted("", "buy", 1), row.state, row.reference) for row in rows]
+        return [Listed(row.partner_id, OrderRequest("", "buy", 1), row.state, row.reference) for row in rows]
 
     def void(self, account: str) -> None:
         """The tokens of an account are no longer taken, as after a daily logout; they can be renewed."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, Literal
 
@@ -12,27 +12,36 @@ from keizoku.db.session import Session, numbers
 from keizoku.db.tables.link.grants import link_secret
 from keizoku.link.sealing.seals import KeyRing, Sealed
 
-__all__ = ["destroy_of", "destroy_verifier", "open_secret", "open_verifier", "put", "put_verifier", "seal_anew"]
+__all__ = [
+    "destroy_of",
+    "destroy_verifier",
+    "open_secret",
+    "open_verifier",
+    "opened",
+    "put_verifier",
+    "seal_anew",
+    "sealed_row",
+]
 
 Kind = Literal["access", "refresh"]
 _AT_ONCE: Final = 500
 
 
-def put(session: Session, ring: KeyRing, token_id: int, texts: Mapping[Kind, str], now: datetime) -> None:
-    """Seal what belongs to a token. Does not commit."""
-    rows = []
-    for kind, text in texts.items():
-        sealed = ring.seal(text, _name(token_id, kind))
-        rows.append(
-            {
-                "token_id": token_id,
-                "kind": kind,
-                "key_id": sealed.key_id,
-                "sealed": sealed.content,
-                "recorded_at": now,
-            }
-        )
-    session.execute(sa.insert(link_secret), rows)
+def sealed_row(ring: KeyRing, token_id: int, kind: str, text: str, now: datetime) -> dict[str, object]:
+    """What belongs to a token, sealed, as a row of link_secret."""
+    sealed = ring.seal(text, _name(token_id, kind))
+    return {
+        "token_id": token_id,
+        "kind": kind,
+        "key_id": sealed.key_id,
+        "sealed": sealed.content,
+        "recorded_at": now,
+    }
+
+
+def opened(ring: KeyRing, token_id: int, kind: Kind, key_id: str, sealed: bytes) -> str:
+    """The text of a row of link_secret that was read with others. Raises SealingError."""
+    return ring.open(Sealed(key_id, bytes(sealed)), _name(token_id, kind))
 
 
 def put_verifier(session: Session, ring: KeyRing, authorization_id: int, verifier: str, now: datetime) -> None:

@@ -17,7 +17,7 @@ from keizoku.db.tables.link.grants import link_use
 from keizoku.link.partner.port import PartnerError
 from keizoku.pacing import awake_or_not
 
-__all__ = ["OUTCOME", "Elapsing", "Use", "answer", "answer_error", "begin", "settle_lost_renewals"]
+__all__ = ["OUTCOME", "Elapsing", "Use", "answer", "answer_all", "answer_error", "begin", "settle_lost_renewals"]
 
 OUTCOME: Final = {
     "refused": "refused",
@@ -88,6 +88,15 @@ def answer(
         sa.update(link_use)
         .where(link_use.c.id == use_id, link_use.c.outcome.is_(None))
         .values(answered_at=at, outcome=outcome, code=code, dropped=dropped)
+    )
+
+
+def answer_all(session: Session, use_ids: Sequence[int], at: datetime) -> None:
+    """Write that these uses were answered. Does not commit."""
+    session.execute(
+        sa.update(link_use)
+        .where(link_use.c.id == sa.any_(numbers(use_ids)), link_use.c.outcome.is_(None))
+        .values(answered_at=at, outcome="answered")
     )
 
 

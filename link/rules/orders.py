@@ -23,9 +23,9 @@ from keizoku.terms.rendering import Lang, sentence
 __all__ = [
     "ANSWERS",
     "Listed",
+    "OrderRequest",
     "OrderState",
     "OrderText",
-    "Wanted",
     "afterwards",
     "listed_digest",
     "match_listed",
@@ -43,7 +43,7 @@ ANSWERS: Final = frozenset({"accepted", "refused", "never_arrived"})
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class OrderRequest:
     """What a customer wants to order. A price is decimal text; None: at the market."""
 
     product: str
@@ -57,7 +57,7 @@ class Listed:
     """An order as the partner lists it; `reference` is ours, where the partner carries it."""
 
     partner_id: str
-    wanted: Wanted
+    wanted: OrderRequest
     state: Literal["working", "lapsed", "finished"]
     reference: str | None = None
 
@@ -77,7 +77,7 @@ def state_of(kinds: Sequence[str]) -> OrderState:
 
 
 @decides("api_link/6.4")
-def order_text(wanted: Wanted, policy: LinkPolicy, lang: Lang) -> OrderText:
+def order_text(wanted: OrderRequest, policy: LinkPolicy, lang: Lang) -> OrderText:
     """Whose product it is, that we have no power to conclude for the partner, what it costs, and what is final."""
     facts = {
         "partner": policy.partner_name,
@@ -114,7 +114,7 @@ def listed_digest(reference: str, partner_id: str) -> str:
 
 
 def match_listed(
-    reference: str, wanted: Wanted, listed: Sequence[Listed], before: frozenset[str], taken: frozenset[str]
+    reference: str, wanted: OrderRequest, listed: Sequence[Listed], before: frozenset[str], taken: frozenset[str]
 ) -> Listed | Literal["not_found", "unclear"]:
     """Which of the partner's orders is ours.
 
@@ -137,7 +137,7 @@ def match_listed(
     return candidates[0] if len(candidates) == 1 else "unclear"
 
 
-def same(one: Wanted, other: Wanted) -> bool:
+def same(one: OrderRequest, other: OrderRequest) -> bool:
     """Whether two orders have the same content; 100 and 100.0 are one price."""
     return (one.product, one.side, one.quantity, _price(one)) == (
         other.product,
@@ -147,7 +147,7 @@ def same(one: Wanted, other: Wanted) -> bool:
     )
 
 
-def _price(wanted: Wanted) -> str | None:
+def _price(wanted: OrderRequest) -> str | None:
     price = wanted.limit_price
     if price is None:
         return None
@@ -159,7 +159,7 @@ def people_are_asked(sent_at: datetime, look_up_seconds: int, at: datetime) -> b
     return at >= sent_at + timedelta(seconds=look_up_seconds)
 
 
-def shown(wanted: Wanted) -> Mapping[str, Any]:
+def shown(wanted: OrderRequest) -> Mapping[str, Any]:
     """The content of an order as JSON values."""
     return {
         "product": wanted.product,

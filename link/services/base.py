@@ -13,6 +13,7 @@ from keizoku.db.session import Session
 from keizoku.db.tables.link.grants import link_secret
 from keizoku.link.grants.context import Link
 from keizoku.link.partner.port import Partner
+from keizoku.link.records.restored import want_adopted
 from keizoku.link.sealing.seals import KeyRing
 from keizoku.terms.calendar import iso_jst
 from keizoku.terms.inputs.arguments import guard_acts
@@ -37,7 +38,7 @@ class LinkSetup:
     partner: Callable[[], Partner] = _no_partner
     ring: Callable[[], KeyRing] = _no_keys
     consent_days: int = 0
-    calls_at_once: int = 4
+    calls_at_once: int = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +59,12 @@ class Desk:
         return Link(self.session, self.rules, setup.partner, setup.ring, author, setup.consent_days)
 
     def _with_tokens(self, author: str = "keizoku") -> Link:
-        """Work with tokens. Raises DatabaseError where the login lacks the role, Refused where a setting is missing."""
+        """Work with tokens. Raises DatabaseError where the login lacks the role, Refused where a setting is missing.
+
+        Refused, too, in a database that was restored and whose links nobody has adopted.
+        """
         want_to_add(self.session, link_secret)
+        want_adopted(self.session)
         link = self._link(author)
         _ = link.partner, link.ring
         return link

@@ -16,19 +16,21 @@ from typing import Literal
 
 from keizoku.db.roles import want_to_add
 from keizoku.db.tables.link.grants import link_secret
+from keizoku.db.tables.restoration import link_adoption
 from keizoku.link.grants import authorising, ending, renewing
 from keizoku.link.grants.authorising import Begun
-from keizoku.link.grants.renewing import Renewal, RenewalCounts
+from keizoku.link.grants.generations import Renewal
+from keizoku.link.grants.renewing import RenewalCounts, Renewals
 from keizoku.link.orders import book, looking_up, placing
 from keizoku.link.orders.book import Order
 from keizoku.link.orders.looking_up import LookedUp
-from keizoku.link.records import secrets
+from keizoku.link.records import restored, secrets
 from keizoku.link.records.customers import load_customer, lock_account
 from keizoku.link.records.uses import Elapsing
 from keizoku.link.rules.eligibility import use_of_service
 from keizoku.link.rules.ends import CLAUSES, LinkEnd
 from keizoku.link.rules.facts import Scope
-from keizoku.link.rules.orders import OrderText, Wanted
+from keizoku.link.rules.orders import OrderRequest, OrderText
 from keizoku.link.services.conditions import ConditionDesk
 from keizoku.link.services.stops import StopDesk
 from keizoku.link.showing import fetching
@@ -64,10 +66,16 @@ class LinkService(ConditionDesk, StopDesk):
         """Renew every token that is due, at the partner's pace."""
         return renewing.renew_due(self._with_tokens(), now, at_once=self.setup.calls_at_once, progress=progress)
 
+    def renewals(self, *, now: datetime) -> Renewals:
+        """The same step by step, for whoever has to be able to stop in between."""
+        return Renewals(self._with_tokens(), now, at_once=self.setup.calls_at_once)
+
     def revoke(self, account: str, *, by: str, ground: str, now: datetime) -> bool:
-        """The customer ends the access: recorded, revoked at the partner, destroyed; True: the partner confirmed it."""
+        """The customer ends the access: recorded, revoked at the partner, destroyed; True: the partner confirmed it.
+
+        It ends though the partner or the keys cannot be reached here: then the night revokes and destroys.
+        """
         self._want_signed("a revocation", by, ground)
-        link = self._with_tokens(by)
         lock_account(self.session, account)
         grant = load_customer(self.session, account).grant
         if grant is None or grant.ended_at is not None:
@@ -75,7 +83,13 @@ class LinkService(ConditionDesk, StopDesk):
             raise Refused("link.none", f"account {account}: no access is granted")
         ending.end_grant(self.session, account, grant.id, LinkEnd(now, "revoked", CLAUSES["revoked"]), now)
         self.session.commit()
-        return ending.revoke_left(link, grant.id, Elapsing(now))
+        return self._may_use_tokens() and ending.revoke_left(self._link(by), grant.id, Elapsing(now))
+
+    def adopt(self, *, by: str, ground: str, now: datetime) -> int:
+        """After a restore: people say that no other database works with these links, so tokens are used again."""
+        self._want_signed("an adoption", by, ground)
+        want_to_add(self.session, link_adoption)
+        return restored.adopt(self.session, by, ground, now)
 
     def end_all_due(self, *, now: datetime) -> int:
         """End every link that what is recorded has ended; how many."""
@@ -90,8 +104,9 @@ class LinkService(ConditionDesk, StopDesk):
 
     def revoke_left(self, *, now: datetime) -> int:
         """Revoke and destroy what ended grants still have, and note what a dead process left of them; how many."""
-        link, clock, done = self._with_tokens(), Elapsing(now), 0
-        while grants := ending.undestroyed(self.session):
+        link, clock, done, after = self._with_tokens(), Elapsing(now), 0, 0
+        while grants := ending.undestroyed(self.session, after=after):
+            after = grants[-1]
             for grant_id in grants:
                 ending.revoke_left(link, grant_id, clock)
                 done += 1
@@ -120,7 +135,7 @@ class LinkService(ConditionDesk, StopDesk):
         """What a customer wants to order; its number. The text of `order_texts` is shown before it is confirmed."""
         if side not in ("buy", "sell"):
             raise Refused("link.order_content", f"account {account}: {side!r} is neither buy nor sell")
-        wanted = Wanted(product, side, quantity, limit_price)
+        wanted = OrderRequest(product, side, quantity, limit_price)
         return placing.draft(self._link(by), account, wanted, good_until, now)
 
     def order_texts(self, order_number: int, *, now: datetime) -> dict[str, OrderText]:
@@ -143,9 +158,9 @@ class LinkService(ConditionDesk, StopDesk):
         """Look one order up at the partner."""
         return looking_up.settle(self._with_tokens(by), order_number, now)
 
-    def look_up_orders(self, *, now: datetime) -> LookedUp:
-        """Look up every order without an answer or without an end."""
-        return looking_up.look_up_all(self._with_tokens(), now)
+    def look_up_orders(self, *, only_unanswered: bool = False, now: datetime) -> LookedUp:
+        """Look up every order without an answer and, unless only these are wanted, every one without an end."""
+        return looking_up.look_up_all(self._with_tokens(), now, only_unanswered=only_unanswered)
 
     def order_never_arrived(self, order_number: int, *, by: str, ground: str, now: datetime) -> None:
         """People say that an order without an answer never reached the partner."""

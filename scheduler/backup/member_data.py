@@ -58,11 +58,13 @@ LEFT_OUT: Final[Mapping[str, str]] = {
     **dict.fromkeys(
         (
             "act_key", "backup_copy", "certificate", "gateway_cursor", "night_range", "restoration", "restoration_end",
+            "link_adoption",
             "schema_release", "stage_run",
         ),
         _MACHINE,
     ),
     **dict.fromkeys(("api_key", "api_key_end"), _MACHINE),
+    **dict.fromkeys(("web_session", "sign_in_link"), "is how somebody signed in; what they asked is in http_request"),
     **dict.fromkeys(("code", "code_batch", "code_sale", "code_end"), _OF_CODES),
     **dict.fromkeys(("simulated_card", "simulated_charge", "simulated_refund", "simulated_dispute"), _PRETENDED),
     "gateway_binding": "names our own account at the gateway",

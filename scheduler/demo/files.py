@@ -179,7 +179,7 @@ def _incidents(file: Path) -> Iterator[Act]:
 
 
 def _stop(services: Services, incident: Incident) -> Iterable[Finding]:
-    return services.sla.stop(
+    return services.sla.record_outage(
         from_epoch(incident.start),
         from_epoch(incident.end),
         incident.affected,

@@ -1,4 +1,4 @@
-"""The figures that finance asks for after the demo: contracts, money, the month's stops, claims, credits, books.
+"""The figures that finance asks for after the demo: contracts, money, the month's outages, claims, credits, books.
 
 Read only; whole yen and whole seconds; every figure is counted from the rows, as of the morning after the last
 night. Words stand in Japanese and English.
@@ -318,7 +318,7 @@ def _certificates(session: Session) -> dict[date, str]:
 
 
 def _telling(claims: Iterable[ClaimRow]) -> str:
-    """A granted claim for a part of the stops: it shows the most buckets; else any claim."""
+    """A granted claim for a part of the outages: it shows the most buckets; else any claim."""
     granted = [each for each in claims if each.outcome == "granted"]
     chosen = min(granted, key=lambda each: (each.seconds or 0, each.received_at, each.id), default=None)
     return chosen.id if chosen else ""

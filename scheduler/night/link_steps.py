@@ -8,7 +8,9 @@ again; where the partner, the keys or the role for tokens are missing, the step 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
@@ -16,15 +18,22 @@ import sqlalchemy as sa
 from keizoku.db.fence import Item
 from keizoku.db.probes import NOW
 from keizoku.db.roles import may_add
+from keizoku.db.session import DatabaseError
 from keizoku.db.tables.link.grants import link_grant, link_secret
 from keizoku.link.records import probes
 from keizoku.terms.refusal import Refused
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from keizoku.link.services.link_service import LinkService
+    from keizoku.scheduler.app import Services
     from keizoku.scheduler.night.stages import Work
 
-__all__ = ["LINK_PROBES", "LINK_STEPS"]
+__all__ = ["LINK_PROBES", "LINK_STEPS", "renew_by_day"]
+
+TOLD_AT_ONCE: Final = 500
+"""Renewals are shown by so many."""
 
 
 def _ends(work: Work) -> Iterator[int]:
@@ -43,14 +52,19 @@ def _tokens(work: Work) -> Iterator[int]:
     link = _with_tokens(work)
     yield link.destroy_kept(now=work.now)
     yield link.revoke_left(now=work.now)
-    counts = link.renew_due(now=work.now)
-    for failed in counts.failures:
+    run, told = link.renewals(now=work.now), 0
+    with closing(iter(run)) as steps:
+        for _ in steps:  # after each, whoever runs the night may stop it
+            enough = run.counts.done - told >= TOLD_AT_ONCE
+            yield run.counts.done - told if enough else 0
+            told = run.counts.done if enough else told
+    for failed in run.counts.failures:
         of = sa.select(link_grant.c.account).where(link_grant.c.id == failed.grant_id)
         account = str(work.session.scalar(of))
         why = f"its token was not renewed: {failed.code or failed.outcome}"
         work.fence.take(Item("account", account, why, "renew_due", account=account))
     work.session.rollback()
-    yield counts.renewed + counts.refused + counts.ended
+    yield run.counts.done - told
 
 
 def _orders(work: Work) -> Iterator[int]:
@@ -63,6 +77,37 @@ def _figures(work: Work) -> Iterator[int]:
     from keizoku.link.services.figures import open_tasks_for_people
 
     yield open_tasks_for_people(work.session, work.rules.discretion.link_fetches_an_hour, work.now)
+
+
+def renew_by_day(services: Services, now: datetime, going: Callable[[], bool]) -> dict[str, object]:
+    """What the worker does between the nights: ends, revocations, tokens that are due, orders without an answer.
+
+    Counts of what was done; `why` where the partner, the keys, the role or an adoption are missing. Nothing is set
+    aside here: what still is due is the next turn's, and the night's.
+    """
+    session = services.session
+    linked = session.scalar(sa.select(probes.anything_linked()), {NOW.key: now})
+    session.rollback()
+    if not linked:
+        return {}
+    link, done = services.link, Counter[str]()
+    try:
+        done["ended"] = link.end_all_due(now=now)
+        done["destroyed"] = link.destroy_kept(now=now)
+        done["revoked"] = link.revoke_left(now=now)
+        run = link.renewals(now=now)
+        with closing(iter(run)) as steps:
+            for _ in steps:
+                if not going():
+                    break
+        done |= {"renewed": run.counts.renewed, "refused": run.counts.refused, "failed": run.counts.failed}
+        if going():
+            looked_up = link.look_up_orders(only_unanswered=True, now=now)
+            done |= {"orders": looked_up.changes, "to_people": len(looked_up.to_people)}
+    except (Refused, DatabaseError) as refused:
+        session.rollback()
+        return {**{name: count for name, count in done.items() if count}, "why": str(refused)}
+    return {name: count for name, count in done.items() if count}
 
 
 def _is_any(work: Work, probe: sa.ColumnElement[bool]) -> bool:

@@ -14,8 +14,8 @@ which they are done; only one night runs on a database at a time. What fails for
 as a task for people (`keizoku.scheduler.night.set_aside`): everything else goes on, and the next night tries again.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Final
@@ -215,15 +215,16 @@ def _stages(
             unpaid = frozenset[str]().union(*(done.unpaid for done in fences.values()))
             fence = fences[name] = Fence()
             told = replace(work, fence=fence, held=held, stopped=stopped, unpaid=unpaid)
-            for written in _fenced_step(name, step, told, pool):
-                if written is None:
-                    anything = None
-                    continue
-                changes += written
-                if written:
-                    anything = None
-                if progress is not None:
-                    progress(work.on, stage, written)
+            with closing(_fenced_step(name, step, told, pool)) as chunks:  # one that is stopped ends what is under way
+                for written in chunks:
+                    if written is None:
+                        anything = None
+                        continue
+                    changes += written
+                    if written:
+                        anything = None
+                    if progress is not None:
+                        progress(work.on, stage, written)
         if progress is not None:
             progress(work.on, stage, 0)
         waiting.append(run_log.StageRun(work.on, stage, work.now, work.now, changes))
@@ -236,7 +237,7 @@ def _stages(
 
 def _fenced_step(
     name: str, step: Callable[[Work], Iterator[int]], work: Work, pool: WorkerPool | None
-) -> Iterator[int | None]:
+) -> Generator[int | None]:
     """The rows written, chunk by chunk; None: the step has failed and is set aside.
 
     What the processes of a pool set aside is not known here: the step runs once more, over what is left.

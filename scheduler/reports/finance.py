@@ -210,12 +210,12 @@ def _tables(
     yield Table(
         "credits", "減額", "Credits",
         (Column("what", "区分", "what"), Column("day", "日", "day", "day"), account,
-         Column("month", "停止の月", "month of the stops"), Column("credit", "減額番号", "credit", "count"),
+         Column("month", "停止の月", "month of the outages"), Column("credit", "減額番号", "credit", "count"),
          Column("yen", "円", "yen", yen)),
         lambda: finance_rows.credits(session, month),
     )  # fmt: skip
     yield Table(
-        "claims", "今月の停止についての申請", "Claims for the stops of the month",
+        "claims", "今月の停止についての申請", "Claims for the outages of the month",
         (Column("outcome", "結果", "outcome"), Column("claim", "申請", "claim"), account,
          Column("received_on", "受付日", "received on", "day"), Column("reason", "理由", "reason"),
          Column("seconds", "認定秒", "recognised seconds", "count"), Column("rate", "率", "rate")),

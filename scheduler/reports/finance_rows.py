@@ -187,7 +187,7 @@ def credits(session: Session, month: Month) -> Iterator[Row]:
 
 
 def claims(session: Session, rules: Rules, month: Month, now: datetime) -> Iterator[Row]:
-    """Claims for the stops of the month."""
+    """Claims for the outages of the month."""
     for each in claim_list(session, now, month):
         yield (
             each.outcome, each.id, each.account, jst_day(each.received_at), each.reason or "",

@@ -95,7 +95,7 @@ class MonthReport:
         return [
             sentence("method.stop", lang, {"quorum_share": sla.quorum_share}),
             sentence("method.seconds", lang, {}),
-            sentence("method.short", lang, {"minimum_seconds": sla.minimum_stop_seconds}),
+            sentence("method.short", lang, {"minimum_seconds": sla.minimum_outage_seconds}),
             sentence(gap, lang, {"resolution_seconds": self.resolution_seconds}),
             sentence("method.order", lang, {"buckets": ("、" if ja else ", ").join(names)}),
             sentence("method.unknown", lang, {}),
@@ -271,7 +271,7 @@ def _result_text(result: ClaimResult, lang: Lang) -> str:
 
 
 def _undecided(facts: MonthFacts, service: ServiceMonth, policy: Policy, rules: Rules) -> int:
-    """Seconds that people have to decide on: those of the month, or beside it where a whole stop depends on them."""
+    """Seconds that people have to decide on: those of the month, or beside it where a whole outage depends on them."""
     if service.unknown or not facts.unknown:
         return length(service.unknown)
     if_down = service_month(if_unknown_was_down(facts), policy, rules.discretion.resolution_seconds)

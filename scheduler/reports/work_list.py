@@ -105,7 +105,7 @@ def waiting_for_people(
 
     At most `limit` (None: all), behind the item `after`. Raises Refused where that one does not wait.
     """
-    wanted = _Wanted(now, tuple(kinds), account, min_age_days, snoozed=snoozed, most_missed=most_missed)
+    wanted = _TaskFilter(now, tuple(kinds), account, min_age_days, snoozed=snoozed, most_missed=most_missed)
     query, values = wanted.statement(session)
     if after:
         last = work_item(session, after, now, most_missed)
@@ -130,7 +130,7 @@ def waiting_counts(
 
     `sent`: documents that need not be looked at again (`sent_up_to`).
     """
-    wanted = _Wanted(now, tuple(kinds), account, min_age_days, snoozed=snoozed, most_missed=most_missed, sent=sent)
+    wanted = _TaskFilter(now, tuple(kinds), account, min_age_days, snoozed=snoozed, most_missed=most_missed, sent=sent)
     query, values = wanted.statement(session)
     counted = f"SELECT kind, count(*) FROM ({query}) AS found GROUP BY kind ORDER BY kind"  # noqa: S608 - our own text
     return {row[0]: row[1] for row in session.execute(sa.text(counted), values)}
@@ -159,7 +159,7 @@ def waiting_count(session: Session, now: datetime, most_missed: int = MISSED_NIG
 
 def work_item(session: Session, item_id: str, now: datetime, most_missed: int = MISSED_NIGHTS) -> WorkItem:
     """One item, whether it was put off or not. Raises Refused for an id under which nothing waits."""
-    query, values = _Wanted(now, snoozed=None, most_missed=most_missed).statement(session)
+    query, values = _TaskFilter(now, snoozed=None, most_missed=most_missed).statement(session)
     named = values | {"id": item_id}
     row = session.execute(sa.text(f"{query} AND id = :id LIMIT 1"), named).first() if _printed(item_id) else None
     if row is None:
@@ -218,7 +218,7 @@ def _signed(by: str, ground: str) -> tuple[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
+class _TaskFilter:
     """Which items are wanted; `snoozed` None: also those that were put off."""
 
     now: datetime

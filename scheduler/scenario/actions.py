@@ -42,7 +42,15 @@ MAY_BE_REFUSED: Final = frozenset(
     {"register", "approve", "change_method", "end_of_use", "withdraw_end_of_use", "store_stop"}
 )
 #: Keys whose keyword differs. `from` and `for` are Python's; `_on` and `_at` are ours for days and instants.
-RENAMED: Final[Mapping[str, str]] = {"from": "from_at", "to": "to_at", "for": "term", "on": "decided_on"}
+RENAMED: Final[Mapping[str, str]] = {
+    "from": "from_at",
+    "to": "to_at",
+    "for": "term",
+    "on": "decided_on",
+    "stop": "outage",
+}
+#: Actions whose method has another name: scenarios speak of stops, as the contract does.
+METHODS: Final[Mapping[str, str]] = {"stop": "record_outage", "correct_stop": "correct_outage"}
 _UNLESS_STATED: Final[Mapping[str, Mapping[str, str]]] = {
     "stop": {"ground": "as the scenario states"},
     "correct_stop": {"ground": "as the scenario states"},
@@ -101,7 +109,7 @@ def perform(step: Step, services: Services) -> Sequence[Finding]:
             service = services
         case _:
             service = services.sla if step.action in SLA_ACTIONS else services.billing
-    method = getattr(service, step.action, None)
+    method = getattr(service, METHODS.get(step.action, step.action), None)
     if method is None:
         raise NotBuiltYetError(f"the action {step.action}")
     findings = method(**keywords(step), now=step.at)
@@ -109,7 +117,7 @@ def perform(step: Step, services: Services) -> Sequence[Finding]:
 
 
 def keywords(step: Step) -> dict[str, Any]:
-    """The step's keys as keywords; the ground of a stop, and the author of a close, is the scenario itself."""
+    """The step's keys as keywords; the ground of an outage, and the author of a close, is the scenario itself."""
     return {
         **_UNLESS_STATED.get(step.action, {}),
         **{RENAMED.get(key, key): value for key, value in step.facts.items()},

@@ -54,13 +54,16 @@ Mail = Callable[[Services, Callable[[], bool]], Mapping[str, object]]
 """Gives letters to the mail server while the worker leads; returns what it did. Set by the caller."""
 Collect = Callable[[Services, datetime, Callable[[], bool]], Mapping[str, object]]
 """Asks monitors for counts while it may; returns what it did. Set by the caller, which knows them."""
+Links = Callable[[Services, datetime, Callable[[], bool]], Mapping[str, object]]
+"""Renews tokens of the linked service that are due and follows its orders while it may; returns what it did."""
 ServicesOpener = Callable[[], AbstractContextManager[Services]]
 BACKUP_CHECK_SECONDS: Final = 600.0
 BREAK_SECONDS: Final = 1.0
 NOTICES_SEEN_SECONDS: Final = 3_600.0
 BUDGET_SECONDS: Final = 60.0
 COLLECT_CHECK_SECONDS: Final = 60.0
-JOBS: Final = ("night", "news", "backup", "notices", "budget", "mail", "collect")
+LINKS_SECONDS: Final = 60.0
+JOBS: Final = ("night", "news", "backup", "notices", "budget", "mail", "collect", "links")
 
 
 class StoppedError(Exception):
@@ -83,6 +86,7 @@ class Worker:
     backup: Backup | None = None
     mail: Mail | None = None
     collecting: Collect | None = None
+    linking: Links | None = None
     pool: Callable[[], AbstractContextManager[WorkerPool | None]] = nullcontext  # for one night
     notices_url: str = ""  # where our calendar of maintenance stands
     most_missed: int | None = None  # nights that are caught up without a person's word; None: as many as there are
@@ -127,6 +131,9 @@ class Worker:
         if self.collecting is not None:
             each_minute = IntervalTrigger(seconds=COLLECT_CHECK_SECONDS, timezone=JST)
             scheduler.add_job(self.collect_counts, each_minute, executor="collect", next_run_time=datetime.now(JST))
+        if self.linking is not None:
+            all_day = IntervalTrigger(seconds=LINKS_SECONDS, timezone=JST)
+            scheduler.add_job(self.renew_tokens, all_day, executor="links", next_run_time=datetime.now(JST))
         often = IntervalTrigger(seconds=BUDGET_SECONDS, timezone=JST)
         scheduler.add_job(self.measure_budget, often, executor="budget")
         if self.notices_url:
@@ -264,6 +271,18 @@ class Worker:
             if made["failed"]:
                 job.outcome = "not_answered"
             elif not made["asked"]:
+                job.outcome = "nothing_due"
+
+    def renew_tokens(self) -> None:
+        """Renew the linked service's tokens that are due, through the day; what is stopped goes on at the next turn."""
+        if self.linking is None or not self._may_work():
+            return
+        with self._job("links") as job, self._services() as services:
+            made = self.linking(services, self.clock(), self._may_work)
+            job.about |= made
+            if made.get("why"):
+                job.outcome = "not_renewed"
+            elif not any(made.values()):
                 job.outcome = "nothing_due"
 
     def see_notices(self) -> None:

@@ -1,4 +1,4 @@
-"""When did more than the threshold of all users have a stop (サービス停止状態)?
+"""When did more than the threshold of all users have an outage (サービス停止状態)?
 
 Decides premium/9.3 with its three kinds of symptom, which are one: who cannot open the site, log in or see
 his information is one user unable. Strictly more than the share counts: of 1,000,000 users 50,000 are not
@@ -137,8 +137,8 @@ def incident_windows(incident: Incident, population: Population, policy: Policy)
     return intersect(((incident.start, incident.end),), passing) if incident.start < incident.end else ()
 
 
-def stop_of(policy: Policy) -> Callable[[int, int], bool]:
-    """Whether so many of so many users unable are a stop, by a policy."""
+def outage_rule_of(policy: Policy) -> Callable[[int, int], bool]:
+    """Whether so many of so many users unable are an outage, by a policy."""
     return lambda affected, total: affected >= users_needed(total, policy.sla.quorum_share)
 
 

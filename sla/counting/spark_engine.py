@@ -1,6 +1,6 @@
 """The same questions on Spark, for evidence that is too much for one machine (docs/how-to/scale.md).
 
-    Parquet files ──read where they lie by the executors──> observation ──threshold_query──> stop windows
+    Parquet files ──read where they lie by the executors──> observation ──threshold_query──> outage windows
     claimants     ──────────────────────────────────────> claimant ────claimants───────────────> seconds of each
 
 The queries are those that DuckDB is asked, each step a view here (`sql_query`). Rows are shared out by user, then
@@ -77,7 +77,7 @@ class SparkEngine:
         """Make files and folders of Parquet the relation `observation`, with the rules of `sla.evidence.observations`.
 
         Every executor has to see them under the same path. Rows refused are counted by rule, without their lines; a
-        row that is still open is left out where one with the end of the same stop is there.
+        row that is still open is left out where one with the end of the same outage is there.
         """
         names = {name: (columns or {}).get(name, name) for name in COLUMNS if not (symptom and name == "symptom")}
         others = [each for group in grouped_files(paths) for each in group if each.suffix.lower() != ".parquet"]

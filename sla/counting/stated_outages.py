@@ -18,7 +18,7 @@ from keizoku.sla.rules.outages import Cause
 from keizoku.sla.rules.unusable_time import MonthFacts
 from keizoku.terms.calendar import Month
 from keizoku.terms.stated.sla_periods import SlaPeriod, period_of
-from keizoku.terms.stated.sla_policy import SlaPolicy, StopCause
+from keizoku.terms.stated.sla_policy import OutageCause, SlaPolicy
 
 
 def stated_outages(
@@ -27,7 +27,7 @@ def stated_outages(
     """Everything that was observed, counted or confirmed, each with its cause; without an incident it is a fault."""
     incidents = [each for each in incidents if each.start < each.end]
     causes = _cause_spans(incidents)
-    confirmed = [StatedOutage(each.start, each.end, each.affected, StopCause(each.cause)) for each in incidents]
+    confirmed = [StatedOutage(each.start, each.end, each.affected, OutageCause(each.cause)) for each in incidents]
     observed = [
         StatedOutage(start, end, each.users, cause)
         for each in unable
@@ -53,7 +53,7 @@ def policy_facts(
     A quarter has no more evidence than there is. A billing cycle is taken to begin with the month.
     """
     eligible = policy.eligibility
-    rulings = (CauseRuling(one.spans, StopCause.USER_ENVIRONMENT, one.by, one.ground) for one in facts.environments)
+    rulings = (CauseRuling(one.spans, OutageCause.USER_ENVIRONMENT, one.by, one.ground) for one in facts.environments)
     return PolicyFacts(
         period=measured_period(policy, facts.month),
         outages=outages,
@@ -85,12 +85,12 @@ def _cause_spans(incidents: Iterable[Incident]) -> dict[Cause, Spans]:
     return causes
 
 
-def _by_cause(start: int, end: int, causes: Mapping[Cause, Spans]) -> Iterator[tuple[int, int, StopCause]]:
+def _by_cause(start: int, end: int, causes: Mapping[Cause, Spans]) -> Iterator[tuple[int, int, OutageCause]]:
     """A span in parts of one cause each."""
     unexplained: Spans = ((start, end),) if start < end else NOTHING
     for cause, spans in causes.items():
         for part in clip(spans, start, end):
-            yield (*part, StopCause(cause))
+            yield (*part, OutageCause(cause))
         unexplained = subtract(unexplained, spans)
     for part in unexplained:
-        yield (*part, StopCause.FAULT)
+        yield (*part, OutageCause.FAULT)

@@ -40,7 +40,7 @@ def read_claims(path: Path, rules: Rules, now: datetime) -> Read[ClaimRow]:
         if received_at > now:
             raise RefusedRowError(f"received {row['received_at']}", "it lies ahead", "correct the time")
         if month > Month.of(received_at):
-            raise RefusedRowError(str(month), "the month had not begun", "claim once there was a stop in it")
+            raise RefusedRowError(str(month), "the month had not begun", "claim once there was an outage in it")
         return ClaimRow(name, account, month, received_at, _windows(row["windows"]))
 
     return read_table(path, CLAIM_COLUMNS, claim)

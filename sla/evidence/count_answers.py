@@ -71,7 +71,7 @@ class Answer(Samples):
             told = ["isPartial", *told]
         for each in told:
             self.is_partial = True
-            rule = "the answer is not whole: more users may have been unable than it says; what is no stop is unknown"
+            rule = "the answer is not whole: more users may have been unable than it says; what is no outage is unknown"
             self.say(f"{each:.120}", rule, "ask again when every store answers")
         return found
 

@@ -5,7 +5,7 @@ handed back beside the rows, for people to decide.
 
 CSV (from, to, affected, total): each row states its own period. Unknown is a row without a number of affected users
 or with numbers that are refused, and what lies between the first row and the last without a row, unless the file
-lists only stops.
+lists only outages.
 Samples (`count_answers`, `count_tables`): each holds for one step (`count_samples`). A value that is no number of users
 (NaN, 51.5) is a missing sample.
 Both: with the range that was asked for, what no row says at its beginning and end is unknown too.
@@ -17,7 +17,7 @@ from datetime import datetime
 from pathlib import Path
 
 from keizoku.sla.evidence.count_answers import Answer
-from keizoku.sla.evidence.count_samples import IsStop
+from keizoku.sla.evidence.count_samples import IsOutage
 from keizoku.sla.evidence.count_tables import SampleTable, time_column
 from keizoku.sla.evidence.incident_files import (
     CLOCKS_APART,
@@ -86,22 +86,22 @@ class CountsRead:
 
 
 def read_counts(
-    path: Path, series: CountSeries | None = None, is_stop: IsStop | None = None, now: datetime | None = None
+    path: Path, series: CountSeries | None = None, is_outage: IsOutage | None = None, now: datetime | None = None
 ) -> CountsRead:
     """The counts of a file: .json an answer of Prometheus's API, else CSV, of periods or of samples.
 
-    `is_stop`: whether so many of so many are a stop; of an answer that is not whole only that is known. `now`: a period
+    `is_outage`: whether so many of so many are an outage; of a partial answer only that is known. `now`: a period
     that ends later is refused, and a sample holds no longer.
     """
     until = AFTER_ALL if now is None else epoch_up(now) + CLOCKS_APART
     known = series or CountSeries()
     if path.suffix.lower() == ".json":
-        return _read_samples(Answer(path, known.affected, known.total), known, is_stop, until)
+        return _read_samples(Answer(path, known.affected, known.total), known, is_outage, until)
     table = csv_table(path, [])
     named = known.named()
     periods = table is not None and any(named.get(name, name) in table[0] for name in ("from", "to"))
     if table is not None and not periods and time_column(table[0]) is not None:
-        return _read_samples(SampleTable(path, known.affected, known.total), known, is_stop, until)
+        return _read_samples(SampleTable(path, known.affected, known.total), known, is_outage, until)
     return _read_csv(path, named, until)
 
 
@@ -167,11 +167,13 @@ def _of_users(row: Mapping[str, str], span: Span) -> Count | Span:
     return Count(*span, affected, total)
 
 
-def _read_samples(answer: Answer | SampleTable, series: CountSeries, is_stop: IsStop | None, until: int) -> CountsRead:
+def _read_samples(
+    answer: Answer | SampleTable, series: CountSeries, is_outage: IsOutage | None, until: int
+) -> CountsRead:
     if isinstance(answer, Answer) and answer.is_instant and answer.times and series.step_seconds is None:
         rule = "an instant answer has one sample; it does not say how long it holds"
         answer.say(f"{answer.kind!r}", rule, "state the step of the query, or ask for a range")
         return CountsRead((), NOTHING, tuple(answer.findings), told=len(answer.findings))
-    rows, blank = answer.counted(answer.affected, answer.total, series.step_seconds, is_stop)
+    rows, blank = answer.counted(answer.affected, answer.total, series.step_seconds, is_outage)
     held = tuple(replace(row, end=min(row.end, until)) for row in rows if row.start < until)
     return CountsRead(held, clip(blank, 0, until), summed(answer.findings), told=len(answer.findings))

@@ -25,14 +25,14 @@ from keizoku.sla.rules.intervals import NOTHING, Span, Spans, normalise, subtrac
 from keizoku.terms.calendar import from_epoch, iso_jst
 from keizoku.terms.decision import Finding
 
-__all__ = ["IsStop", "Samples", "iso_of", "step_of"]
+__all__ = ["IsOutage", "Samples", "iso_of", "step_of"]
 
 MICRO: Final = 1_000_000
 MOST_DIVIDED: Final = 240  # the step is looked for down to this part of the least distance
 ON_A_GRID: Final = 20_000  # how far off samples of a query are, in microseconds
 MISSING: Final = ("", "nan", "null", "none", "undefined", "-")
-IsStop = Callable[[int, int], bool]
-"""Whether so many of so many users unable are a stop."""
+IsOutage = Callable[[int, int], bool]
+"""Whether so many of so many users unable are an outage."""
 
 
 @dataclass(slots=True)
@@ -77,11 +77,11 @@ class Samples:
         return found
 
     def counted(
-        self, affected: Mapping[int, int], total: Mapping[int, int] | int, step: int | None, is_stop: IsStop | None
+        self, affected: Mapping[int, int], total: Mapping[int, int] | int, step: int | None, is_outage: IsOutage | None
     ) -> tuple[list[Count], Spans]:
         """The counts that the samples are, and when nobody knows; `step` in seconds.
 
-        Of an answer that is not whole, what is no stop is unknown: there may be more users unable than it says.
+        Of an answer that is not whole, what is no outage is unknown: there may be more users unable than it says.
         """
         times = _merged(sorted(self.times))
         if not times:
@@ -108,7 +108,7 @@ class Samples:
                 told = f"{users} of {everyone} at {iso_of(moment)}"
                 self.say(told, "affected users are a part of all users", "correct the query")
                 continue
-            if self.is_partial and not (is_stop is not None and is_stop(users, everyone)):
+            if self.is_partial and not (is_outage is not None and is_outage(users, everyone)):
                 continue
             good.append((moment, end))
             rows.append(Count(moment // MICRO, -(-end // MICRO), users, everyone))

@@ -1,4 +1,4 @@
-"""Readers of what people write down about stops: incidents and numbers of users, as CSV.
+"""Readers of what people write down about outages: incidents and numbers of users, as CSV.
 
 A reader returns the good rows and a Finding for each other one: file, line, value, rule, remedy. Nothing is
 repaired silently, and one bad row stops no good one. Times carry a zone or are JST; a start is rounded down
@@ -40,15 +40,15 @@ MOST_USERS = 10**12  # a greater number is a slip, and no database counts it
 
 TIME_REMEDY = "write 2026-04-10 09:00 (JST) or 2026-04-10T09:00:00+09:00"
 
-#: cause -> rule and remedy, where people have to say why: the cause decides whether the stop counts
+#: cause -> rule and remedy, where people have to say why: the cause decides whether the outage counts
 GROUND_NEEDED = {
     Cause.USER_ENVIRONMENT: (
-        "that a stop depends on users' environment is people's decision (premium/9.4.3)",
+        "that an outage depends on users' environment is people's decision (premium/9.4.3)",
         "state the ground",
     ),
     Cause.PARTNER: (
-        "a partner's stop counts only if our own pages could not be viewed (premium/9.3.3)",
-        "state in the ground who confirmed that; if they could be viewed, it is no stop",
+        "a partner's outage counts only if our own pages could not be viewed (premium/9.3.3)",
+        "state in the ground who confirmed that; if they could be viewed, it is no outage",
     ),
 }
 
@@ -57,7 +57,7 @@ Row = TypeVar("Row")
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """A stop as people confirmed it: so many users, for one cause. `exact`: known to the second."""
+    """An outage as people confirmed it: so many users, for one cause. `exact`: known to the second."""
 
     id: str
     start: int

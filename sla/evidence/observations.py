@@ -126,7 +126,7 @@ class Observations:
         return Path(self.folder.name) / f"{len(self._relations)}-{self.rows}.written"
 
     def settle(self) -> None:
-        """Leave out rows that were still open where one with the end of the same stop was read too."""
+        """Leave out rows that were still open where one with the end of the same outage was read too."""
         if not self.table.execute("FROM observation WHERE ended IS NULL LIMIT 1").fetchall():
             return
         self.table.execute(

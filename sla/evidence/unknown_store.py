@@ -77,7 +77,7 @@ def recorded_unknown(session: Session, reach: tuple[datetime, datetime], at: dat
 
 
 def ruled_down(session: Session, reach: tuple[datetime, datetime], at: datetime) -> list[Incident]:
-    """What people decided to have been down, each like a stop that they confirmed."""
+    """What people decided to have been down, each like an outage that they confirmed."""
     return [
         Incident(
             "", start, end, ruling.affected or 0, Cause.FAULT, "", "", named=f"unknown time, decision {ruling.number}"

@@ -3,7 +3,7 @@
     keizoku sla budget 2026-04      12,000 s of 12,960 s (20 %)      960 s left      the night carries 14,400 s
 
 An exclusion carries the month where without it a higher tier would be reached by now. A month that is under way counts
-until the present, a stop that goes on or whose end is expected too; what nobody knows yet is told beside it, as it
+until the present, an outage that goes on or whose end is expected too; what nobody knows yet is told beside it, as it
 may still turn out to have been down.
 """
 
@@ -62,7 +62,7 @@ class CarryingExclusion:
 
 @dataclass(frozen=True, slots=True)
 class BudgetDay:
-    """A day with a stop: seconds in all, and by bucket."""
+    """A day with an outage: seconds in all, and by bucket."""
 
     on: date
     gross: int
@@ -88,11 +88,11 @@ class MonthBudget:
     exclusions: tuple[CarryingExclusion, ...]
     measured: ServiceMonth
     policy: Policy
-    goes_on: bool  # a stop reaches the present: the figures grow without new evidence
+    goes_on: bool  # an outage reaches the present: the figures grow without new evidence
 
     @property
     def days(self) -> list[BudgetDay]:
-        """Each day of the month on which there was a stop."""
+        """Each day of the month on which there was an outage."""
         found = []
         for number in range(self.month.days):
             start = epoch(self.month.start_at) + number * DAY_SECONDS
@@ -172,7 +172,7 @@ def budget_of(session: Session, rules: Rules, month: Month, at: datetime) -> Mon
 def newest_evidence(session: Session, month: Month, at: datetime) -> int:
     """The last thing recorded about a month by an instant, as a number; 0 before the first. One look at an index.
 
-    As long as it is the same, and no stop goes on, the month's budget is the same.
+    As long as it is the same, and no outage goes on, the month's budget is the same.
     """
     row = month_to_review.c
     query = sa.select(row.id).where(row.month == str(month), row.recorded_at <= at).order_by(row.id.desc()).limit(1)

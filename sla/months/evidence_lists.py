@@ -1,4 +1,4 @@
-"""Lists of what is recorded about stops, for people to look through. Read-only; `to_json` has times as JST text."""
+"""Lists of what is recorded about outages, for people to look through. Read-only; `to_json` has times as JST text."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from keizoku.terms.rules import Rules
 
 @dataclass(frozen=True, slots=True)
 class IncidentRow(Shown):
-    """A revision of a stop as people confirmed it."""
+    """A revision of an outage as people confirmed it."""
 
     id: str
     revision: int

@@ -1,7 +1,7 @@
 """What was known of a month, and when: evidence, rulings, notices and claims in the order in which we learned of them.
 
-Read-only. A fact touches the month when its own time does, or comes so near that the length of a whole stop can
-depend on it. Of a stop that was corrected every revision is a row; observations and counts are a row for each import.
+Read-only. A fact touches the month when its own time does, or comes so near that the length of a whole outage can
+depend on it. Of an outage that was corrected every revision is a row; of observations and counts each import is one.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -182,7 +182,7 @@ def _incidents(session: Session, near: tuple[datetime, datetime]) -> Iterator[Hi
 
 
 def _revisions(near: tuple[datetime, datetime]) -> sa.Select[Any]:
-    """Every revision of the stops of which any revision is near."""
+    """Every revision of the outages of which any revision is near."""
     ids = sa.select(incident.c.incident_id).where(_overlaps(incident, near))
     return sa.select(incident).where(incident.c.incident_id.in_(ids)).order_by(incident.c.id)
 
@@ -210,10 +210,10 @@ def _interruptions(session: Session, near: tuple[datetime, datetime]) -> Iterato
 
 
 def _environments(session: Session, month: Month, near: tuple[datetime, datetime]) -> Iterator[HistoryRow]:
-    stops = sa.select(incident.c.incident_id).where(_overlaps(incident, near))
+    outages = sa.select(incident.c.incident_id).where(_overlaps(incident, near))
     claims = sa.select(claim.c.id).where(claim.c.month == str(month))
     query = sa.select(environment_ruling, claim.c.account).outerjoin(claim, claim.c.id == environment_ruling.c.claim_id)
-    ruled = sa.or_(environment_ruling.c.incident_id.in_(stops), environment_ruling.c.claim_id.in_(claims))
+    ruled = sa.or_(environment_ruling.c.incident_id.in_(outages), environment_ruling.c.claim_id.in_(claims))
     for row in session.execute(query.where(ruled).order_by(environment_ruling.c.id)):
         on: Literal["claim", "stop"] = "claim" if row.claim_id else "stop"
         yield HistoryRow(

@@ -82,7 +82,7 @@ class UnknownDecisionFacts(Facts):
 
 @dataclass(frozen=True, slots=True)
 class IncidentFacts(Facts):
-    """A revision of a stop as people confirmed it."""
+    """A revision of an outage as people confirmed it."""
 
     revision: int
     affected: int
@@ -143,7 +143,7 @@ class HistoryRow:
 
     recorded_at: datetime
     kind: HistoryKind
-    subject: str = ""  # the id of a stop, notice or claim; "" where there is none
+    subject: str = ""  # the id of an outage, notice or claim; "" where there is none
     windows: tuple[Window, ...] = ()
     facts: Facts = Facts()
     author: str = ""

@@ -1,6 +1,6 @@
-"""Loads what is known about a month's stops, and computes the month as it holds for everyone.
+"""Loads what is known about a month's outages, and computes the month as it holds for everyone.
 
-Evidence is read a day beyond both ends of the month: further a stop can only be longer than any minimum.
+Evidence is read a day beyond both ends of the month: further an outage can only be longer than any minimum.
 Observations are measured day by day (`observed_days`); all other evidence is worked out anew each time.
 """
 
@@ -146,7 +146,7 @@ def _incidents(session: Session, at: datetime, reach: tuple[datetime, datetime] 
 
 
 def _counts(session: Session, policy: Policy, reach: tuple[datetime, datetime], at: datetime) -> list[Count]:
-    """Those that can be a stop: the others, nearly all of a month's, stay where they are."""
+    """Those that can be an outage: the others, nearly all of a month's, stay where they are."""
     table, share = outage_count.c, policy.sla.quorum_share
     rows = session.execute(
         sa.select(table.from_at, table.to_at, table.affected, table.total).where(
@@ -170,7 +170,7 @@ def _interruptions(session: Session, reach: tuple[datetime, datetime], at: datet
 
 
 def _environments(session: Session, at: datetime) -> tuple[EnvironmentRuling, ...]:
-    """Rulings on stops, each inside its stop as now known; an empty one takes the earlier ones back."""
+    """Rulings on outages, each inside its outage as now known; an empty one takes the earlier ones back."""
     table = environment_ruling.c
     rows = session.execute(
         sa.select(table.incident_id, table.windows, table.author, table.ground)
@@ -185,7 +185,7 @@ def _environments(session: Session, at: datetime) -> tuple[EnvironmentRuling, ..
         if not row.windows:
             holding.pop(row.incident_id, None)
         elif spans := intersect(read_spans(row.windows), (spans_of[row.incident_id],)):
-            source = f"ruling on stop {row.incident_id}"
+            source = f"ruling on outage {row.incident_id}"
             ruling = EnvironmentRuling(spans, row.author, row.ground, source, row.incident_id)
             holding.setdefault(row.incident_id, []).append(ruling)
     return tuple(ruling for rulings in holding.values() for ruling in rulings)

@@ -4,7 +4,7 @@
     who was unable at 0h ─┼─ digest ── known? ──> its windows, and who is unable at 24h, as kept
     how many are enough  ─┘               └ no ─> its rows are read, one scan for all such days in a row
 
-Observations are the one kind of evidence that comes by the hundred million; counts, stops and notices are few and are
+Observations are the one kind of evidence that comes by the hundred million; counts, outages and notices are few and are
 worked out anew each time. A kept day holds for exactly what it was worked out from, so nothing is ever thrown away:
 late evidence or another number of users make another digest. What began on an earlier day is carried over from midnight
 to midnight; days after a changed one are read again only as long as who is unable at midnight has changed, too.

@@ -1,4 +1,4 @@
-"""A month of stops as a picture: one row per day, 24 hours across, every second in the colour of its bucket.
+"""A month of outages as a picture: one row per day, 24 hours across, every second in the colour of its bucket.
 
 One inline SVG with text as text. Colours are those of Okabe and Ito, and each bucket has a pattern and its
 clause besides, so nothing rests on telling red from green. A pixel is 100 seconds: coordinates are whole
@@ -23,7 +23,7 @@ LEFT, TOP, ROW, BAR, PLOT = 78, 96, 23, 17, DAY_SECONDS // 100  # px
 RIGHT = LEFT + PLOT
 WIDTH = RIGHT + 118
 LEGEND_ROW, LEGEND_COLUMNS = 26, 2
-THINNEST = 150  # hundredths of a pixel: what is drawn of the shortest stop
+THINNEST = 150  # hundredths of a pixel: what is drawn of the shortest outage
 ROOM_FOR_LABEL_SECONDS = 3_000
 WEEKDAYS = {"ja": "月火水木金土日", "en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")}
 
@@ -42,7 +42,7 @@ RISING, FALLING = "M-1 1l2-2M0 8l8-8M7 9l2-2", "M-1 7l2 2M0 0l8 8M7-1l2 2"
 UPRIGHT, LEVEL, CROSSED, PLAIN = "M2 0v8M6 0v8", "M0 2h8M0 6h8", "M0 0l8 8M8 0l-8 8", ""
 
 LOOKS: Mapping[str, Look] = {
-    "short_stop": Look("#F0E442", DOTS, "短い停止", "short stop"),
+    "short_stop": Look("#F0E442", DOTS, "短い停止", "short outage"),
     "night": Look("#0072B2", RISING, "夜間", "night"),
     "announced_update": Look("#009E73", FALLING, "告知済みのシステムアップデート", "announced update"),
     "interruption": Look("#CC79A7", UPRIGHT, "規約に基づく中断", "interruption under the terms"),
@@ -138,7 +138,7 @@ def _words(service: ServiceMonth, policy: Policy, buckets: Mapping[str, Spans], 
     if ja:
         return f"{month} サービス停止状態", f"停止 {stopped}、{look.ja} {counted}、月額利用料金の{rate}"
     text = f"stopped {stopped}, {look.en} {counted}, {rate} of the monthly fee"
-    return f"Service stops in {month}", text
+    return f"Service outages in {month}", text
 
 
 def patterns(buckets: Iterable[str], ids: str) -> str:

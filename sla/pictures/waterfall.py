@@ -1,6 +1,6 @@
-"""From all stops to what is recognised, step by step, against the tiers: one inline SVG with text as text.
+"""From all outages to what is recognised, step by step, against the tiers: one inline SVG with text as text.
 
-    all stops        ████████████████████
+    all outages        ████████████████████
     night                        ░░░░░░░░       what each clause takes, where it takes it
     not claimed               ▒▒▒
     recognised       █████████ ┆ 2 h to 20 %    tiers are lines across
@@ -17,11 +17,11 @@ from keizoku.terms import words
 from keizoku.terms.policy import Policy
 
 LEFT, TOP, ROW, BAR, PLOT, WIDTH = 250, 62, 30, 20, 620, 1060  # px
-ALL_STOPS = {"ja": "停止時間の合計", "en": "all stops"}
+ALL_OUTAGES = {"ja": "停止時間の合計", "en": "all outages"}
 
 
 def waterfall_svg(buckets: Mapping[str, Spans], policy: Policy, lang: Lang = "ja", ids: str = "kw") -> str:
-    """What each clause takes from the stops, and how far what is left is from the next tier.
+    """What each clause takes from the outages, and how far what is left is from the next tier.
 
     `buckets`: of a claimant or of everyone, in order, the one that counts last. Those without a second are left out.
     """
@@ -43,7 +43,7 @@ def waterfall_svg(buckets: Mapping[str, Spans], policy: Policy, lang: Lang = "ja
         f"<title>{escape(title)}</title><style>{STYLE}</style><defs>{patterns((*taken, counting), ids)}</defs>",
         f'<rect width="{WIDTH}" height="{height}" rx="8" fill="#fff"/>',
         *_tiers(policy, scale, bottom, ja),
-        _row(0, ALL_STOPS[lang], 0, gross, scale, 'fill="#fff"', words.duration(gross, ja)),
+        _row(0, ALL_OUTAGES[lang], 0, gross, scale, 'fill="#fff"', words.duration(gross, ja)),
     ]
     left = gross
     for place, bucket in enumerate(taken, start=1):

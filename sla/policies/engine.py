@@ -37,7 +37,7 @@ class Credit:
 
 @dataclass(frozen=True, slots=True)
 class IncidentOutcome:
-    """One stop under a policy that looks at each by itself."""
+    """One outage under a policy that looks at each by itself."""
 
     start: int
     end: int
@@ -216,7 +216,7 @@ def _denominator(policy: SlaPolicy, facts: PolicyFacts) -> Fraction:
 def _incidents(
     policy: SlaPolicy, facts: PolicyFacts, seconds: Seconds, denominator: Fraction
 ) -> Iterable[IncidentOutcome]:
-    """The stops whose clock starts in the period, each counted to its end."""
+    """The outages whose clock starts in the period, each counted to its end."""
     start, end = facts.span
     for whole in seconds.wholes:
         begun = whole[0]
@@ -243,7 +243,7 @@ def _refusal(policy: SlaPolicy, facts: PolicyFacts) -> str | None:
 
 
 def _claim_before(policy: SlaPolicy, facts: PolicyFacts, counted: Spans) -> datetime | None:
-    """The deadline, counted from the last counted stop where the text counts from an incident.
+    """The deadline, counted from the last counted outage where the text counts from an incident.
 
     What the claim form was down in the hours of grace before it is given back afterwards.
     """

@@ -1,10 +1,10 @@
-"""Which seconds count under any stated SLA: predicate, whole stops, exclusions in the order listed.
+"""Which seconds count under any stated SLA: predicate, whole outages, exclusions in the order listed.
 
-    outages ──predicate──> whole stops ──> too_short │ each exclusion in turn │ … │ counted
+    outages ──predicate──> whole outages ──> too_short │ each exclusion in turn │ … │ counted
                                                                                └── partial_step
 
 Decides nothing of the premium terms (`sla.rules.unusable_time` does); the same arithmetic for policies that are data
-(`terms.stated.sla_policy`). Every second of the whole stops lands in exactly one bucket, the first that takes it.
+(`terms.stated.sla_policy`). Every second of the whole outages lands in exactly one bucket, the first that takes it.
 Counts of overlapping outages may be the same people: the largest holds, they never add up (state distinct
 ones as one outage per moment). Where causes overlap the strongest holds. Instants are epoch seconds, spans
 are [start, end).
@@ -35,7 +35,7 @@ from keizoku.sla.rules.intervals import (
 from keizoku.sla.rules.outages import Interruption, UpdateNotice
 from keizoku.terms.calendar import DAY_SECONDS, epoch, from_epoch
 from keizoku.terms.stated.sla_periods import SlaPeriod, announced_by, zone_day, zone_day_at
-from keizoku.terms.stated.sla_policy import Announced, ByCause, ByContract, Exclusion, Recurring, SlaPolicy, StopCause
+from keizoku.terms.stated.sla_policy import Announced, ByCause, ByContract, Exclusion, OutageCause, Recurring, SlaPolicy
 
 BEFORE_ALL = -(2**62)
 AFTER_ALL = 2**62
@@ -51,7 +51,7 @@ class StatedOutage:
     start: int
     end: int
     affected: int
-    cause: StopCause = StopCause.FAULT
+    cause: OutageCause = OutageCause.FAULT
     known_at: int | None = None
     total: int | None = None
 
@@ -61,14 +61,14 @@ class CauseRuling:
     """People's ruling that these seconds have another cause; holds only with a name and a ground."""
 
     spans: Spans
-    cause: StopCause
+    cause: OutageCause
     by: str
     ground: str
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyFacts:
-    """All that decides a period under a policy; evidence reaches beyond the period where a stop does."""
+    """All that decides a period under a policy; evidence reaches beyond the period where an outage does."""
 
     period: SlaPeriod
     outages: tuple[StatedOutage, ...]
@@ -78,7 +78,7 @@ class PolicyFacts:
     rulings: tuple[CauseRuling, ...] = ()
     unknown: Spans = NOTHING  # time for which there is no evidence
     announced_seconds_used: int = 0  # of a yearly budget, earlier in the year in which the period begins
-    resolution_seconds: int = 0  # the evidence's own: shorter gaps may be part of a stop
+    resolution_seconds: int = 0  # the evidence's own: shorter gaps may be part of an outage
     form_outages: Spans = NOTHING  # when nobody could submit a claim
     method: str | None = None
     plan: str | None = None
@@ -100,19 +100,19 @@ class PolicyFacts:
 
 @dataclass(frozen=True, slots=True)
 class OutagePart:
-    """A part of an outage that is a stop, under one size of the population."""
+    """A part of an outage that is an outage, under one size of the population."""
 
     start: int
     end: int
     affected: int
     population: int
-    cause: StopCause
+    cause: OutageCause
     known_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Seconds:
-    """What became of the whole stops; nothing is cut to the period yet. `buckets` end with "counted"."""
+    """What became of the whole outages; nothing is cut to the period yet. `buckets` end with "counted"."""
 
     wholes: Spans
     parts: tuple[OutagePart, ...]
@@ -125,7 +125,7 @@ class Seconds:
 
 
 def seconds_of(policy: SlaPolicy, facts: PolicyFacts) -> Seconds:
-    """Put every second of the whole stops into its bucket."""
+    """Put every second of the whole outages into its bucket."""
     parts = _outage_parts(policy, facts)
     covered = normalise((part.start, part.end) for part in parts)
     wholes = bridge(covered, facts.resolution_seconds)
@@ -208,7 +208,7 @@ def _outage_parts(policy: SlaPolicy, facts: PolicyFacts) -> list[OutagePart]:
 
 
 def _bridges(gaps: Spans, parts: Sequence[OutagePart]) -> list[OutagePart]:
-    """A gap that the evidence cannot see takes the cause and the weight of the stops at its two ends."""
+    """A gap that the evidence cannot see takes the cause and the weight of the outages at its two ends."""
     gap_before, gap_after = {gap[1]: gap for gap in gaps}, {gap[0]: gap for gap in gaps}
     return [
         OutagePart(*gap, part.affected, part.population, part.cause, part.known_at)
@@ -218,11 +218,11 @@ def _bridges(gaps: Spans, parts: Sequence[OutagePart]) -> list[OutagePart]:
     ]
 
 
-def _by_cause(parts: Sequence[OutagePart]) -> dict[StopCause, Spans]:
+def _by_cause(parts: Sequence[OutagePart]) -> dict[OutageCause, Spans]:
     """Each stopped second under its strongest cause."""
     taken: Spans = NOTHING
-    causes: dict[StopCause, Spans] = {}
-    for cause in StopCause:
+    causes: dict[OutageCause, Spans] = {}
+    for cause in OutageCause:
         own = normalise((part.start, part.end) for part in parts if part.cause is cause)
         causes[cause] = subtract(own, taken)
         taken = normalise((*taken, *own))
@@ -238,7 +238,7 @@ def _taker(
     policy: SlaPolicy,
     facts: PolicyFacts,
     parts: Sequence[OutagePart],
-    causes: Mapping[StopCause, Spans],
+    causes: Mapping[OutageCause, Spans],
     wholes: Spans,
 ) -> Spans:
     """The seconds that an exclusion would take, before those that others took first."""

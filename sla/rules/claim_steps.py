@@ -62,17 +62,17 @@ def united_steps(others: Sequence[str]) -> Iterable[Step]:
 
 
 def waterfall_steps(month: Month, gross: Spans, buckets: Mapping[str, Spans], policy: Policy) -> Iterable[Step]:
-    """All stops, what each clause takes out of them, and what is left."""
+    """All outages, what each clause takes out of them, and what is left."""
     yield from excluded_steps(month, gross, buckets, policy)
     yield from claimed_steps(buckets)
 
 
 def excluded_steps(month: Month, gross: Spans, buckets: Mapping[str, Spans], policy: Policy) -> Iterable[Step]:
-    """All stops, and what is taken out of them whatever is claimed."""
+    """All outages, and what is taken out of them whatever is claimed."""
     all_stops = {"month": month, "gross_seconds": length(gross), "quorum_share": policy.sla.quorum_share}
     yield Step("premium/9.3", "claim.stops", all_stops)
     bounds: dict[str, dict[str, object]] = {
-        "short_stop": {"minimum_seconds": policy.sla.minimum_stop_seconds},
+        "short_stop": {"minimum_seconds": policy.sla.minimum_outage_seconds},
         "night": {
             "night_from": _clock(policy.sla.night_from_second),
             "night_to": _clock(policy.sla.night_to_second),

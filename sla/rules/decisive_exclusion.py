@@ -1,8 +1,8 @@
 """Which exclusion decided a claim: the one without which a higher tier would have been reached.
 
-    recognised 12,000 s, night 14,400 s, short stops 60 s      tiers above 12,960 s and 25,920 s
+    recognised 12,000 s, night 14,400 s, short outages 60 s      tiers above 12,960 s and 25,920 s
     without the night     26,400 s → 40 %    it decided
-    without short stops   12,060 s → none    it did not
+    without short outages   12,060 s → none    it did not
 
 Facts in, answer out. "Without" is worked out, not added up: seconds that one exclusion lets go may fall to the next.
 """

@@ -10,7 +10,7 @@ up to then says what is announced; of that, covered is what was announced in tim
 An update that began before its window is announced as of its own start, not the window's: if that came too soon
 after the publication, none of that update's seconds are covered; another update inside the same window may be.
 
-A ruling on one stop (premium/9.4.3) excludes a second only if no other evidence shows a stop in it that is
+A ruling on one outage (premium/9.4.3) excludes a second only if no other evidence shows an outage in it that is
 neither ruled so nor of that cause.
 """
 
@@ -69,7 +69,7 @@ def _announced_in_time(notice: UpdateNotice, published_by: Callable[[int], int],
 
 
 def seconds_ruled(outages: Iterable[Outage], rulings: Iterable[EnvironmentRuling]) -> Spans:
-    """The seconds that rulings exclude: those of their own stops, where there is no other stop beside them."""
+    """The seconds that rulings exclude: those of their own outages, where there is no other outage beside them."""
     ruled: dict[str, Spans] = {}
     for ruling in rulings:
         ruled[ruling.incident] = union(ruled.get(ruling.incident, NOTHING), ruling.spans)

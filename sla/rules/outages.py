@@ -10,7 +10,7 @@ from keizoku.sla.rules.intervals import Spans
 
 
 class Cause(StrEnum):
-    """Why a stop happened, strongest first: inside an overlap the first one named here holds."""
+    """Why an outage happened, strongest first: inside an overlap the first one named here holds."""
 
     FAULT = "fault"  # our own systems; also whatever nobody has named another cause for
     PARTNER = "partner"  # a partner's, and a person confirmed that our own pages could not be viewed
@@ -23,7 +23,7 @@ class Outage:
     """Time in which more than the threshold of all users could not use the service, with its cause.
 
     `exact` evidence was confirmed to the second: a gap between two exact edges is never bridged.
-    `incident`: the stop of people that it rests on, if it does.
+    `incident`: the outage of people that it rests on, if it does.
     """
 
     start: int
@@ -62,7 +62,7 @@ class Interruption:
 class EnvironmentRuling:
     """People's ruling that these seconds depend on users' environments; counts only with a ground.
 
-    It is on one stop of people (`incident`); without one, on all evidence of those seconds.
+    It is on one outage of people (`incident`); without one, on all evidence of those seconds.
     """
 
     spans: Spans

@@ -19,7 +19,7 @@ class UnknownTimeDecision(StrEnum):
     """What people decide about unknown time."""
 
     UP = "up"  # the service could be used
-    DOWN = "down"  # so many users could not use it; a stop if they are more than the threshold
+    DOWN = "down"  # so many users could not use it; an outage if they are more than the threshold
     EXCLUDED = "excluded"  # it does not count, for the recorded ground
     UNKNOWN = "unknown"  # an earlier decision is taken back
 

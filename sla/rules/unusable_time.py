@@ -1,13 +1,13 @@
-"""Unusable time (使用不能時間) of a month: which seconds of the stops count, and why the others do not.
+"""Unusable time (使用不能時間) of a month: which seconds of the outages count, and why the others do not.
 
-Decides premium/9.4.1 to 9.4.5. Every second of a stop lands in exactly one bucket, the first that takes it:
+Decides premium/9.4.1 to 9.4.5. Every second of an outage lands in exactly one bucket, the first that takes it:
 
     short_stop > night > announced_update > interruption > environment > unusable
                                                                           |
     for one claimant:    environment (per claim) > not_member > suspended > not_card
                                                  > not_claimed > not_recognised > recognised
 
-Instants are epoch seconds, spans are [start, end). A stop's length is judged on the whole stop, over all
+Instants are epoch seconds, spans are [start, end). An outage's length is judged on the whole outage, over all
 the evidence, before anything is carved out of it or cut at the month's ends; then all is cut to the month.
 Where causes overlap the one that favours the user holds: fault, partner, system update, environment.
 """
@@ -27,7 +27,7 @@ from keizoku.terms.policy import Policy
 
 @dataclass(frozen=True, slots=True)
 class MonthFacts:
-    """All that decides a service month; evidence reaches beyond the month where a stop does."""
+    """All that decides a service month; evidence reaches beyond the month where an outage does."""
 
     month: Month
     outages: tuple[Outage, ...]
@@ -58,11 +58,11 @@ class ServiceMonth:
     gross: Spans
     buckets: Mapping[str, Spans]
     parts: tuple[DowntimePart, ...]
-    unknown: Spans = NOTHING  # outside the stops; taken for up in all of the above
+    unknown: Spans = NOTHING  # outside the outages; taken for up in all of the above
 
     @property
     def unusable(self) -> Spans:
-        """What is left of the stops after the exclusions that hold for everyone."""
+        """What is left of the outages after the exclusions that hold for everyone."""
         return self.buckets["unusable"]
 
     def waterfall(self) -> dict[str, int]:
@@ -108,9 +108,9 @@ LESS_USUAL = ("DTSTAMP", "--published", "first seen")
 def service_month(
     facts: MonthFacts, policy: Policy, resolution_seconds: int, without: Collection[str] = ()
 ) -> ServiceMonth:
-    """Put every second of the month's stops into its bucket.
+    """Put every second of the month's outages into its bucket.
 
-    `resolution_seconds` is the evidence's own: shorter gaps between stops may be part of a stop.
+    `resolution_seconds` is the evidence's own: shorter gaps between outages may be part of an outage.
     `without`: buckets that take nothing, to see what an exclusion changed.
     """
     facts = _that_hold(facts)
@@ -135,7 +135,7 @@ def service_month(
 
 
 def if_unknown_was_down(facts: MonthFacts) -> MonthFacts:
-    """The facts with every unknown second a stop: the most that people's decisions on it could make of them."""
+    """The facts with every unknown second an outage: the most that people's decisions on it could make of them."""
     assumed = tuple(Outage(start, end, Cause.FAULT, "unknown time") for start, end in facts.unknown)
     return replace(facts, outages=(*facts.outages, *assumed), unknown=NOTHING)
 
@@ -190,7 +190,7 @@ def whole_stops(outages: Iterable[Outage], resolution_seconds: int) -> Spans:
 
 
 def seconds_by_cause(outages: Sequence[Outage], wholes: Spans) -> dict[Cause, Spans]:
-    """Each second of the whole stops under its strongest cause; a bridged gap takes its neighbours'."""
+    """Each second of the whole outages under its strongest cause; a bridged gap takes its neighbours'."""
     gaps = subtract(wholes, normalise((outage.start, outage.end) for outage in outages))
     left = wholes
     causes: dict[Cause, Spans] = {}
@@ -206,8 +206,8 @@ def seconds_by_cause(outages: Sequence[Outage], wholes: Spans) -> dict[Cause, Sp
 
 @decides("premium/9.4.2")
 def short_stops(wholes: Spans, policy: Policy) -> Spans:
-    """Whole stops shorter than the minimum: 09:59 is short, 10:00 is not."""
-    return tuple(whole for whole in wholes if whole[1] - whole[0] < policy.sla.minimum_stop_seconds)
+    """Whole outages shorter than the minimum: 09:59 is short, 10:00 is not."""
+    return tuple(whole for whole in wholes if whole[1] - whole[0] < policy.sla.minimum_outage_seconds)
 
 
 @decides("premium/9.4.1")
@@ -312,7 +312,7 @@ def _proofs(notices: Iterable[UpdateNotice]) -> dict[str, str]:
 
 
 def _outage_marks(outages: Sequence[Outage], wholes: Spans) -> list[BucketMark]:
-    """Where each stop is the evidence; a bridged gap rests on the stops at its two ends."""
+    """Where each outage is the evidence; a bridged gap rests on the outages at its two ends."""
     marks = [(outage.start, outage.end, outage.source) for outage in outages]
     gaps = subtract(wholes, normalise((outage.start, outage.end) for outage in outages))
     gap_after, gap_before = {gap[0]: gap for gap in gaps}, {gap[1]: gap for gap in gaps}

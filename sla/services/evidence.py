@@ -1,4 +1,4 @@
-"""The service that takes evidence: population, stops, counts, observations, notices, interruptions.
+"""The service that takes evidence: population, outages, counts, observations, notices, interruptions.
 
 Each method takes one kind of fact and `now`, checks it, records it with both its times, says which months
 have to be looked at again, and commits. A fact that cannot be taken is Refused, with its finding, and not recorded.
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from keizoku.sla.evidence import observation_store
 
 CountRow = Sequence[Any]  # from, to, affected, total
-PEOPLE = "people"  # author of a stop whose reporter gave no name
+PEOPLE = "people"  # author of an outage whose reporter gave no name
 
 
 @guard_acts(sa.exc.DataError)
@@ -87,7 +87,7 @@ class EvidenceService:
         self._commit([Month.parse(month) for month in months], "population", now)
         return []
 
-    def stop(
+    def record_outage(
         self,
         from_at: datetime,
         to_at: datetime,
@@ -100,7 +100,7 @@ class EvidenceService:
         by: str = PEOPLE,
         exact: bool = True,
     ) -> list[Finding]:
-        """A stop as people confirmed it, to the second: so many users, one cause."""
+        """An outage as people confirmed it, to the second: so many users, one cause."""
         span = self._covered_span("stop", from_at, to_at)
         not_negative("stop", affected)
         known_cause("stop", cause)
@@ -117,18 +117,18 @@ class EvidenceService:
             "exact": exact,
             "recorded_at": now,
         }
-        incident_id = id or self._free_stop_id(from_at)
+        incident_id = id or self._free_outage_id(from_at)
         while not self._add(incident, {"incident_id": incident_id, **values}):
             if id is not None:
                 remedy = "correct that one: keizoku sla incident correct"
-                raise Refused.fact("stop.duplicate", "stop", incident_id, "a stop of this id is recorded", remedy)
-            incident_id = self._free_stop_id(from_at)  # another one took it just now
+                raise Refused.fact("outage.duplicate", "stop", incident_id, "an outage of this id is recorded", remedy)
+            incident_id = self._free_outage_id(from_at)  # another one took it just now
         self._commit(self._months([span]), f"stop {incident_id}", now)
         return []
 
-    def is_known_stop(self, stated: Incident) -> bool:
-        """Whether the stop is recorded with just these values."""
-        last = self._last_stop(stated.id)
+    def is_known_outage(self, stated: Incident) -> bool:
+        """Whether the outage is recorded with just these values."""
+        last = self._last_outage(stated.id)
         return last is not None and (stated.start, stated.end, stated.affected, stated.cause) == (
             epoch(last.from_at),
             epoch_up(last.to_at),
@@ -137,8 +137,8 @@ class EvidenceService:
         )
 
     def take_incident(self, stated: Incident, *, now: datetime) -> list[Finding]:
-        """A stop as a file states it."""
-        return self.stop(
+        """An outage as a file states it."""
+        return self.record_outage(
             from_epoch(stated.start),
             from_epoch(stated.end),
             stated.affected,
@@ -150,7 +150,7 @@ class EvidenceService:
             now=now,
         )
 
-    def correct_stop(
+    def correct_outage(
         self,
         id: str,  # noqa: A002
         *,
@@ -162,8 +162,8 @@ class EvidenceService:
         ground: str | None = None,
         by: str = PEOPLE,
     ) -> list[Finding]:
-        """What is now known of a recorded stop, as a new revision; 0 affected: it never was."""
-        while (last := self._last_stop(id)) is not None:
+        """What is now known of a recorded outage, as a new revision; 0 affected: it never was."""
+        while (last := self._last_outage(id)) is not None:
             starts_at, ends_at = from_at or last.from_at, to_at or last.to_at
             users, why = last.affected if affected is None else affected, cause or last.cause
             span = self._covered_span("correct_stop", starts_at, ends_at)
@@ -185,7 +185,7 @@ class EvidenceService:
             if self._add(incident, values):
                 break  # else another correction came first: this one is of what that one says
         if last is None:
-            raise self._unknown_stop("correct_stop", id)
+            raise self._unknown_outage("correct_stop", id)
         before = (epoch(last.from_at), epoch_up(last.to_at))
         self._commit(self._months([before, span]), f"stop {id} corrected", now)
         return []
@@ -371,15 +371,17 @@ class EvidenceService:
             return False
         return True
 
-    def _last_stop(self, incident_id: str) -> sa.Row[Any] | None:
+    def _last_outage(self, incident_id: str) -> sa.Row[Any] | None:
         query = sa.select(incident).where(incident.c.incident_id == incident_id)
         return self._session.execute(query.order_by(incident.c.revision.desc()).limit(1)).one_or_none()
 
-    def _unknown_stop(self, source: str, incident_id: str) -> Refused:
+    def _unknown_outage(self, source: str, incident_id: str) -> Refused:
         known = self._session.execute(sa.select(incident.c.incident_id).distinct()).scalars()
-        return Refused.fact("stop.unknown", source, incident_id, "no stop has this id", nearest_of(incident_id, known))
+        return Refused.fact(
+            "outage.unknown", source, incident_id, "no outage has this id", nearest_of(incident_id, known)
+        )
 
-    def _free_stop_id(self, from_at: datetime) -> str:
+    def _free_outage_id(self, from_at: datetime) -> str:
         """An id from the time it began, numbered where several began together."""
         stem = from_at.astimezone(JST).strftime("stop-%Y%m%d-%H%M")
         query = sa.select(incident.c.incident_id).where(incident.c.incident_id.startswith(stem))

@@ -78,7 +78,7 @@ def known_cause(source: str, cause: str) -> None:
     if cause not in list(Cause):
         causes = ", ".join(Cause)
         raise Refused.fact(
-            "stop.cause_unknown", source, f"cause {cause!r}", f"a cause is {causes}", nearest_of(cause, list(Cause))
+            "outage.cause_unknown", source, f"cause {cause!r}", f"a cause is {causes}", nearest_of(cause, list(Cause))
         )
 
 
@@ -86,7 +86,7 @@ def grounded_cause(source: str, cause: str, ground: str | None) -> None:
     """Raises Refused for a cause that people have to give a ground for, without one."""
     for known, (rule, remedy) in GROUND_NEEDED.items():
         if cause == known and not (ground or "").strip():
-            raise Refused.fact("stop.cause_without_ground", source, f"cause {cause} without a ground", rule, remedy)
+            raise Refused.fact("outage.cause_without_ground", source, f"cause {cause} without a ground", rule, remedy)
 
 
 def announcing(source: str, issue: EventIssue) -> None:

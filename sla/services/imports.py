@@ -16,7 +16,7 @@ from keizoku.db.session import copy_rows, texts
 from keizoku.db.tables.claims import claim as claim_table
 from keizoku.db.tables.contracts import account as account_table
 from keizoku.db.tables.evidence import population as population_table
-from keizoku.sla.counting.outage_threshold import stop_of
+from keizoku.sla.counting.outage_threshold import outage_rule_of
 from keizoku.sla.evidence.calendars.ics_times import Stated
 from keizoku.sla.evidence.claim_files import ClaimRow, read_claims
 from keizoku.sla.evidence.count_files import CountSeries, read_counts, unknown_time
@@ -78,7 +78,7 @@ class ImportService:
         """
 
         def take() -> TakenImport:
-            read = read_counts(file, series, stop_of(policy_of(self._service.rules, Month.of(now))), now)
+            read = read_counts(file, series, outage_rule_of(policy_of(self._service.rules, Month.of(now))), now)
             rows = [(from_epoch(each.start), from_epoch(each.end), each.affected, each.total) for each in read.rows]
             refused, new = self._service.take_counts(rows, now)
             taken = _left(read.rows, refused)
@@ -105,7 +105,7 @@ class ImportService:
         """
 
         def take(incident: Incident) -> bool:
-            if self._service.is_known_stop(incident):
+            if self._service.is_known_outage(incident):
                 return False
             if outages is not None and self._service.lasted_longer(incident, file.name, by=author, now=now):
                 return True

@@ -139,8 +139,8 @@ class SlaService(RemedyService):
         return normalise(new)
 
     def lasted_longer(self, stated: Incident, source: str, *, by: str, now: datetime) -> bool:
-        """Whether the stop was recorded while it was open, and has its end now: then that is recorded."""
-        last = self._last_stop(stated.id)
+        """Whether the outage was recorded while it was open, and has its end now: then that is recorded."""
+        last = self._last_outage(stated.id)
         if last is None or (stated.start, stated.affected, stated.cause) != (
             epoch(last.from_at),
             last.affected,
@@ -149,7 +149,7 @@ class SlaService(RemedyService):
             return False
         if stated.end <= epoch_up(last.to_at):
             return False
-        self.correct_stop(
+        self.correct_outage(
             stated.id, to_at=from_epoch(stated.end), ground=f"its end, as {source} has it", by=by, now=now
         )
         return True
@@ -192,7 +192,7 @@ class SlaService(RemedyService):
     ) -> list[Finding]:
         """People decide what unknown time was: up, down (so many users affected), excluded; unknown: taken back.
 
-        The newest decision on a second holds. Down is a stop if more than the threshold of users were unable.
+        The newest decision on a second holds. Down is an outage if more than the threshold of users were unable.
         """
         source = "unknown time"
         needed(source, by=by, ground=ground)
@@ -271,28 +271,28 @@ class SlaService(RemedyService):
         *,
         now: datetime,
         claim: str | None = None,
-        stop: str | None = None,
+        outage: str | None = None,
     ) -> list[Finding]:
-        """People rule that time of a claim or stop depends on users' environment; no windows: taken back."""
-        if (claim is None) == (stop is None):
+        """People rule that time of a claim or outage depends on users' environment; no windows: taken back."""
+        if (claim is None) == (outage is None):
             rule = "a ruling is on one of the two"
-            raise Refused.fact("ruling.subject", "environment", "claim and stop", rule, "name one of them")
+            raise Refused.fact("ruling.subject", "environment", "claim and outage", rule, "name one of them")
         if claim is not None:
             return self._rule_on_claim("environment", environment_ruling, claim, windows, by, ground, now)
         needed("environment", by=by, ground=ground)
         spans = spans_of("environment", windows)
-        last = self._last_stop(str(stop))
+        last = self._last_outage(str(outage))
         if last is None:
-            raise self._unknown_stop("environment", str(stop))
+            raise self._unknown_outage("environment", str(outage))
         values = {
-            "incident_id": stop,
+            "incident_id": outage,
             "windows": as_iso(spans),
             "author": by,
             "ground": ground,
             "recorded_at": now,
         }
         self._session.execute(sa.insert(environment_ruling).values(**values))
-        self._commit(self._months([(epoch(last.from_at), epoch_up(last.to_at))]), f"ruling on stop {stop}", now)
+        self._commit(self._months([(epoch(last.from_at), epoch_up(last.to_at))]), f"ruling on outage {outage}", now)
         return []
 
     def claim_form_down(
@@ -339,7 +339,11 @@ class SlaService(RemedyService):
             )
         if about > Month.of(received_at):
             raise Refused.fact(
-                "claim.month_ahead", "claim", str(about), "the month has not begun", "claim once there was a stop in it"
+                "claim.month_ahead",
+                "claim",
+                str(about),
+                "the month has not begun",
+                "claim once there was an outage in it",
             )
         return about
 

@@ -27,11 +27,11 @@ from keizoku.terms.stated.sla_policy import (
     ByCause,
     CreditTier,
     Days,
+    OutageCause,
     Range,
     Recurring,
     SlaPolicy,
     Step,
-    StopCause,
 )
 
 DAY_MINUTES = 1_440
@@ -216,7 +216,7 @@ def _deadline(policy: SlaPolicy, source: str) -> Iterator[Finding]:
                 yield Finding(
                     source,
                     None,
-                    f"a stop on {day} in the period until {period.end_on}",
+                    f"an outage on {day} in the period until {period.end_on}",
                     f"deadline: its claim would have to arrive before {before_at:%Y-%m-%d %H:%M} UTC, "
                     "when the period is not over or only just",
                     "count from the period's end, or later",
@@ -227,7 +227,7 @@ def _deadline(policy: SlaPolicy, source: str) -> Iterator[Finding]:
 def _exclusions(policy: SlaPolicy, source: str) -> Iterator[Finding]:
     """Exclusions that leave nothing to count."""
     for exclusion in policy.exclusions:
-        if isinstance(exclusion, ByCause) and StopCause.FAULT in exclusion.causes:
+        if isinstance(exclusion, ByCause) and OutageCause.FAULT in exclusion.causes:
             yield _swallowed(source, exclusion.name, "the provider's own fault", "take fault off its causes")
         if isinstance(exclusion, Announced) and not (
             exclusion.causes or exclusion.yearly_seconds or exclusion.clear_days or exclusion.notice_seconds
@@ -238,13 +238,13 @@ def _exclusions(policy: SlaPolicy, source: str) -> Iterator[Finding]:
     names = ", ".join(rule.name for rule in recurring)
     free = max(longest_free_minutes(recurring, season) for season in SEASONS)
     if not free:
-        yield _swallowed(source, names, "every hour of the week", "leave hours in which stops count")
+        yield _swallowed(source, names, "every hour of the week", "leave hours in which outages count")
     elif policy.duration.judged == "after_exclusions" and recurring and free * 60 < policy.duration.minimum_seconds:
-        what = f"so much that the {free} minutes left are shorter than any stop that counts"
-        yield _swallowed(source, names, what, "lower minimum_seconds, or judge the whole stop")
+        what = f"so much that the {free} minutes left are shorter than any outage that counts"
+        yield _swallowed(source, names, what, "lower minimum_seconds, or judge the whole outage")
     shortest = 28 if policy.period.kind != "quarter" else 90
     if policy.duration.minimum_seconds >= shortest * 86_400:
-        yield _swallowed(source, "duration", "every stop shorter than a whole period", "lower minimum_seconds")
+        yield _swallowed(source, "duration", "every outage shorter than a whole period", "lower minimum_seconds")
 
 
 def _swallowed(source: str, name: str, what: str, remedy: str) -> Finding:

@@ -1,6 +1,6 @@
 """What an availability promise can say, as data: any SLA is one `SlaPolicy`, written as one TOML.
 
-    stop?      predicate (share of a population) · unknown     which moments count as a stop, how heavily
+    outage?      predicate (share of a population) · unknown     which moments count as an outage, how heavily
     counted    duration · exclusions, in the order listed      which of its seconds are left
     measured   period · denominator · metric                   one figure per period, or one per incident
     owed       tiers · cap                                     a share of the fee, or days of service
@@ -43,8 +43,8 @@ PUBLIC = FOLDER / "public"
 _EXACT = re.compile(r"-?\d{1,20}(\.\d{1,20}|/\d{1,20})?")
 
 
-class StopCause(StrEnum):
-    """Why a stop happened, strongest first: where causes overlap the first one named here holds."""
+class OutageCause(StrEnum):
+    """Why an outage happened, strongest first: where causes overlap the first one named here holds."""
 
     FAULT = "fault"  # the provider's own systems, or nobody named another cause
     PARTNER = "partner"  # a supplier of the provider
@@ -94,28 +94,28 @@ class Subject(_Stated):
 
     of: str  # all users, one domain, one server, ...
     signal: str  # server errors, no connectivity, ...
-    slices: tuple[str, ...] = ()  # parts that are alternatives: a stop of any of them is a stop
+    slices: tuple[str, ...] = ()  # parts that are alternatives: an outage of any of them is an outage
 
 
 class Predicate(_Stated):
-    """The affected share of the population at which a moment is a stop: `share comparator threshold`."""
+    """The affected share of the population at which a moment is an outage: `share comparator threshold`."""
 
     comparator: Literal[">", ">="]
     threshold: Share
     population: str
 
     def holds(self, share: Fraction) -> bool:
-        """Whether so large a share of the population makes a stop; nobody affected never does."""
+        """Whether so large a share of the population makes an outage; nobody affected never does."""
         return share > 0 and (share > self.threshold or (self.comparator == ">=" and share == self.threshold))
 
     def needed(self, population: int) -> int:
-        """The fewest of a population that make a stop."""
+        """The fewest of a population that make an outage."""
         share = self.threshold * population
         return max(1, ceil(share) if self.comparator == ">=" else floor(share) + 1)
 
 
 class Duration(_Stated):
-    """How long a stop has to last."""
+    """How long an outage has to last."""
 
     minimum_seconds: Count = 0  # shorter ones do not count; exactly so long ones do
     judged: Literal["whole_stop", "after_exclusions"] = "whole_stop"
@@ -141,7 +141,7 @@ class Announced(_Stated):
     name: str
     clear_days: Count | None = None  # published by 00:00 so many days before the day it starts
     notice_seconds: Count | None = None  # or so long before it starts
-    causes: tuple[StopCause, ...] = ()  # only stops of these causes; none named: of every cause
+    causes: tuple[OutageCause, ...] = ()  # only outages of these causes; none named: of every cause
     yearly_seconds: Count | None = None  # no more than this in a calendar year
     clause: str = ""
 
@@ -157,7 +157,7 @@ class ByCause(_Stated):
 
     kind: Literal["cause"]
     name: str
-    causes: tuple[StopCause, ...] = Field(min_length=1)
+    causes: tuple[OutageCause, ...] = Field(min_length=1)
     clause: str = ""
 
 

@@ -106,9 +106,11 @@ def _fill(session: Session, size: Mapping[str, int]) -> None:
     service.population(parse_instant("2025-01-01 00:00"), 1_000_000, now=RECORDED_AT)
     for day in range(1, 29):
         from_at = parse_instant(f"2026-04-{day:02d} 00:30")
-        service.stop(from_at=from_at, to_at=from_at + timedelta(minutes=7 + day), affected=60_000, now=RECORDED_AT)
+        service.record_outage(
+            from_at=from_at, to_at=from_at + timedelta(minutes=7 + day), affected=60_000, now=RECORDED_AT
+        )
     from_at, to_at = parse_instant("2026-04-16 12:00"), parse_instant("2026-04-16 20:00")
-    service.stop(from_at=from_at, to_at=to_at, affected=60_000, now=RECORDED_AT)
+    service.record_outage(from_at=from_at, to_at=to_at, affected=60_000, now=RECORDED_AT)
     session.commit()
 
 

@@ -281,7 +281,7 @@ def _award(session: Session, awards: int) -> None:
     known_at, claimed_at = parse_instant("2026-03-17 09:00"), parse_instant("2026-03-20 09:00")
     service.population(parse_instant("2025-01-01 00:00"), 20 * awards + 20, now=known_at)
     from_at, to_at = parse_instant("2026-03-16 12:00"), parse_instant("2026-03-16 20:00")
-    service.stop(from_at=from_at, to_at=to_at, affected=2 * awards + 2, now=known_at)
+    service.record_outage(from_at=from_at, to_at=to_at, affected=2 * awards + 2, now=known_at)
     for number in range(1, awards + 1):
         service.claim(f"c{number}", account_of(number), "2026-03", now=claimed_at)
     for chunk in claim_stage.due(session, rules, EVE, night_at(EVE)):

@@ -124,7 +124,7 @@ def _until_recorded(services: Services, method: str, accounts: tuple[str, ...]) 
             Simulator(services).cards.set_card(account, "lost_card")
         billing.approve(account, "dear", method, now=parse_instant("2026-05-01 10:00"))
     stopped = parse_instant("2026-05-10 09:00")
-    services.sla.stop(
+    services.sla.record_outage(
         from_at=stopped, to_at=stopped + timedelta(hours=6), affected=60_000, now=parse_instant("2026-05-10 16:00")
     )
     run_night(services, date(2026, 6, 1), parse_instant("2026-06-01 02:30"))

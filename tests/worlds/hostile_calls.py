@@ -61,7 +61,7 @@ class Found:
 
 
 def acts(services: Services) -> dict[str, Callable[..., object]]:
-    """billing.pay, sla.stop, …: every public act of both services."""
+    """billing.pay, sla.record_outage, …: every public act of both services."""
     found: dict[str, Callable[..., object]] = {}
     for room, kind, service in (
         ("billing", BillingService, services.billing),

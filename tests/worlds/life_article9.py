@@ -39,7 +39,7 @@ class ClaimActs(Acting):
     def the_service_stops(self, minutes_long: int, affected: int, cause: str, passed: int) -> None:
         at = self.after(passed)
         self.stops += 1
-        self.services.sla.stop(
+        self.services.sla.record_outage(
             at - timedelta(minutes=minutes_long), at, affected, id=f"s{self.stops}", cause=cause, ground="log", now=at
         )
 
@@ -58,7 +58,7 @@ class ClaimActs(Acting):
         from_at, to_at = at - timedelta(hours=hours), at - timedelta(minutes=over)
         published = day_start_at(jst_day(from_at) - days * ONE_DAY)
         self.services.sla.notice(f"n{self.stops}", published, from_at, to_at, now=at)
-        self.services.sla.stop(
+        self.services.sla.record_outage(
             from_at - timedelta(minutes=early), at, 60_000, id=f"s{self.stops}", cause="system_update", ground="log",
             now=at,
         )  # fmt: skip

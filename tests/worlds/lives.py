@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from keizoku.billing.accounts.account_views import owed_view
 from keizoku.billing.closing.contract_liability import contract_liability
-from keizoku.billing.closing.subledgers import sub_ledgers
+from keizoku.billing.closing.subledgers import subledger_totals
 from keizoku.billing.receivables.open_items import load_open_items, open_items_on
 from keizoku.billing.rules.books.deferred_revenue import LATE, WHEN_PAID
 from keizoku.billing.rules.late_interest import InterestRate, total_interest
@@ -249,7 +249,7 @@ def _deferred(services: Services, now: datetime, *, at_night: bool) -> None:
     for month in (running, running.shift(-1), running.shift(-7)) if at_night else (running,):
         rolled = contract_liability(services.session, month, jst_day(now))
         assert sum(part.yen for part in rolled.schedule) == rolled.closing_yen
-        ledgers = sub_ledgers(services.session, month, jst_day(now))
+        ledgers = subledger_totals(services.session, month, jst_day(now))
         assert [each for each in ledgers if not each.ties and each.code != "2120"] == []
         open_yen = sum(int(str(row[-1])) for row in receivables(services.session, month))
         assert open_yen == next(each.journal_yen for each in ledgers if each.code == "1140")

@@ -199,4 +199,4 @@ def _end(account: str, method: str) -> Do:
 
 def _stop(services: Services, now: datetime) -> object:
     start, end = parse_instant("2026-04-16 12:00"), parse_instant("2026-04-16 20:00")
-    return services.sla.stop(from_at=start, to_at=end, affected=60_000, now=now)
+    return services.sla.record_outage(from_at=start, to_at=end, affected=60_000, now=now)

@@ -30,7 +30,7 @@ NOW: Final = parse_instant("2026-05-08 09:00")
 READS: Final = frozenset(
     {
         *("billing.offer", "billing.preview_interest", "billing.simulate_price"),
-        *("sla.is_known_stop", "sla.refused_spans"),
+        *("sla.is_known_outage", "sla.refused_spans"),
     }
 )
 """Acts that look only: for every role."""
@@ -214,12 +214,12 @@ CALLS: Final[tuple[tuple[str, Arguments, str], ...]] = (
         lambda _: {"lines": {"6110": 18, "1131": -18}, "on": date(2026, 5, 8), **BY},
         "",
     ),
-    ("sla.stop", lambda g: {"id": f"s{g.n}", **g.span, "affected": 60_000}, ""),
-    ("sla.correct_stop", lambda g: {"id": f"s{g.n}", "affected": 70_000, "ground": "logs"}, ""),
+    ("sla.record_outage", lambda g: {"id": f"s{g.n}", **g.span, "affected": 60_000}, ""),
+    ("sla.correct_outage", lambda g: {"id": f"s{g.n}", "affected": 70_000, "ground": "logs"}, ""),
     ("sla.take_incident", lambda g: {"stated": g.stop(15)}, ""),
-    ("sla.is_known_stop", lambda g: {"stated": g.stop(15)}, ""),
+    ("sla.is_known_outage", lambda g: {"stated": g.stop(15)}, ""),
     ("sla.lasted_longer", lambda g: {"stated": g.stop(16), "source": "file", "by": "sato"}, ""),
-    ("sla.environment", lambda g: {"windows": [g.window], **BY, "stop": f"s{g.n}"}, ""),
+    ("sla.environment", lambda g: {"windows": [g.window], **BY, "outage": f"s{g.n}"}, ""),
     ("sla.observations", lambda g: {"rows": [(f"x{g.n}", "site", *g.window)]}, ""),
     ("sla.record_observations", lambda g: {"file": None, "rows": [(f"y{g.n}", "site", *g.window)], "by": "sato"}, ""),
     ("sla.notice", lambda g: {"id": f"n{g.n}", "published": parse_instant("2026-04-01 00:00"), **g.span}, ""),

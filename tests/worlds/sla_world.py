@@ -1,4 +1,4 @@
-"""A service with one plan and a million users, its members, its stops, and the claims stage of a night."""
+"""A service with one plan and a million users, its members, its outages, and the claims stage of a night."""
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
@@ -102,16 +102,18 @@ def windows(*pairs: tuple[str, str]) -> list[tuple[datetime, datetime]]:
     return [(at(start), at(end)) for start, end in pairs]
 
 
-def three_stops(service: SlaService) -> None:
-    """April's stops of the first example: 29,220 s gross, 14,820 s unusable."""
+def three_outages(service: SlaService) -> None:
+    """April's outages of the first example: 29,220 s gross, 14,820 s unusable."""
     for start, end, affected, known in (
         ("2026-04-10 09:00", "2026-04-10 12:37", 60_000, "2026-04-10 14:00"),
         ("2026-04-12 00:30", "2026-04-12 05:00", 900_000, "2026-04-12 05:30"),
         ("2026-04-15 09:00", "2026-04-15 09:50", 50_000, "2026-04-15 10:00"),
     ):
-        assert service.stop(at(start), at(end), affected, now=at(known)) == []
+        assert service.record_outage(at(start), at(end), affected, now=at(known)) == []
 
 
-def long_stop(service: SlaService, hours: int = 4, **more: Any) -> None:
+def long_outage(service: SlaService, hours: int = 4, **more: Any) -> None:
     noon = at("2026-04-10 12:00")
-    assert service.stop(noon, noon + timedelta(hours=hours), 60_000, now=noon + timedelta(hours=9), **more) == []
+    assert (
+        service.record_outage(noon, noon + timedelta(hours=hours), 60_000, now=noon + timedelta(hours=9), **more) == []
+    )

@@ -225,7 +225,7 @@ def _of_the_service(chance: random.Random, _: list[Code]) -> list[Do]:
     ago = chance.randint(0, 1)
 
     def stop(services: Services, now: datetime) -> None:
-        services.sla.stop(from_at=now - timedelta(hours=hours), to_at=now, affected=60_000, now=now)
+        services.sla.record_outage(from_at=now - timedelta(hours=hours), to_at=now, affected=60_000, now=now)
 
     def notice(services: Services, now: datetime) -> None:
         services.sla.notice(claim, now, now + 2 * ONE_DAY, now + 2 * ONE_DAY + timedelta(hours=hours), now=now)

@@ -249,10 +249,10 @@ WHOLE: list[tuple[str, dict[str, Any], str, str]] = [
             "差引きご請求額: 400円"
         ),
         (
-            "Reductions for service stops were taken off the bill of 20 June 2026 (number: 12). (Article 9.2)\n"
+            "Reductions for service outages were taken off the bill of 20 June 2026 (number: 12). (Article 9.2)\n"
             "What is left to pay is 400 yen, due on 20 June 2026.\n"
             "Fee, tax included: 500 yen\n"
-            "Reduction for service stops in April 2026: -100 yen\n"
+            "Reduction for service outages in April 2026: -100 yen\n"
             "To pay: 400 yen"
         ),
     ),
@@ -268,11 +268,11 @@ WHOLE: list[tuple[str, dict[str, Any], str, str]] = [
             "差引きご請求額: 0円"
         ),
         (
-            "Reductions for service stops were taken off the bill of 20 June 2026 (number: 12). (Article 9.2)\n"
+            "Reductions for service outages were taken off the bill of 20 June 2026 (number: 12). (Article 9.2)\n"
             "Nothing is left to pay.\n"
             "Fee, tax included: 500 yen\n"
-            "Reduction for service stops in March 2026: -200 yen\n"
-            "Reduction for service stops in April 2026: -300 yen\n"
+            "Reduction for service outages in March 2026: -200 yen\n"
+            "Reduction for service outages in April 2026: -300 yen\n"
             "To pay: 0 yen"
         ),
     ),
@@ -286,7 +286,7 @@ WHOLE: list[tuple[str, dict[str, Any], str, str]] = [
             "ご返金額: 100円"
         ),
         (
-            "The reduction for service stops in April 2026 was refunded on 2 June 2026 to the card that paid on 2"
+            "The reduction for service outages in April 2026 was refunded on 2 June 2026 to the card that paid on 2"
             "0 May 2026. (Article 9.2)\n"
             "When it shows on your statement depends on your card company.\n"
             "Refunded: 100 yen"
@@ -345,7 +345,7 @@ WHOLE: list[tuple[str, dict[str, Any], str, str]] = [
             "You left the service, and the premium service with it. (Articles 6.2 and 13)\n"
             "No fee is left to pay.\n"
             "Fees that were paid are not refunded. (Articles 6.2 and 6.3)\n"
-            "The 100 yen of reductions for service stops that are not used yet are refunded to the card that you "
+            "The 100 yen of reductions for service outages that are not used yet are refunded to the card that you "
             "paid with. (Article 9.2)"
         ),
     ),

@@ -61,7 +61,7 @@ def _claim(claim_id: str, account: str) -> Do:
 
 def _stop(services: Services, now: datetime) -> object:
     from_at, to_at = parse_instant("2026-04-16 12:00"), parse_instant("2026-04-16 20:00")
-    return services.sla.stop(from_at=from_at, to_at=to_at, affected=60_000, now=now)
+    return services.sla.record_outage(from_at=from_at, to_at=to_at, affected=60_000, now=now)
 
 
 def acts() -> list[Act]:

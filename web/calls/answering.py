@@ -42,11 +42,19 @@ class HasJson(Protocol):
         """As JSON values."""
 
 
-__all__ = ["answer_act", "answer_question", "jsonable", "perform"]
+__all__ = ["answer_act", "answer_question", "answer_to", "done", "jsonable", "perform"]
 
 
 def answer_question(operation: Operation, given: Mapping[str, Any]) -> Response:
     """Answer a question or a list."""
+    answer = answer_to(operation, given)
+    if isinstance(answer, Stream):
+        return answer.response(given["request"].headers.get("last-event-id", ""))
+    return _json(answer)
+
+
+def answer_to(operation: Operation, given: Mapping[str, Any]) -> Any:
+    """The answer to a question or a list, as JSON holds it."""
     request: Request = given["request"]
     began, door = monotonic(), _door(request)
     arguments = _arguments(operation, given)
@@ -59,13 +67,17 @@ def answer_question(operation: Operation, given: Mapping[str, Any]) -> Response:
                 answer = jsonable(answer)
     entry = Entry.of(operation, call.who, call.now, _account_of(arguments), 200, began)
     door.log.later(entry)
-    if isinstance(answer, Stream):
-        return answer.response(request.headers.get("last-event-id", ""))
-    return _json(answer)
+    return answer
 
 
 def answer_act(operation: Operation, given: Mapping[str, Any]) -> Response:
     """Do an act, once for its key."""
+    answer, status, fresh = done(operation, given)
+    return _json(answer, status, {} if fresh else {"Idempotency-Replayed": "true"})
+
+
+def done(operation: Operation, given: Mapping[str, Any]) -> tuple[Any, int, bool]:
+    """Do an act, once for its key: (the answer, its status, whether it was done just now)."""
     request: Request = given["request"]
     began, door = monotonic(), _door(request)
     arguments = _arguments(operation, given)
@@ -86,7 +98,7 @@ def answer_act(operation: Operation, given: Mapping[str, Any]) -> Response:
             each()
     if call.reveal and fresh:
         answer = {**answer, **call.reveal}
-    return _json(answer, status, {} if fresh else {"Idempotency-Replayed": "true"})
+    return answer, status, fresh
 
 
 def perform(operation: Operation, call: Call, arguments: Mapping[str, Any]) -> Any:

@@ -40,7 +40,7 @@ NOT_FOUND: Final = frozenset(
         "plan.unknown",
         "reconciliation.exception_unknown",
         "refund.unknown",
-        "stop.unknown",
+        "outage.unknown",
         "task.unknown",
         "transfer.unknown",
         "transfer_out.file_unknown",

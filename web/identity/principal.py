@@ -14,9 +14,9 @@ from typing import Final, Literal
 
 __all__ = ["ROLES", "SCOPE", "Kind", "Principal", "Role"]
 
-Role = Literal["worker", "finance", "support"]
+Role = Literal["worker", "finance", "support", "member"]
 ROLES: Final[tuple[Role, ...]] = ("worker", "finance", "support")
-Kind = Literal["key", "staff", "local"]
+Kind = Literal["key", "staff", "local", "member"]
 SCOPE: Final = re.compile(r"\*|(?:\*|[a-z][a-z-]{0,39}):(?:read|write)")
 """The form of a scope."""
 
@@ -31,6 +31,8 @@ class Principal:
     scopes: frozenset[str] = field(default=frozenset({"*"}))
     test: bool = False
     """Whether the key is for a sandbox."""
+    account: str | None = None
+    """A member's: the one account that they see."""
 
     def role_for(self, allowed: Collection[str]) -> Role | None:
         """As which role of the database a call is made that these roles may make; None: as none."""

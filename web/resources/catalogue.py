@@ -13,6 +13,7 @@ from keizoku.web.resources.operations.events import events
 from keizoku.web.resources.operations.jobs import jobs
 from keizoku.web.resources.operations.nights import nights
 from keizoku.web.resources.operations.proposals import proposals
+from keizoku.web.resources.operations.sessions import router as SESSIONS  # noqa: N812 - it is no resource
 from keizoku.web.resources.operations.system import router as SYSTEM  # noqa: N812 - the one router that is no resource
 from keizoku.web.resources.operations.tasks import tasks
 from keizoku.web.resources.operations.terms import terms
@@ -25,7 +26,7 @@ from keizoku.web.resources.people.prices import prices
 from keizoku.web.resources.sla.claims import claims
 from keizoku.web.resources.sla.evidence import evidence
 
-__all__ = ["RESOURCES", "SYSTEM", "WEBHOOKS"]
+__all__ = ["RESOURCES", "SESSIONS", "SYSTEM", "WEBHOOKS"]
 
 RESOURCES: Final[tuple[Resource, ...]] = (
     accounts,

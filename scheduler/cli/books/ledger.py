@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from keizoku.scheduler.cli.books import entry_search
-from keizoku.scheduler.cli.books.hand_entries import elsewhere, hand_lines, where_of
+from keizoku.scheduler.cli.books.manual_entry_options import elsewhere, hand_lines, where_of
 from keizoku.scheduler.cli.shared.act_key import Key, key_of
 from keizoku.scheduler.cli.shared.context import services_now
 from keizoku.scheduler.cli.shared.headings import heading, headings

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from keizoku.scheduler.cli.books.hand_entries import hand_lines
+from keizoku.scheduler.cli.books.manual_entry_options import hand_lines
 from keizoku.scheduler.cli.shared.context import services_now, settings_of_this_process
 from keizoku.scheduler.cli.shared.headings import headings
 from keizoku.scheduler.cli.shared.inputs import (

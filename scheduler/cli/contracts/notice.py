@@ -78,7 +78,7 @@ def list_documents(
 
     def row(each: OutgoingDocument) -> dict[str, object]:
         shown = each.in_language(lang.value)
-        return each.told() if lines or as_json else headed(((name, shown[name]) for name in names), lang.value)
+        return each.to_json() if lines or as_json else headed(((name, shown[name]) for name in names), lang.value)
 
     with open_services() as services:
 
@@ -150,7 +150,7 @@ def show(
         noted(found.account, "notice show")
         page = _page(services, found, lang, to, by_account) if html or pdf is not None else None
     if page is None:
-        emit(found.told() if as_json else headed(found.in_language(lang.value), lang.value), as_json)
+        emit(found.to_json() if as_json else headed(found.in_language(lang.value), lang.value), as_json)
         return
     if pdf is not None:
         _write_pdf(found, page, pdf)

@@ -247,6 +247,19 @@ def revoke(account: Account, author: Author, ground: Ground) -> None:
     emit(f"account {account}: revoked; {told}")
 
 
+@app.command(
+    help=japanese(
+        "復元の後に連携を引き継ぎます: このデータベースだけがこれらの連携を使うと人が述べるまで、"
+        "提携先には問い合わせません。"
+    )
+)
+def adopt(author: Author, ground: Ground) -> None:
+    """After a restore: say that no other database works with these links, so that tokens are used again."""
+    with services_now() as (services, now):
+        services.link.adopt(by=author, ground=ground, now=now)
+    emit("adopted: tokens are used again; those renewed since the backup will be refused, and their customers told")
+
+
 @app.command(help=japanese("連携の状態と、利用できるかどうかを条件ごとに示します(第2条、第4条)。"))
 def show(
     account: Account,

@@ -31,7 +31,7 @@ from keizoku.scheduler.files import write_private
 from keizoku.terms.calendar import JST
 
 if TYPE_CHECKING:
-    from keizoku.billing.documents.issued_documents import Wanted
+    from keizoku.billing.documents.issued_documents import DocumentSearch
 
 app = typer.Typer(
     help=both("Documents as they were issued: issue, list, show, export.", "発行した書類: 発行、検索、表示、引渡し。"),
@@ -269,12 +269,12 @@ def _wanted(
     to_yen: int | None,
     account: str | None,
     kinds: list[str] | None,
-) -> Wanted:
-    from keizoku.billing.documents.issued_documents import Wanted
+) -> DocumentSearch:
+    from keizoku.billing.documents.issued_documents import DocumentSearch
     from keizoku.db.tables.documents import DOCUMENT_KINDS
 
     if strange := sorted(set(kinds or ()) - set(DOCUMENT_KINDS)):
         fail(f"no such kind: {', '.join(strange)}; there are {', '.join(DOCUMENT_KINDS)}")
 
     first, last = (day(written) if written else None for written in (from_on, to_on))
-    return Wanted(first, last, from_yen, to_yen, account, tuple(kinds or ()))
+    return DocumentSearch(first, last, from_yen, to_yen, account, tuple(kinds or ()))

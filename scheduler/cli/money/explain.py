@@ -75,7 +75,7 @@ def claim(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help=both("As JSON.", "JSONで出力します。"))] = False,
 ) -> None:
-    """A claim: the deadline, every second of the stops and its clause, what decided, the rate, the yen."""
+    """A claim: the deadline, every second of the outages and its clause, what decided, the rate, the yen."""
     from keizoku.scheduler.reports.claim_page import claim_page, claim_picture, explain_claim
     from keizoku.sla.claims.explanation import explanation_json
     from keizoku.sla.months.month_facts import NoPopulationError

@@ -66,7 +66,7 @@ def show(
     by_account: ByAccount = False,
     as_json: AsJson = False,
 ) -> None:
-    """The billing statement of an invoice: the tax once, after credits; each credit with the month of the stops."""
+    """The billing statement of an invoice: the tax once, after credits; each credit with the month of the outages."""
     from keizoku.billing.documents.invoice_documents import statement_of
     from keizoku.billing.documents.issued_documents import as_issued
     from keizoku.billing.rules.documents.invoice_document import invoice_document, unissued

@@ -245,8 +245,8 @@ def restore(
 
 @app.command(
     help=japanese(
-        "復元の後に待っているものを表示します: 請求と返金の全体、または復元された行にない決済代行の一つ一つの出来事"
-        "(あれば終了コード 1)。"
+        "復元の後に待っているものを表示します: 請求と返金の全体、連携、または復元された行にない決済代行の"
+        "一つ一つの出来事(あれば終了コード 1)。"
     )
 )
 def held(
@@ -255,14 +255,17 @@ def held(
     after: After = "",
     as_json: AsJson = False,
 ) -> None:
-    """What waits since a restore: all charges and refunds, or acts of the gateway that the restored rows do not know.
+    """What waits since a restore: charges and refunds, links, acts of the gateway that the restored rows do not know.
 
     Exit 1 if anything does.
     """
+    from keizoku.billing.gateway.restored import HeldRestore
     from keizoku.billing.gateway.restored import held as waiting
+    from keizoku.link.records import restored as links
 
     with open_services() as services:
         rows = waiting(services.session)
+        rows += [HeldRestore("links", row.backup, row.taken_at) for row in links.held(services.session)]
     emit_rows(rows, Page.wanted(limit, after, everything), "nothing waits", as_json, "id")
     if rows:
         raise typer.Exit(1)

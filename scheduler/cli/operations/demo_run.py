@@ -70,7 +70,7 @@ def show(console: Console, summary: Summary, page: Path, command: str) -> None:
     for title, figures in (
         ("契約 Contracts", summary.contracts),
         ("請求と回収 Invoices and where they went", summary.money),
-        ("停止 Stops of the month", (*summary.stops, _gross(summary))),
+        ("停止 Outages of the month", (*summary.stops, _gross(summary))),
         ("申請 Claims", summary.claims),
         ("減額 Credits", summary.credits),
         ("人が決めること Left to people", (*summary.tasks, _remarks(summary))),
@@ -134,7 +134,7 @@ def _program() -> str:
 
 
 def _gross(summary: Summary) -> Figure:
-    return Figure("gross", "停止時間の合計", "all stops", sum(each.value for each in summary.stops), "seconds")
+    return Figure("gross", "停止時間の合計", "all outages", sum(each.value for each in summary.stops), "seconds")
 
 
 def _remarks(summary: Summary) -> Figure:

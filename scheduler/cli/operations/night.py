@@ -134,6 +134,10 @@ def night(
     with open_services(settings, clock="given" if simulate_clock else "real", waits=False) as services:
         if simulate_clock and services.gateway.name != "simulated":
             fail("--simulate-clock would date real charges wrongly; it works with the simulated gateway only")
+        if simulate_clock and settings.link_partner == "http":
+            fail(
+                "--simulate-clock would date real tokens wrongly; it works with KEIZOKU_LINK_PARTNER=simulated or none"
+            )
         try:
             results = run_nights(
                 services,

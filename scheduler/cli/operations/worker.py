@@ -83,6 +83,7 @@ def worker(
     Several may run: one leads, another takes over within a minute of its death. Logs are JSON lines on stderr.
     """
     from keizoku.extras import naming_the_extra
+    from keizoku.scheduler.night.link_steps import renew_by_day
     from keizoku.scheduler.night.processes import WorkerPool
     from keizoku.scheduler.worker.leadership import Leadership, watched_engine
     from keizoku.scheduler.worker.telemetry import json_logger, log_as_json, serve
@@ -135,6 +136,8 @@ def worker(
         if settings.backup_stores:
             made.backup = _backup(settings, database.url, made)
         made.mail = mail
+        if settings.link_partner != "none":
+            made.linking = renew_by_day
         if sources:
             made.collecting, made.numbers.state.sources = Collecting(sources), tuple(each.name for each in sources)
 

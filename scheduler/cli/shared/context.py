@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ALL_THAT_IS_KNOWN",
     "Database",
+    "bring_up_to_date",
     "embedded_server",
     "naming_of_this_process",
     "open_database",
@@ -181,7 +182,7 @@ def open_services(
             database = stack.enter_context(
                 open_database(settings, quiet=quiet, waits=None if waits else settings.lock_timeout_seconds)
             )
-            _bring_up_to_date(database)
+            bring_up_to_date(database)
             reads = reader() if question_asked() else None
             services = stack.enter_context(services_on(database.session.engine, settings, clock=clock, reader=reads))
         except SettingsError as error:
@@ -198,7 +199,8 @@ def services_now() -> Iterator[tuple[Services, datetime]]:
         yield services, datetime.now(UTC)
 
 
-def _bring_up_to_date(database: Database) -> None:
+def bring_up_to_date(database: Database) -> None:
+    """Upgrade the embedded database where it is empty or behind; UserError for a server that is not up to date."""
     from keizoku.db.standing import standing
 
     found = standing(database.session)

@@ -177,7 +177,7 @@ def decide_unknown(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Decide what it was. Down is a stop if more than the threshold of users were unable; the newest decision holds."""
+    """Decide what it was. Down: an outage if more than the threshold were unable; the newest decision holds."""
     from_at, to_at = window(windows)
     record_act(
         lambda services, now: services.sla.decide_unknown(

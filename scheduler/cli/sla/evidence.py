@@ -1,4 +1,4 @@
-"""`keizoku sla notice | interruption | population | observations | imports`: record what is known of stops.
+"""`keizoku sla notice | interruption | population | observations | imports`: record what is known of outages.
 
 Each command says what was refused, with its line, and records the rest; the night decides with it. A file is
 recorded once: the same file again says so and changes nothing.

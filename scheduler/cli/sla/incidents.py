@@ -1,4 +1,4 @@
-"""`keizoku sla incident`: stops as people confirmed them, corrected by new revisions."""
+"""`keizoku sla incident`: outages as people confirmed them, corrected by new revisions."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ IncidentId = Annotated[
     str,
     typer.Argument(
         metavar="INCIDENT",
-        parser=worded("incident", "stop", "停止"),
+        parser=worded("incident", "outage", "停止"),
         help=both("The outage, as `keizoku sla incident list` shows it.", "停止: `keizoku sla incident list` の番号。"),
     ),
 ]
@@ -74,14 +74,14 @@ def add_incident(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Record a stop as people confirmed it."""
+    """Record an outage as people confirmed it."""
     from keizoku.sla.services.fact_checks import is_over
 
     start_at, end_at = instant(from_), instant(to)
 
     def work(services: Services, now: datetime) -> list[Finding]:
         is_over("stop", start_at, end_at, now)
-        return services.sla.stop(
+        return services.sla.record_outage(
             start_at,
             end_at,
             affected,
@@ -122,7 +122,7 @@ def correct_incident(
     ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Record what is now known of a stop, as a new revision: what is not said stays."""
+    """Record what is now known of an outage, as a new revision: what is not said stays."""
     from keizoku.sla.services.fact_checks import is_over
 
     start_at, end_at = (instant(each) if each else None for each in (from_, to))
@@ -130,7 +130,7 @@ def correct_incident(
     def work(services: Services, now: datetime) -> list[Finding]:
         if end_at is not None:
             is_over("correct_stop", start_at or end_at, end_at, now)
-        return services.sla.correct_stop(
+        return services.sla.correct_outage(
             incident_id,
             from_at=start_at,
             to_at=end_at,
@@ -155,10 +155,10 @@ def rule_on_environment(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Rule that these windows of a stop depend on users' environments (9.4.3)."""
+    """Rule that these windows of an outage depend on users' environments (9.4.3)."""
     spans = [window(each) for each in windows or []]
     record_act(
-        lambda services, now: services.sla.environment(spans, author, ground, stop=incident_id, now=now), as_json
+        lambda services, now: services.sla.environment(spans, author, ground, outage=incident_id, now=now), as_json
     )
 
 
@@ -172,7 +172,7 @@ def list_incidents(
     after: After = "",
     as_json: AsJson = False,
 ) -> None:
-    """Stops as people confirmed them, by their start."""
+    """Outages as people confirmed them, by their start."""
     from keizoku.sla.months.evidence_lists import incident_list
 
     about = month_of(month) if month else None
@@ -199,7 +199,7 @@ def import_incidents(
     author: Recorder = "",
     as_json: AsJson = False,
 ) -> None:
-    """Record stops of a file: id, from, to, affected, cause, ground, author (CSV), or in a monitor's own --format.
+    """Record outages of a file: id, from, to, affected, cause, ground, author (CSV), or in a monitor's own --format.
 
     A monitor does not know how many users were unable: --affected says it. What is still open is known until now, and
     gets its end when it is imported again.

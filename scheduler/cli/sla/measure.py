@@ -24,8 +24,8 @@ from keizoku.sla.counting.outage_threshold import (
     UsersUnable,
     counted_windows,
     observed_windows,
+    outage_rule_of,
     outages_from,
-    stop_of,
     users_unable,
 )
 from keizoku.sla.counting.stated_outages import policy_facts, stated_outages
@@ -144,7 +144,7 @@ def read_evidence(
         only_past(read_incidents(path), str(path), epoch(known_at)) if asked is None else asked.read(path, known_at)
         for path in evidence.incidents
     ]
-    counts = [read_counts(path, evidence.series, stop_of(policy), known_at) for path in evidence.counts]
+    counts = [read_counts(path, evidence.series, outage_rule_of(policy), known_at) for path in evidence.counts]
     notices = read_notices(evidence.notices, policy, Stated(evidence.published_at, now=known_at))
     unable: list[UsersUnable] = []
     if evidence.engine == "spark":
@@ -286,7 +286,12 @@ def _print(
                     (LOOKS[bucket].ja if ja else bucket, SERVICE_BUCKETS[bucket][0], seconds, duration(seconds, ja))
                     for bucket, seconds in result.waterfall().items()
                 ),
-                ("停止時間の合計" if ja else "all stops", "", length(result.gross), duration(length(result.gross), ja)),
+                (
+                    "停止時間の合計" if ja else "all outages",
+                    "",
+                    length(result.gross),
+                    duration(length(result.gross), ja),
+                ),
             ),
         )
     )
@@ -301,7 +306,7 @@ def _print(
 
 
 def _sentences(result: ServiceMonth, policy: Policy, lang: Lang) -> Iterator[str]:
-    """What the stops are, what each clause takes out of them, and the tier that the rest reaches."""
+    """What the outages are, what each clause takes out of them, and the tier that the rest reaches."""
     ja = lang == "ja"
     always = result.gross
     nobody_in_particular = Claimant(always, NOTHING, always, None, NOTHING, None)
@@ -355,7 +360,7 @@ def asked_series(written: str, step: int, columns: str = "") -> CountSeries:
 
 
 def _horizon(written: str, month: Month) -> int:
-    if not written:  # a month that is not over has no stop in the future
+    if not written:  # a month that is not over has no outage in the future
         return min(epoch(month.end_at + OPEN_UNTIL), epoch(datetime.now(UTC)))
     try:
         return epoch(parse_instant(written))

@@ -263,7 +263,7 @@ def _print_replay(console: Console, found: Replay, lang: Language) -> None:
 
     ja = lang is Language.JA
     console.print(f"[bold]{found.month}[/] {escape(_asked(found, ja))}")
-    names = {"gross": "停止時間の合計" if ja else "all stops"}
+    names = {"gross": "停止時間の合計" if ja else "all outages"}
     names |= {bucket: look.ja if ja else look.en for bucket, look in LOOKS.items()}
     heads: tuple[str, ...] = (
         ("", "条項", "いま", "再計算", "差(秒)", "") if ja else ("", "clause", "stands", "replayed", "s", "")

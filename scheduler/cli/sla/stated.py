@@ -33,7 +33,7 @@ def print_outcome(console: Console, policy: SlaPolicy, outcome: PolicyOutcome, l
     total = sum(seconds for _, seconds, _ in buckets)
     console.print()
     console.print(f"[bold]{escape(policy.name)}[/] {escape(policy.title)}", soft_wrap=True)
-    console.print(table(("bucket", "seconds", ""), [*buckets, ("all stops", total, duration(total, ja))]))
+    console.print(table(("bucket", "seconds", ""), [*buckets, ("all outages", total, duration(total, ja))]))
     console.print()
     period = f"{instant(outcome.period.start_at, ja)} – {instant(outcome.period.end_at, ja)}"
     figure = f"{_short(outcome.figure)} {_UNITS[policy.metric.kind]}"

@@ -147,7 +147,7 @@ def exclusion_text(exclusion: Exclusion) -> str:
         window = f"{_clock(exclusion.from_second)}–{_clock(exclusion.to_second)} {exclusion.zone}"
         return f"{exclusion.name}: {window}{days}"
     if isinstance(exclusion, ByCause):
-        return f"{exclusion.name}: stops caused by {', '.join(exclusion.causes)}"
+        return f"{exclusion.name}: outages caused by {', '.join(exclusion.causes)}"
     if isinstance(exclusion, Announced):
         clear = exclusion.clear_days is not None
         notice = f"{exclusion.clear_days} clear days" if clear else f"{exclusion.notice_seconds} s"

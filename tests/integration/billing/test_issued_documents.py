@@ -14,8 +14,8 @@ import sqlalchemy as sa
 
 from keizoku.billing.documents.archive import archive
 from keizoku.billing.documents.issued_documents import (
+    DocumentSearch,
     Issuing,
-    Wanted,
     as_issued,
     found,
     found_count,
@@ -55,7 +55,9 @@ def test_a_document_is_stored_once_and_never_changes(services: Services) -> None
     assert as_issued(session, "invoice", 1, "ja") == first
     assert issue(session, rules, "invoice", 1, other, anew=True)
     assert not issue(session, rules, "invoice", 1, other, anew=True)  # it says the same
-    assert [(each.id, each.version, each.supersedes, each.issuer) for each in found(session, Wanted(account="a"))] == [
+    assert [
+        (each.id, each.version, each.supersedes, each.issuer) for each in found(session, DocumentSearch(account="a"))
+    ] == [
         (1, 1, None, "継続株式会社"),
         (5, 2, 1, "別の会社"),
     ]
@@ -77,15 +79,17 @@ def test_documents_of_nobody_and_by_nobody_are_refused(services: Services) -> No
 @pytest.mark.parametrize(
     ("wanted", "accounts"),
     [
-        (Wanted(), "abcd"),
-        (Wanted(from_on=date(2026, 4, 11)), "d"),
-        (Wanted(to_on=date(2026, 4, 10), to_yen=500), "ac"),
-        (Wanted(from_yen=501), "b"),
-        (Wanted(from_yen=500, to_yen=500, account="c"), "c"),
-        (Wanted(from_on=date(2026, 4, 10), to_on=date(2026, 4, 10), account="d"), ""),
+        (DocumentSearch(), "abcd"),
+        (DocumentSearch(from_on=date(2026, 4, 11)), "d"),
+        (DocumentSearch(to_on=date(2026, 4, 10), to_yen=500), "ac"),
+        (DocumentSearch(from_yen=501), "b"),
+        (DocumentSearch(from_yen=500, to_yen=500, account="c"), "c"),
+        (DocumentSearch(from_on=date(2026, 4, 10), to_on=date(2026, 4, 10), account="d"), ""),
     ],
 )
-def test_they_are_found_by_day_sum_and_account_together(services: Services, wanted: Wanted, accounts: str) -> None:
+def test_they_are_found_by_day_sum_and_account_together(
+    services: Services, wanted: DocumentSearch, accounts: str
+) -> None:
     issue_month(services.session, services.rules, Month(2026, 4), BY)
     assert "".join(each.account for each in found(services.session, wanted)) == accounts
     assert found_count(services.session, wanted) == len(accounts)
@@ -93,8 +97,8 @@ def test_they_are_found_by_day_sum_and_account_together(services: Services, want
 
 def test_they_are_handed_over_with_an_index_and_twice_the_same(services: Services) -> None:
     issue_month(services.session, services.rules, Month(2026, 4), BY)
-    packed = archive(services.session, Wanted(to_yen=500))
-    assert packed == archive(services.session, Wanted(to_yen=500))
+    packed = archive(services.session, DocumentSearch(to_yen=500))
+    assert packed == archive(services.session, DocumentSearch(to_yen=500))
     with zipfile.ZipFile(io.BytesIO(packed)) as opened:
         rows = list(csv.DictReader(io.StringIO(opened.read("index.csv").decode("utf-8-sig"))))
         assert [(row["account"], row["yen"], row["registration"]) for row in rows] == [

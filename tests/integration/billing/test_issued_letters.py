@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from keizoku.billing.documents.addressees import Naming, SealingKeys, new_key_line, seal_again, sealed_of
 from keizoku.billing.documents.archive import archive
-from keizoku.billing.documents.issued_documents import Issuing, Wanted, found, issue_month, kept
+from keizoku.billing.documents.issued_documents import DocumentSearch, Issuing, found, issue_month, kept
 from keizoku.billing.documents.issued_letters import hand_over, issue_letter, letters_of, page_of
 from keizoku.billing.documents.outbox import document, waiting
 from keizoku.billing.documents.rendering import letter_html
@@ -84,7 +84,7 @@ def test_a_letter_is_stored_once_as_it_went_out_whatever_changes_afterwards(serv
     before = document(session, "N1")
     assert hand_over(session, "N1", BY, NOW)
     assert not hand_over(session, "N1", BY, NOW)
-    (stored,) = found(session, Wanted(account="hanako"))
+    (stored,) = found(session, DocumentSearch(account="hanako"))
     assert {**stored.to_json(), "sha256": "", "stored_at": ""} == {
         "id": 1, "kind": "suspension", "number": 1, "version": 1, "supersedes": None, "account": "hanako",
         "issued_on": "2026-04-12", "yen": 0, "tax_yen": 0, "issuer": "継続株式会社", "registration": None,
@@ -109,15 +109,15 @@ def test_a_letter_is_stored_once_as_it_went_out_whatever_changes_afterwards(serv
 
 def test_what_waits_is_found_by_kind_once_it_went_out_and_is_handed_over_with_the_invoices(services: Services) -> None:
     session = services.session
-    assert found(session, Wanted()) == []
+    assert found(session, DocumentSearch()) == []
     for each in waiting(session):
         hand_over(session, each.id, BY, NOW)
     issue_month(session, services.rules, Month(2026, 4), BY)
-    assert [(each.kind, each.account) for each in found(session, Wanted(kinds=("suspension",)))] == [
+    assert [(each.kind, each.account) for each in found(session, DocumentSearch(kinds=("suspension",)))] == [
         ("suspension", "hanako"),
         ("suspension", "taro"),
     ]
-    with zipfile.ZipFile(io.BytesIO(archive(session, Wanted(account="taro")))) as opened:
+    with zipfile.ZipFile(io.BytesIO(archive(session, DocumentSearch(account="taro")))) as opened:
         rows = list(csv.DictReader(io.StringIO(opened.read("index.csv").decode("utf-8-sig"))))
         assert [(row["kind"], row["number"], row["issuer"]) for row in rows] == [
             ("suspension", "2", "継続株式会社"),
@@ -143,9 +143,9 @@ def test_names_stand_on_documents_and_sealed_in_the_database(services: Services,
         assert "花子" not in text
         assert HANAKO.name.encode().decode("latin-1") not in text
     with pytest.raises(Refused, match="no key file is set"):
-        archive(session, Wanted())
+        archive(session, DocumentSearch())
     for with_names, by_account in ((True, False), (False, True)):
-        with zipfile.ZipFile(io.BytesIO(archive(session, Wanted(), keys, by_account=by_account))) as opened:
+        with zipfile.ZipFile(io.BytesIO(archive(session, DocumentSearch(), keys, by_account=by_account))) as opened:
             assert ("山田 花子 様" in opened.read("invoice-1-v1.ja.html").decode()) is with_names
             assert "花子" not in opened.read("index.csv").decode()
 
@@ -167,7 +167,7 @@ def test_a_user_whose_name_is_unfit_waits_and_the_others_go_on(services: Service
     naming = Naming(Names({"hanako": Unfit("members.csv line 3: the name is empty")}), keys)
     assert issue_month(services.session, services.rules, Month(2026, 4), replace(BY, naming=naming)) == 1
     assert naming.unfit == {"hanako": "members.csv line 3: the name is empty"}
-    assert [each.account for each in found(services.session, Wanted())] == ["taro"]
+    assert [each.account for each in found(services.session, DocumentSearch())] == ["taro"]
 
 
 def send(services: Services, server: MailServer, naming: Naming) -> Sent:
@@ -190,7 +190,7 @@ def test_letters_wait_as_one_task_while_the_directory_is_silent_and_go_out_named
         for _ in range(2):
             assert send(services, server, Naming(names, keys)) == Sent(0, 0, 0, 0, 0, why)
         assert tasks(services) == [("directory_silent", "directory", {"why": why})]
-        assert (box.mails, found(services.session, Wanted())) == ([], [])
+        assert (box.mails, found(services.session, DocumentSearch())) == ([], [])
         names.broken = False
         assert send(services, server, Naming(names, keys)) == Sent(1, 0, 0, 0, 0, "", unfit=1)
     assert tasks(services) == [
@@ -213,7 +213,7 @@ def test_a_letter_that_the_server_refuses_has_not_gone_out(services: Services, k
     box.of_recipient = {"hanako@home.example": "550 5.1.1 unknown"}
     with running(box) as server:
         assert send(services, server, Naming(Names({}), keys)) == Sent(1, 0, 1, 0, 0, "")
-    assert [each.account for each in found(services.session, Wanted())] == ["taro"]
+    assert [each.account for each in found(services.session, DocumentSearch())] == ["taro"]
 
 
 @pytest.fixture

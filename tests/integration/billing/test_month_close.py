@@ -9,7 +9,7 @@ from keizoku.billing.accounts.account_views import trial_balance
 from keizoku.billing.closing.integrity_audit import audit
 from keizoku.billing.closing.month_close import acts, close_month, reopen_month, standing, verify
 from keizoku.billing.closing.reconciliation_run import reconcile_month, resolve
-from keizoku.billing.closing.subledgers import sub_ledgers
+from keizoku.billing.closing.subledgers import subledger_totals
 from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.ledger.queries import account_book, explain_entry
 from keizoku.db.review_tasks import open_task
@@ -276,12 +276,12 @@ def test_a_close_looks_at_the_months_end_not_at_what_came_since(engine: sa.Engin
     with services_on(engine) as services:
         april(services)
         session = services.session
-        assert all(each.ties for each in sub_ledgers(session, APRIL, MAY_2.date()))
+        assert all(each.ties for each in subledger_totals(session, APRIL, MAY_2.date()))
         post(session, [Posting("term_invoiced", "term:1:again", date(2026, 5, 1), {"yen": 40}, "hanako")], MAY_2)
         session.commit()
-        assert all(each.ties for each in sub_ledgers(session, APRIL, MAY_2.date()))
+        assert all(each.ties for each in subledger_totals(session, APRIL, MAY_2.date()))
         assert close_month(session, services.gateway, APRIL, "kato", MAY_2).ok
-        wrong = [each.sentence(MAY) for each in sub_ledgers(session, MAY, MAY_2.date()) if each.code == "1140"]
+        wrong = [each.sentence(MAY) for each in subledger_totals(session, MAY, MAY_2.date()) if each.code == "1140"]
         assert wrong == ["account 1140 stands at 40 yen on 2026-05-31, its rows say 0"]
 
 

@@ -74,7 +74,7 @@ def test_9_2__each_month_is_judged_by_its_own_version_however_late(session: Sess
     service.population(long_ago, 1_000_000, now=long_ago)
 
     def stop(month: str, name: str, now: datetime) -> None:
-        assert service.stop(at(f"{month}-10 09:00"), at(f"{month}-10 12:37"), 60_000, id=name, now=now) == []
+        assert service.record_outage(at(f"{month}-10 09:00"), at(f"{month}-10 12:37"), 60_000, id=name, now=now) == []
 
     stop("2027-04", "april", at("2027-04-10 14:00"))
     assert service.claim("m1", "hanako", MARCH, now=at("2027-04-30 23:00")) == []

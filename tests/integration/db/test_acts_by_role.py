@@ -89,7 +89,7 @@ def _call(services: Services, act: str, given: Mapping[str, Any]) -> str:
 
 
 WITHOUT_TIME = frozenset(
-    {"billing.preview_interest", "billing.transfer_file_again", "sla.is_known_stop", "sla.refused_spans"}
+    {"billing.preview_interest", "billing.transfer_file_again", "sla.is_known_outage", "sla.refused_spans"}
 )
 
 

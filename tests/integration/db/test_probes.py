@@ -37,7 +37,7 @@ Act = Callable[[Services, str, datetime], object]
 
 def _stop(services: Services, account: str, now: datetime) -> object:
     from_at, to_at = parse_instant("2026-04-03 12:00"), parse_instant("2026-04-03 20:00")
-    return services.sla.stop(from_at=from_at, to_at=to_at, affected=60_000, now=now)
+    return services.sla.record_outage(from_at=from_at, to_at=to_at, affected=60_000, now=now)
 
 
 def _claim(services: Services, account: str, now: datetime) -> object:

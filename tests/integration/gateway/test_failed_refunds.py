@@ -11,7 +11,7 @@ from keizoku.billing.accounts.account_views import credit_view, trial_balance
 from keizoku.billing.accounts.history import state_at
 from keizoku.billing.cards.failed_refunds import sync_events
 from keizoku.billing.closing.reconciliation_run import reconcile_month
-from keizoku.billing.closing.subledgers import sub_ledgers
+from keizoku.billing.closing.subledgers import subledger_totals
 from keizoku.billing.gateway.books import RefundState
 from keizoku.billing.gateway.port import Gateway
 from keizoku.billing.gateway.refunds import failed_refunds
@@ -63,7 +63,7 @@ def test_9_2__a_refund_that_stripe_takes_back_days_later_is_owed_again_and_the_m
         save_card(session, calls, proxy, "jiro")
         services.billing.approve("jiro", "monthly", "card", now=start)
         stopped = [parse_instant(f"2026-04-16 {hour}:00") for hour in (12, 20, 21)]
-        services.sla.stop(from_at=stopped[0], to_at=stopped[1], affected=60_000, now=stopped[2])
+        services.sla.record_outage(from_at=stopped[0], to_at=stopped[1], affected=60_000, now=stopped[2])
         services.sla.claim(id="c", account="jiro", month=Month(2026, 4), now=parse_instant("2026-05-02 10:00"))
         services.billing.leave_service("jiro", now=parse_instant("2026-05-02 11:00"))
         _night(services, proxy, date(2026, 5, 3))
@@ -119,7 +119,7 @@ def test_9_2__a_refund_that_stripe_takes_back_days_later_is_owed_again_and_the_m
         reconciled = reconcile_month(session, stripe, MAY, parse_instant("2026-06-02 09:00"))
         assert (reconciled.outcome.counts, reconciled.unexplained) == ({}, ())
         assert reconciled.outcome.sums["ledger"] == reconciled.outcome.sums["gateway"]
-        assert [each for each in sub_ledgers(session, MAY, date(2026, 6, 2)) if not each.ties] == []
+        assert [each for each in subledger_totals(session, MAY, date(2026, 6, 2)) if not each.ties] == []
     stripe.close()
 
 

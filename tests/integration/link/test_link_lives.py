@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from keizoku.db.tables.link.grants import link_grant, link_secret, link_token, link_use
 from keizoku.link.partner.port import OrderAnswer, TokenAnswer
 from keizoku.link.partner.simulated import SimulatedPartner
-from keizoku.link.rules.orders import Listed, Wanted
+from keizoku.link.rules.orders import Listed, OrderRequest
 from keizoku.link.services.link_service import LinkService
 from keizoku.terms.refusal import Refused
 from tests.worlds.link_world import BY, NOW, admit, confirmed_order, designate, everything_in, grant, service_on
@@ -89,7 +89,7 @@ class Watched(SimulatedPartner):
     def fetch(self, kind: str, access: str) -> Any:
         return self._call("fetch", self._account(access), lambda: SimulatedPartner.fetch(self, kind, access))
 
-    def send_order(self, wanted: Wanted, reference: str, good_until: str | None, access: str) -> OrderAnswer:
+    def send_order(self, wanted: OrderRequest, reference: str, good_until: str | None, access: str) -> OrderAnswer:
         def send() -> OrderAnswer:
             return SimulatedPartner.send_order(self, wanted, reference, good_until, access)
 

@@ -18,11 +18,11 @@ from jsonschema import Draft4Validator
 
 from keizoku.link.partner.http_partner import PATHS, HttpPartner, ResourcePlace, _json
 from keizoku.link.partner.oauth import OAuthPlace
-from keizoku.link.rules.orders import Wanted
+from keizoku.link.rules.orders import OrderRequest
 
 PUBLISHED = Path(__file__).parents[4] / "shared" / "partner" / "kabu_STATION_API.yaml"
 pytestmark = pytest.mark.skipif(not PUBLISHED.is_file(), reason="the published description is not beside the checkout")
-WANTED = (Wanted("8306", "buy", 100, "704.5"), Wanted("8306", "sell", 1))
+WANTED = (OrderRequest("8306", "buy", 100, "704.5"), OrderRequest("8306", "sell", 1))
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def partner() -> HttpPartner:
 
 @pytest.mark.parametrize("wanted", WANTED)
 def test_an_order_has_the_fields_and_the_types_of_the_description(
-    published: Mapping[str, Any], partner: HttpPartner, wanted: Wanted
+    published: Mapping[str, Any], partner: HttpPartner, wanted: OrderRequest
 ) -> None:
     schema = published["components"]["schemas"]["RequestSendOrder"]
     body = json.loads(_json(partner._body(wanted, "kz1", date(2026, 4, 30).isoformat())))
@@ -60,4 +60,4 @@ def test_an_order_of_the_descriptions_example_is_read(published: Mapping[str, An
     example = published["components"]["schemas"]["OrdersSuccess"]["example"]
     listed = partner._listed(json.loads(json.dumps(example), parse_float=str))
     assert (listed.partner_id, listed.state) == (example["ID"], "finished")
-    assert listed.wanted == Wanted("8306", "sell", 1500, "704.5")
+    assert listed.wanted == OrderRequest("8306", "sell", 1500, "704.5")

@@ -50,7 +50,7 @@ def owing(engine: sa.Engine) -> Iterator[Services]:
         open_world(services)
         services.billing.approve("jiro", "monthly", "card", now=parse_instant("2026-03-26 10:00"))
         stopped = [parse_instant(f"2026-04-16 {hour}:00") for hour in (12, 20, 21)]
-        services.sla.stop(from_at=stopped[0], to_at=stopped[1], affected=60_000, now=stopped[2])
+        services.sla.record_outage(from_at=stopped[0], to_at=stopped[1], affected=60_000, now=stopped[2])
         services.sla.claim(id="c", account="jiro", month=Month(2026, 4), now=parse_instant("2026-05-04 10:00"))
         run_night(services, date(2026, 5, 5), night_at(date(2026, 5, 5)))
         services.billing.leave_service("jiro", now=parse_instant("2026-05-05 10:00"))

@@ -90,7 +90,7 @@ def live(services: Services, life: Life, missed: frozenset[date]) -> dict[str, A
     waiting = list(life.acts)
     at = night_at(life.start)
     open_shop(services, at)
-    services.sla.stop(from_at=at, to_at=at + timedelta(hours=8), affected=60_000, now=at + timedelta(hours=9))
+    services.sla.record_outage(from_at=at, to_at=at + timedelta(hours=8), affected=60_000, now=at + timedelta(hours=9))
     for number, (account, member) in enumerate(life.members.items()):
         Simulator(services).cards.set_card(account, member.card)
         joins_at = at + timedelta(hours=number)

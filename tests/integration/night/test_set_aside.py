@@ -162,7 +162,7 @@ def begin(services: Services) -> None:
         services.billing.approve(account, "monthly" if account in (*MONTHLY, *LATE) else "yearly", "card", now=now)
     now = parse_instant("2026-04-16 21:00")
     from_at, to_at = parse_instant("2026-04-16 12:00"), parse_instant("2026-04-16 20:00")
-    services.sla.stop(from_at=from_at, to_at=to_at, affected=60_000, now=now)
+    services.sla.record_outage(from_at=from_at, to_at=to_at, affected=60_000, now=now)
     for account in CLAIMANTS:
         services.sla.claim(id=f"c-{account}", account=account, month=Month(2026, 4), now=now)
 

@@ -135,7 +135,7 @@ def test_9_2__nothing_is_paid_out_while_disputes_or_returned_refunds_cannot_be_r
         open_world(services)
         services.billing.approve("jiro", "monthly", "card", now=parse_instant("2026-03-26 10:00"))
         stopped = [parse_instant(f"2026-04-16 {hour}:00") for hour in (12, 20, 21)]
-        services.sla.stop(from_at=stopped[0], to_at=stopped[1], affected=60_000, now=stopped[2])
+        services.sla.record_outage(from_at=stopped[0], to_at=stopped[1], affected=60_000, now=stopped[2])
         services.sla.claim(id="c", account="jiro", month=Month(2026, 4), now=parse_instant("2026-05-04 10:00"))
         run_night(services, LEFT - timedelta(days=1), night_at(LEFT - timedelta(days=1)))
         services.billing.leave_service("jiro", now=parse_instant("2026-05-05 10:00"))
@@ -212,7 +212,7 @@ def test_9_2__a_dispute_that_cannot_be_booked_holds_its_own_account_and_no_other
         for account in ("u1", "u2"):
             services.billing.approve(account, "monthly", "card", now=parse_instant("2026-03-26 10:00"))
         stopped = [parse_instant(f"2026-04-16 {hour}:00") for hour in (12, 20, 21)]
-        services.sla.stop(from_at=stopped[0], to_at=stopped[1], affected=60_000, now=stopped[2])
+        services.sla.record_outage(from_at=stopped[0], to_at=stopped[1], affected=60_000, now=stopped[2])
         for account in ("u1", "u2"):
             services.sla.claim(
                 id=f"c-{account}", account=account, month=Month(2026, 4), now=parse_instant("2026-05-04 10:00")

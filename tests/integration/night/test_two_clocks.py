@@ -84,7 +84,7 @@ def test_a_fact_recorded_ahead_waits_alone_and_is_looked_at_when_its_time_comes(
         services.billing.approve(account, "monthly", "card", now=parse_instant("2026-03-26 10:00"))
     run_night(services, date(2026, 4, 1), night_at(date(2026, 4, 1)))
     from_at, to_at = parse_instant("2026-04-16 12:00"), parse_instant("2026-04-16 20:00")
-    services.sla.stop(from_at=from_at, to_at=to_at, affected=60_000, now=parse_instant("2026-04-16 21:00"))
+    services.sla.record_outage(from_at=from_at, to_at=to_at, affected=60_000, now=parse_instant("2026-04-16 21:00"))
     run_night(services, date(2026, 5, 1), night_at(date(2026, 5, 1)))
     said = parse_instant("2026-05-01 10:00")
     services.sla.claim(id="before", account="taro", month=Month(2026, 4), now=said)

@@ -67,7 +67,7 @@ def begin(services: Services, now: datetime) -> None:
 
 def april(services: Services, now: datetime) -> None:
     """A stop of eight hours, two claims, three disputes, one who leaves the service."""
-    services.sla.stop(from_at=parse_instant("2026-04-16 12:00"), to_at=parse_instant("2026-04-16 20:00"),
+    services.sla.record_outage(from_at=parse_instant("2026-04-16 12:00"), to_at=parse_instant("2026-04-16 20:00"),
                       affected=60_000, now=now)  # fmt: skip
     for number, account in enumerate(("credited", "refunded")):
         services.sla.claim(id=f"c{number}", account=account, month=Month(2026, 4), now=now)

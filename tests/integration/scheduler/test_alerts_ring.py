@@ -243,7 +243,7 @@ def test_9_2__the_months_budget_rings_from_the_leader_as_it_is_used_up(engine: s
 
         def stopped(start: str, end: str) -> None:
             span = (parse_instant(f"2026-11-{start}"), parse_instant(f"2026-11-{end}"))
-            services.sla.stop(*span, 1_000, now=now[0])
+            services.sla.record_outage(*span, 1_000, now=now[0])
 
         assert (rings(), told(leader)["keizoku_sla_unusable_seconds"], told(standby)) == (set(), 0, {})
         services.sla.population(parse_instant("2025-01-01 00:00"), 1_000, now=now[0])
@@ -295,12 +295,12 @@ def test_the_budget_is_measured_when_something_became_known_and_not_at_a_scrape(
 
         services.sla.population(parse_instant("2025-01-01 00:00"), 1_000, now=now[0])
         assert [after(1), after(1), after(60)] == [1, 1, 1]
-        services.sla.stop(now[0], now[0] + timedelta(hours=1), 1_000, now=now[0])
+        services.sla.record_outage(now[0], now[0] + timedelta(hours=1), 1_000, now=now[0])
         assert [after(1), after(30), after(30), after(1), after(600)] == [2, 3, 4, 4, 4]  # until the stop was over
         monkeypatch.setattr(budget_numbers, "MEASURED_HOLDS", 1_000_000)
-        services.sla.stop(now[0] - timedelta(hours=2), now[0], 1_000, now=now[0])
+        services.sla.record_outage(now[0] - timedelta(hours=2), now[0], 1_000, now=now[0])
         assert after(1) == 5
-        services.sla.stop(now[0] - timedelta(hours=5), now[0] - timedelta(hours=4), 1_000, now=now[0])
+        services.sla.record_outage(now[0] - timedelta(hours=5), now[0] - timedelta(hours=4), 1_000, now=now[0])
         assert [after(1), after(600)] == [5, 5]  # measuring took so long that the last one is told for a while
 
 

@@ -30,7 +30,12 @@ SIGNED = ("--author", "sato", "--ground", "logs")
             "account 'u7' has no contract; approve one first",
         ),
         (("explain", "invoice", "5"), 1, "invoice.unknown", "there is no invoice 5"),
-        (("sla", "incident", "correct", "s9", "--affected", "0", *SIGNED), 1, "stop.unknown", "correct_stop: s9: no "),
+        (
+            ("sla", "incident", "correct", "s9", "--affected", "0", *SIGNED),
+            1,
+            "outage.unknown",
+            "correct_stop: s9: no ",
+        ),
         (("sla", "incident", "add", *STOP, "--affected", "5", *SIGNED), 1, "fact.period", "a period ends after it "),
         (("claim", "recognise", "c9", *SIGNED), 1, "claim.unknown", "recognise: c9: no claim has this id; there is"),
         (("claim", "show", "c9"), 1, "claim.unknown", "no claim has the id 'c9'; `keizoku claim list` shows them"),

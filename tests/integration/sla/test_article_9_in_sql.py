@@ -69,9 +69,11 @@ def a_month(chance: Random) -> tuple[MonthFacts, Claimant]:
     month = Month(chance.choice((2024, 2025, 2026, 2028)), 12).shift(chance.randint(0, 14))
     span = month_epochs(month)
     causes = (Cause.FAULT, Cause.PARTNER, Cause.SYSTEM_UPDATE, Cause.SYSTEM_UPDATE, Cause.USER_ENVIRONMENT)
-    stops = tuple(Outage(a, b, chance.choice(causes), "seen") for a, b in some_spans(chance, span, 6))
+    outages = tuple(Outage(a, b, chance.choice(causes), "seen") for a, b in some_spans(chance, span, 6))
     notices: list[UpdateNotice] = []
-    for start, end in some_spans(chance, span, 2) + [(stop.start, stop.end) for stop in stops if chance.random() < 0.5]:
+    for start, end in some_spans(chance, span, 2) + [
+        (outage.start, outage.end) for outage in outages if chance.random() < 0.5
+    ]:
         start_day = (start + JST_SECONDS) // DAY * DAY - JST_SECONDS
         published_at = start_day - 5 * DAY + chance.choice((-DAY, -1, 0, 0, 1, 2 * HOUR))
         notices.append(UpdateNotice(f"n{len(notices)}", published_at, start, end))
@@ -83,7 +85,7 @@ def a_month(chance: Random) -> tuple[MonthFacts, Claimant]:
         EnvironmentRuling(normalise([each]), chance.choice(("ito", "")), "browser", "ruling")
         for each in some_spans(chance, span, 2)
     )
-    facts = MonthFacts(month, stops, tuple(notices), interruptions, rulings)
+    facts = MonthFacts(month, outages, tuple(notices), interruptions, rulings)
 
     def most_of(rarely: int) -> Spans:
         return normalise([span]) if chance.randrange(rarely) else normalise(some_spans(chance, span, 3))
@@ -111,7 +113,7 @@ WITH month AS (
         coalesce(range_agg(during) FILTER (WHERE rank <= 1), '{}') AS ours,
         coalesce(range_agg(during) FILTER (WHERE rank = 2), '{}') AS updates,
         coalesce(range_agg(during) FILTER (WHERE rank = 3), '{}') AS users_own
-    FROM (SELECT id, rank, int8range(starts, ends) AS during FROM a_stop) AS stop GROUP BY id
+    FROM (SELECT id, rank, int8range(starts, ends) AS during FROM a_stop) AS outage GROUP BY id
 ), brief AS (
     SELECT id, range_agg(one) AS seconds FROM (SELECT id, unnest(every) AS one FROM cause) AS alone
     WHERE upper(one) - lower(one) < 10 * 60 GROUP BY id

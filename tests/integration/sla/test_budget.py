@@ -16,7 +16,7 @@ from tests.worlds.sla_world import APRIL, RULES
 
 def stop(service: SlaService, start: str, end: str, **more: str) -> None:
     span = (parse_instant(start), parse_instant(end))
-    service.stop(*span, 1_000, now=span[1], **more)  # type: ignore[arg-type]
+    service.record_outage(*span, 1_000, now=span[1], **more)  # type: ignore[arg-type]
 
 
 def test_9_2__the_budget_of_a_month_falls_and_names_what_carries_it(session: Session) -> None:
@@ -77,7 +77,7 @@ def test_9_2__the_budget_of_a_month_falls_and_names_what_carries_it(session: Ses
 def test_9_2__only_what_is_past_counts_of_a_stop_whose_end_is_expected(session: Session) -> None:
     service = service_of_thousand(session)
     began = parse_instant("2026-04-10 09:00")
-    service.stop(began, parse_instant("2026-04-10 14:00"), 1_000, now=began)
+    service.record_outage(began, parse_instant("2026-04-10 14:00"), 1_000, now=began)
     seen = {
         at: (found.unusable, found.goes_on, {each.bucket: each.seconds for each in found.exclusions})
         for at in ("2026-04-10 09:05", "2026-04-10 09:10", "2026-04-10 12:36", "2026-04-10 12:37", "2026-04-10 15:00")

@@ -27,7 +27,7 @@ def test_9_2__what_is_told_is_what_measuring_anew_finds(
         if chance.random() < 0.4:
             start = now + timedelta(minutes=chance.randint(-20_000, 90))
             end = start + timedelta(minutes=chance.choice((5, 10, 45, 300)))
-            service.stop(start, end, chance.choice((50, 51, 1_000)), now=now)
+            service.record_outage(start, end, chance.choice((50, 51, 1_000)), now=now)
         if chance.random() < 0.2:
             start = now - timedelta(minutes=chance.randint(0, 5_000))
             values = (start, start + timedelta(minutes=30), chance.choice((10, 900)), 1_000)

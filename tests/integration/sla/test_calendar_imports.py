@@ -31,7 +31,7 @@ CANCEL = "UID:d\nSEQUENCE:3\nDTSTAMP:20260325T000000Z\nSTATUS:CANCELLED"
 @pytest.fixture
 def service(session: Session) -> SlaService:
     service = service_of_thousand(session)
-    service.stop(*STOP, 1_000, cause="system_update", ground="plan", now=NOW)
+    service.record_outage(*STOP, 1_000, cause="system_update", ground="plan", now=NOW)
     return service
 
 

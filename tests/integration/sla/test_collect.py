@@ -241,7 +241,7 @@ def test_9_3__a_real_monitor_sees_a_target_fail_and_the_budget_falls(
 
 
 class InSeconds(Terms):
-    """The contract with seconds for its hours, so that a stop that a test can wait for is worth a credit."""
+    """The contract with seconds for its hours, so that an outage that a test can wait for is worth a credit."""
 
     def of_month(self, month: Month) -> Policy:
         policy = super().of_month(month)
@@ -251,7 +251,7 @@ class InSeconds(Terms):
             second.model_copy(update={"over_seconds": 3_600}),
         )
         sla = policy.sla.model_copy(
-            update={"minimum_stop_seconds": 3, "night_from_second": 0, "night_to_second": 1, "tiers": tiers}
+            update={"minimum_outage_seconds": 3, "night_from_second": 0, "night_to_second": 1, "tiers": tiers}
         )
         return policy.model_copy(update={"sla": sla})
 

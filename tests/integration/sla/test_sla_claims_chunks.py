@@ -10,7 +10,7 @@ from keizoku.db.migrate import create_all
 from keizoku.db.session import Session
 from keizoku.db.tables.claims import claim_decision, claim_reasoning
 from keizoku.sla.claims import claim_stage
-from tests.worlds.sla_world import APRIL, RULES, at, long_stop, member, night, open_service, windows
+from tests.worlds.sla_world import APRIL, RULES, at, long_outage, member, night, open_service, windows
 
 HALVES = [windows(("2026-04-10 09:00", "2026-04-10 14:00")), windows(("2026-04-10 14:00", "2026-04-10 18:00"))]
 
@@ -27,7 +27,7 @@ def test_9_2__accounts_one_by_one_are_told_what_all_at_once_are(engine_for_schem
     def told(session: Session, chunk_accounts: int) -> tuple[list[Any], int]:
         create_all(session)
         service = open_service(session)
-        long_stop(service)
+        long_outage(service)
         for number in range(8):
             member(session, f"user{number}", method="other" if number == 5 else "card")
             stated = [None, *HALVES][number % 3]
@@ -46,7 +46,7 @@ def test_9_2__accounts_one_by_one_are_told_what_all_at_once_are(engine_for_schem
 
 def test_9_5__a_deadline_that_moves_during_a_night_is_told_to_those_decided_after(session: Session) -> None:
     service = open_service(session)
-    long_stop(service)
+    long_outage(service)
     for name in ("hanako", "jiro"):
         member(session, name)
         service.claim(f"of {name}", name, APRIL, now=at("2026-05-02 09:00"))

@@ -24,12 +24,12 @@ from tests.worlds.sla_world import (
     RULES,
     at,
     awards,
-    long_stop,
+    long_outage,
     member,
     night,
     open_service,
     seen,
-    three_stops,
+    three_outages,
     windows,
 )
 
@@ -42,7 +42,7 @@ def service(session: Session) -> SlaService:
 def test_9_2__a_month_and_its_claims_from_evidence_to_award(session: Session, service: SlaService) -> None:
     member(session, "hanako")
     member(session, "taro", method="app_store", starts_at="2026-03-20 11:00")
-    three_stops(service)
+    three_outages(service)
     assert service.claim("h1", "hanako", "2026-04", now=at("2026-05-02 09:00")) == []
     assert service.claim("t1", "taro", APRIL, now=at("2026-05-02 09:00")) == []
     assert seen(session, "h1", "2026-05-02 10:00")["outcome"] == "pending"
@@ -96,7 +96,7 @@ def test_9_2__a_month_and_its_claims_from_evidence_to_award(session: Session, se
 
 def test_9_2__a_second_run_of_a_night_changes_nothing(session: Session, service: SlaService) -> None:
     member(session, "hanako")
-    three_stops(service)
+    three_outages(service)
     service.claim("h1", "hanako", APRIL, now=at("2026-05-02 09:00"))
     assert night(session, "2026-05-03") > 0
     assert (night(session, "2026-05-03"), night(session, "2026-05-04")) == (0, 0)
@@ -104,7 +104,7 @@ def test_9_2__a_second_run_of_a_night_changes_nothing(session: Session, service:
 
 def test_9_2__a_claim_within_its_month_waits_until_the_month_is_over(session: Session, service: SlaService) -> None:
     member(session, "hanako")
-    three_stops(service)
+    three_outages(service)
     service.claim("h1", "hanako", APRIL, now=at("2026-04-20 09:00"))
     night(session, "2026-04-30")
     assert seen(session, "h1")["outcome"] == "pending"
@@ -114,7 +114,7 @@ def test_9_2__a_claim_within_its_month_waits_until_the_month_is_over(session: Se
 
 
 def test_9_2__a_killed_night_goes_on_where_it_stopped(session: Session, service: SlaService) -> None:
-    long_stop(service)
+    long_outage(service)
     for number in range(5):
         member(session, f"user{number}")
         service.claim(f"c{number}", f"user{number}", APRIL, now=at("2026-05-02 09:00"))
@@ -134,7 +134,7 @@ def test_9_2__an_error_while_one_chunk_is_written_leaves_the_chunks_before_it(
     session: Session, service: SlaService
 ) -> None:
     """The next is being decided meanwhile; nothing of it is written, and the next night does the rest."""
-    long_stop(service)
+    long_outage(service)
     for number in range(5):
         member(session, f"user{number}")
         service.claim(f"c{number}", f"user{number}", APRIL, now=at("2026-05-02 09:00"))
@@ -152,10 +152,10 @@ def test_9_2__an_error_while_one_chunk_is_written_leaves_the_chunks_before_it(
 
 def test_9_2__late_evidence_raises_the_award_by_a_revision(session: Session, service: SlaService) -> None:
     member(session, "hanako")
-    long_stop(service)
+    long_outage(service)
     service.claim("h1", "hanako", APRIL, now=at("2026-05-02 09:00"))
     night(session, "2026-05-03")
-    service.stop(at("2026-04-20 09:00"), at("2026-04-20 14:00"), 60_000, now=at("2026-07-10 09:00"))
+    service.record_outage(at("2026-04-20 09:00"), at("2026-04-20 14:00"), 60_000, now=at("2026-07-10 09:00"))
     night(session, "2026-07-11")
     assert [(row.revision, row.rate, row.claim_id) for row in awards(session)] == [
         (1, "0.2", "h1"),
@@ -173,7 +173,7 @@ def test_9_2__what_is_recorded_while_a_night_runs_is_counted_by_the_next_night(
     member(session, "hanako")
     service.claim("h1", "hanako", APRIL, now=at("2026-05-02 09:00"))
     noon = at("2026-04-10 12:00")
-    assert service.stop(noon, noon + timedelta(hours=4), 60_000, now=at("2026-05-03 02:31")) == []
+    assert service.record_outage(noon, noon + timedelta(hours=4), 60_000, now=at("2026-05-03 02:31")) == []
     service.claim("h2", "hanako", APRIL, now=at("2026-05-03 02:29"))
     night(session, "2026-05-03")
     assert (seen(session, "h1")["outcome"], awards(session)) == ("rejected", [])
@@ -189,7 +189,7 @@ def test_9_2__an_award_may_have_a_lower_rate_of_a_higher_fee_but_not_a_lower_wor
     session: Session, service: SlaService
 ) -> None:
     member(session, "hanako")
-    long_stop(service)
+    long_outage(service)
     service.claim("h1", "hanako", APRIL, now=at("2026-05-02 09:00"))
     night(session, "2026-05-03")
     (first,) = awards(session)
@@ -202,7 +202,7 @@ def test_9_2__an_award_may_have_a_lower_rate_of_a_higher_fee_but_not_a_lower_wor
 
 def test_9_2__a_later_claim_is_united_with_the_first(session: Session, service: SlaService) -> None:
     member(session, "hanako")
-    long_stop(service, hours=8)
+    long_outage(service, hours=8)
     first = windows(("2026-04-10 12:00", "2026-04-10 16:00"))
     service.claim("h1", "hanako", APRIL, windows=first, now=at("2026-05-02 09:00"))
     night(session, "2026-05-03")
@@ -216,10 +216,10 @@ def test_9_2__a_later_claim_is_united_with_the_first(session: Session, service: 
 
 def test_9_2__an_award_is_never_lowered_and_people_are_told(session: Session, service: SlaService) -> None:
     member(session, "hanako")
-    long_stop(service, id="s1")
+    long_outage(service, id="s1")
     service.claim("h1", "hanako", APRIL, now=at("2026-05-02 09:00"))
     night(session, "2026-05-03")
-    assert service.correct_stop("s1", affected=40_000, now=at("2026-05-10 09:00")) == []
+    assert service.correct_outage("s1", affected=40_000, now=at("2026-05-10 09:00")) == []
     assert night(session, "2026-05-11") == 3  # a decision, a task for people, the month's review
     assert len(awards(session)) == 1
     assert (seen(session, "h1")["outcome"], seen(session, "h1")["reason"]) == ("rejected", "threshold")
@@ -234,7 +234,7 @@ def test_9_2__an_award_is_never_lowered_and_people_are_told(session: Session, se
 
 def test_9_2__people_recognise_only_a_part(session: Session, service: SlaService) -> None:
     member(session, "hanako")
-    long_stop(service)
+    long_outage(service)
     service.claim("h1", "hanako", APRIL, now=at("2026-05-02 09:00"))
     only = windows(("2026-04-10 12:00", "2026-04-10 14:00"))
     now = at("2026-05-02 10:00")
@@ -250,7 +250,7 @@ def test_9_2__membership_ends_at_the_instant_the_contract_did(session: Session, 
     ended_at = at("2026-04-10 13:00")
     ended: dict[str, Any] = {"ended_on": date(2026, 4, 10), "ended_at": ended_at, "end_recorded_at": ended_at}
     member(session, "hanako", **ended, ended_reason="leave_service")
-    long_stop(service)
+    long_outage(service)
     service.claim("h1", "hanako", APRIL, now=at("2026-05-02 09:00"))
     night(session, "2026-05-03")
     waterfall = seen(session, "h1")["waterfall"]
@@ -260,7 +260,7 @@ def test_9_2__membership_ends_at_the_instant_the_contract_did(session: Session, 
 def test_9_4_3__people_rule_on_the_environment_of_a_claim_or_a_stop(session: Session, service: SlaService) -> None:
     member(session, "hanako")
     member(session, "taro")
-    long_stop(service, id="s1")
+    long_outage(service, id="s1")
     now = at("2026-05-02 09:00")
     for claim_id, name in (("h1", "hanako"), ("t1", "taro")):
         service.claim(claim_id, name, APRIL, now=now)
@@ -269,18 +269,18 @@ def test_9_4_3__people_rule_on_the_environment_of_a_claim_or_a_stop(session: Ses
         windows(("2026-04-10 13:00", "2026-04-10 14:00")),
     )
     assert service.environment(hour, "tanaka", "own router", claim="h1", now=now) == []
-    assert service.environment(other, "tanaka", "one browser only", stop="s1", now=now) == []
+    assert service.environment(other, "tanaka", "one browser only", outage="s1", now=now) == []
     night(session, "2026-05-03")
     assert seen(session, "h1")["waterfall"]["environment"] == 7_200
     assert seen(session, "t1")["waterfall"]["environment"] == 3_600
-    assert service.environment([], "tanaka", "withdrawn: it was ours", stop="s1", now=at("2026-05-04 09:00")) == []
+    assert service.environment([], "tanaka", "withdrawn: it was ours", outage="s1", now=at("2026-05-04 09:00")) == []
     night(session, "2026-05-05")
     assert seen(session, "t1")["waterfall"]["environment"] == 0
 
 
 def test_9_4_5__an_interruption_and_an_own_suspension(session: Session, service: SlaService) -> None:
     contract_id = member(session, "hanako")
-    long_stop(service)
+    long_outage(service)
     start, end = at("2026-04-10 12:00"), at("2026-04-10 12:30")
     with pytest.raises(Refused, match="no approved_by"):
         service.interruption(start, end, "18(2)(i)", "", now=end)
@@ -307,7 +307,7 @@ def test_9_4_5__an_interruption_and_an_own_suspension(session: Session, service:
 
 def test_9_5__the_deadline_moves_with_an_outage_of_the_form(session: Session, service: SlaService) -> None:
     member(session, "hanako")
-    long_stop(service)
+    long_outage(service)
     service.claim("h1", "hanako", APRIL, now=at("2026-06-01 01:00"))
     night(session, "2026-06-02")
     assert seen(session, "h1")["reason"] == "deadline"
@@ -318,7 +318,7 @@ def test_9_5__the_deadline_moves_with_an_outage_of_the_form(session: Session, se
 
 
 def test_desk__a_claim_of_an_unknown_account_is_kept_and_rejected(session: Session, service: SlaService) -> None:
-    long_stop(service)
+    long_outage(service)
     (doubt,) = service.claim("z1", "nobody", APRIL, now=at("2026-05-02 09:00"))
     assert "no account" in doubt.rule
     night(session, "2026-05-03")
@@ -327,7 +327,7 @@ def test_desk__a_claim_of_an_unknown_account_is_kept_and_rejected(session: Sessi
 
 def test_night__with_nothing_new_asks_one_question(session: Session, service: SlaService) -> None:
     member(session, "hanako")
-    long_stop(service)
+    long_outage(service)
     service.claim("h1", "hanako", APRIL, now=at("2026-05-02 09:00"))
     night(session, "2026-05-03")
     asked: list[str] = []
@@ -338,7 +338,7 @@ def test_night__with_nothing_new_asks_one_question(session: Session, service: Sl
 
 def test_tables__refuse_what_must_never_be(session: Session, service: SlaService) -> None:
     member(session, "hanako")
-    long_stop(service)
+    long_outage(service)
     service.claim("h1", "hanako", APRIL, now=at("2026-05-02 09:00"))
     night(session, "2026-05-03")
     row = dict(awards(session)[0]._mapping)

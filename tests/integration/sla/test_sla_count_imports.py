@@ -102,6 +102,6 @@ def test_import__the_time_of_a_refused_count_is_unknown_until_the_row_is_correct
     ]
     reach = Month(2026, 4).start_at, Month(2026, 5).end_at
     right = ("2026-04-12 12:00,2026-04-12 12:10,51,1000", "2026-04-30 23:50,2026-05-01 00:10,0,1000")
-    stops = CountSeries(only_stops=True)
-    ImportService(service).counts(written(tmp_path, "b.csv", header, *right), author="sato", now=LATER, series=stops)
+    outages = CountSeries(only_stops=True)
+    ImportService(service).counts(written(tmp_path, "b.csv", header, *right), author="sato", now=LATER, series=outages)
     assert load_unknown(session, reach, max(at, LATER)) == ()

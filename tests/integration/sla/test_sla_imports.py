@@ -96,7 +96,7 @@ def test_import__incidents_that_are_known_are_passed_over_and_other_values_are_r
     changed = written(tmp_path, "c.csv", header, one.replace("12:37", "13:00"))
     refused = ImportService(service).incidents(changed, author="sato", now=LATER)
     assert numbers(refused) == ("incidents", 1, 0, 0, 1, "sato", False)
-    assert told(refused) == [(2, "i1", "a stop of this id is recorded")]
+    assert told(refused) == [(2, "i1", "an outage of this id is recorded")]
     assert refused.findings[0].remedy == "correct that one: keizoku sla incident correct"
 
 
@@ -111,7 +111,7 @@ def test_import__a_dated_series_of_users_decides_the_quorum_of_its_days(
         ("2026-04-11T00:00:00+09:00", 2_000),
     ]
     for day in (10, 11):
-        service.stop(parse_instant(f"2026-04-{day} 12:00"), parse_instant(f"2026-04-{day} 13:00"), 60, now=NOW)
+        service.record_outage(parse_instant(f"2026-04-{day} 12:00"), parse_instant(f"2026-04-{day} 13:00"), 60, now=NOW)
     assert unusable(session) == 3_600
 
 

@@ -135,16 +135,18 @@ def test_9_4__the_months_report_names_every_window_its_clause_and_evidence(lived
 def test_9_3__the_report_says_how_it_was_counted_on_paper_too(lived: Session) -> None:
     report = month_report(lived, RULES, APRIL, ALL_THAT_IS_KNOWN, at("2026-08-03"))
     method = report.method("en")
-    order = "short stop, night, announced update, interruption under the terms, users' environment, unusable time"
+    order = "short outage, night, announced update, interruption under the terms, users' environment, unusable time"
     assert method[2:-1] == [
-        "A stop of less than 10 min does not count (9.4.2).",
-        "Stops with a gap between them are separate.",
-        f"Every second of a stop is in one bucket only, the first that takes it, in this order: {order}.",
+        "An outage of less than 10 min does not count (9.4.2).",
+        "Outages with a gap between them are separate.",
+        f"Every second of an outage is in one bucket only, the first that takes it, in this order: {order}.",
         "Time without a sample counts as neither down nor up; it is shown apart until people decide.",
         "Unusable time of more than 3 h 36 min brings 20% (9.2), whatever the length of the month.",
         "Unusable time of more than 7 h 12 min brings 40% (9.2), whatever the length of the month.",
     ]
-    assert method[0].startswith("A second is a stop where more than 5% of all registered users are unable in it (9.3).")
+    assert method[0].startswith(
+        "A second is an outage where more than 5% of all registered users are unable in it (9.3)."
+    )
     assert "short_stop = whole_stop" in method[-1]
     assert report.to_json()["method"][6]["en"] == method[6]
     pages = [page.extract_text() for page in pypdf.PdfReader(BytesIO(report_pdf(report, ("en",)))).pages]
@@ -271,7 +273,7 @@ def test_9_2__a_replay_of_what_stands_changes_only_what_was_not_lowered(lived: S
 
 
 def test_9_2__a_replay_forgets_what_ended_or_was_lifted_later(session: Session) -> None:
-    """Taro left on 26 April, which we learn in August, as we do of a stop on the 28th: it is not his."""
+    """Taro left on 26 April, which we learn in August, as we do of an outage on the 28th: it is not his."""
     lived = live(session)
     lived.execute(
         sa.update(contract)
@@ -285,10 +287,10 @@ def test_9_2__a_replay_forgets_what_ended_or_was_lifted_later(session: Session) 
     )
     lived.commit()
     service = SlaService(lived, RULES)
-    service.stop(at("2026-04-28 09:00"), at("2026-04-28 14:00"), 60_000, id="s4", now=at("2026-08-04 09:00"))
+    service.record_outage(at("2026-04-28 09:00"), at("2026-04-28 14:00"), 60_000, id="s4", now=at("2026-08-04 09:00"))
     night(lived, "2026-08-06")
     assert replay(lived, RULES, APRIL).changed_claims == ()
-    # by the stop, before the end was known, he would have had it too
+    # by the outage, before the end was known, he would have had it too
     before_the_end = replay(lived, RULES, APRIL, as_known_at=at("2026-08-04 10:00"))
     assert [(each.claim_id, each.current, each.replayed) for each in before_the_end.changed_results()] == [
         ("c2", FIRST, RAISED)
@@ -315,7 +317,7 @@ def test_a_snapshot_refuses_to_write(lived: Session) -> None:
 
 def test_9_3__without_a_number_of_users_history_still_tells(session: Session) -> None:
     service = SlaService(session, RULES)
-    service.stop(at("2026-04-10 09:00"), at("2026-04-10 12:37"), 60_000, id="s1", now=at("2026-04-10 14:00"))
+    service.record_outage(at("2026-04-10 09:00"), at("2026-04-10 12:37"), 60_000, id="s1", now=at("2026-04-10 14:00"))
     night(session, "2026-05-03")  # no claim: nothing is asked of the month
     (review,) = reviews_of(session, RULES, APRIL, ALL_THAT_IS_KNOWN)
     assert (review.gross_seconds, review.unusable_seconds, review.yen) == (None, None, 0)

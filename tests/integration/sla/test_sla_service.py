@@ -27,7 +27,7 @@ from keizoku.sla.services.sla_service import SlaService
 from keizoku.terms.calendar import epoch
 from keizoku.terms.decision import Finding
 from keizoku.terms.refusal import Refused
-from tests.worlds.sla_world import APRIL, LONG_AGO, RULES, at, long_stop, member, night, open_service, seen, windows
+from tests.worlds.sla_world import APRIL, LONG_AGO, RULES, at, long_outage, member, night, open_service, seen, windows
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def service(session: Session) -> SlaService:
 
 
 def test_9_4_4__a_notice_too_late_is_recorded_and_excludes_nothing(session: Session, service: SlaService) -> None:
-    long_stop(service, cause="system_update")
+    long_outage(service, cause="system_update")
     start, end = at("2026-04-10 12:00"), at("2026-04-10 13:00")
     (late,) = service.notice("n1", at("2026-04-05 00:01"), start, end, now=at("2026-04-05 00:01"))
     assert "2026-04-05T00:00:00+09:00" in late.rule
@@ -88,7 +88,7 @@ def test_9_3__counts_pass_where_more_than_the_share_is_affected(session: Session
 
 def test_9_3__without_a_population_a_stop_cannot_be_judged(session: Session) -> None:
     service = SlaService(session, RULES)
-    long_stop(service)
+    long_outage(service)
     with pytest.raises(NoPopulationError, match="keizoku sla population add"):
         month_view(session, RULES, APRIL, at("2026-05-01"))
 
@@ -96,10 +96,10 @@ def test_9_3__without_a_population_a_stop_cannot_be_judged(session: Session) -> 
 def test_9_4_2__a_stop_over_a_months_end_is_reviewed_in_both(session: Session, service: SlaService) -> None:
     member(session, "hanako")
     service.claim("h1", "hanako", APRIL, now=at("2026-04-30 23:58"))
-    service.stop(at("2026-04-30 23:54"), at("2026-05-01 00:00"), 60_000, now=at("2026-05-01 00:01"))
+    service.record_outage(at("2026-04-30 23:54"), at("2026-05-01 00:00"), 60_000, now=at("2026-05-01 00:01"))
     night(session, "2026-05-01")
     assert seen(session, "h1")["waterfall"]["short_stop"] == 360
-    service.stop(at("2026-05-01 00:00"), at("2026-05-01 00:06"), 60_000, now=at("2026-05-01 09:00"))
+    service.record_outage(at("2026-05-01 00:00"), at("2026-05-01 00:06"), 60_000, now=at("2026-05-01 09:00"))
     night(session, "2026-05-02")
     assert seen(session, "h1")["waterfall"]["recognised"] == 360
 
@@ -115,14 +115,16 @@ def refused(act: Callable[..., object], *facts: Any, **more: Any) -> Finding:
 
 def test_desk__refuses_what_cannot_be(session: Session, service: SlaService) -> None:
     now = at("2026-05-02 09:00")
-    assert "ends after" in refused(service.stop, now, now, 1, now=now).rule
-    assert "not negative" in refused(service.stop, now - timedelta(hours=1), now, -1, now=now).rule
-    falt = refused(service.stop, now - timedelta(hours=1), now, 1, cause="falt", now=now)
+    assert "ends after" in refused(service.record_outage, now, now, 1, now=now).rule
+    assert "not negative" in refused(service.record_outage, now - timedelta(hours=1), now, -1, now=now).rule
+    falt = refused(service.record_outage, now - timedelta(hours=1), now, 1, cause="falt", now=now)
     assert falt.remedy == "the nearest is 'fault'"
-    assert "no version" in refused(service.stop, at("2024-11-01"), at("2024-11-02"), 1, now=now).rule
-    long_stop(service, id="april-10")
-    assert refused(service.correct_stop, "april-1O", affected=0, now=now).remedy == "the nearest is 'april-10'"
-    assert "is recorded" in refused(service.stop, now - timedelta(hours=1), now, 1, id="april-10", now=now).rule
+    assert "no version" in refused(service.record_outage, at("2024-11-01"), at("2024-11-02"), 1, now=now).rule
+    long_outage(service, id="april-10")
+    assert refused(service.correct_outage, "april-1O", affected=0, now=now).remedy == "the nearest is 'april-10'"
+    assert (
+        "is recorded" in refused(service.record_outage, now - timedelta(hours=1), now, 1, id="april-10", now=now).rule
+    )
     member(session, "hanako")
     assert "not begun" in refused(service.claim, "x1", "hanako", "2026-06", now=now).rule
     assert "not a month" in refused(service.claim, "x1", "hanako", "2026-4", now=now).rule
@@ -135,15 +137,15 @@ def test_desk__refuses_what_cannot_be(session: Session, service: SlaService) -> 
 
 
 def test_desk__a_stop_without_id_gets_one_from_its_time(session: Session, service: SlaService) -> None:
-    long_stop(service)
-    long_stop(service, hours=5)
+    long_outage(service)
+    long_outage(service, hours=5)
     ids = session.execute(sa.select(incident.c.incident_id).order_by(incident.c.id)).scalars().all()
     assert ids == ["stop-20260410-1200", "stop-20260410-1200-2"]
 
 
 def test_views__list_and_explanation(session: Session, service: SlaService) -> None:
     member(session, "hanako")
-    long_stop(service)
+    long_outage(service)
     assert service.submit_claim("hanako", APRIL, now=at("2026-05-02 09:00")) == ("hanako-2026-04-1", [])
     assert service.submit_claim("hanako", APRIL, now=at("2026-05-03 09:00")) == ("hanako-2026-04-2", [])
     night(session, "2026-05-03")
@@ -212,7 +214,7 @@ def test_9_3__claims_that_unknown_time_could_change_wait_until_people_have_decid
         return service.decide_unknown(start, at(to), verdict, "sato", "logs", affected=affected, now=at(when))
 
     assert decide("2026-04-10 18:00", "down", 51, "2026-05-05 09:00") == []
-    night(session, "2026-05-06")  # 51 of a million are no stop; two hours more stay within the tier
+    night(session, "2026-05-06")  # 51 of a million are no outage; two hours more stay within the tier
     assert (seen(session, "h1")["rate"], seen(session, "h1")["seconds"]) == ("0.2", 18_000)
     assert month_view(session, RULES, APRIL, at("2026-05-06")).final is False
     assert decide("2026-04-10 20:00", "up", None, "2026-05-06 09:00") == []
@@ -267,13 +269,13 @@ def test_9_4_3__a_cause_that_people_have_to_give_a_ground_for_is_refused_without
     service: SlaService, cause: str
 ) -> None:
     span = (at("2026-04-10 12:00"), at("2026-04-10 13:00"))
-    assert service.stop(*span, 60_000, id="s", now=at("2026-04-11")) == []
+    assert service.record_outage(*span, 60_000, id="s", now=at("2026-04-11")) == []
     for finding in (
-        refused(service.stop, *span, 60_000, cause=cause, now=at("2026-04-11")),
-        refused(service.correct_stop, "s", cause=cause, now=at("2026-04-11")),
+        refused(service.record_outage, *span, 60_000, cause=cause, now=at("2026-04-11")),
+        refused(service.correct_outage, "s", cause=cause, now=at("2026-04-11")),
     ):
         assert finding.value == f"cause {cause} without a ground"
-    assert service.correct_stop("s", cause=cause, ground="confirmed by suzuki", now=at("2026-04-11")) == []
+    assert service.correct_outage("s", cause=cause, ground="confirmed by suzuki", now=at("2026-04-11")) == []
 
 
 @pytest.mark.parametrize(
@@ -290,7 +292,7 @@ def test_9_4_3__a_cause_that_people_have_to_give_a_ground_for_is_refused_without
 def test_import__times_numbers_and_texts_that_no_stop_has_are_findings(
     service: SlaService, start: str, end: str, affected: int, name: str | None
 ) -> None:
-    assert refused(service.stop, at(start), at(end), affected, id=name, now=at("2026-04-11")).line is None
+    assert refused(service.record_outage, at(start), at(end), affected, id=name, now=at("2026-04-11")).line is None
 
 
 def test_9_2__ids_that_others_take_at_the_same_instant_go_on_to_the_next(
@@ -303,10 +305,10 @@ def test_9_2__ids_that_others_take_at_the_same_instant_go_on_to_the_next(
     assert service.submit_claim("hanako", APRIL, now=now)[0] == "hanako-2026-04-2"
     taken_before = refused(service.claim, "hanako-2026-04-2", "hanako", APRIL, now=now)
     assert taken_before.rule == "a claim of this id is recorded"
-    service.stop(*span, 1, id="stop-1", now=now)
+    service.record_outage(*span, 1, id="stop-1", now=now)
     names = iter(["stop-1", "stop-2"])
-    monkeypatch.setattr(service, "_free_stop_id", lambda from_at: next(names))
-    assert service.stop(*span, 2, now=now) == []
+    monkeypatch.setattr(service, "_free_outage_id", lambda from_at: next(names))
+    assert service.record_outage(*span, 2, now=now) == []
     assert [(row.id, row.affected) for row in incident_list(service.session)] == [("stop-1", 1), ("stop-2", 2)]
 
 

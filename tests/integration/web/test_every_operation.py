@@ -23,7 +23,8 @@ from tests.integration.web.conftest import House
 
 CALLS = int(os.environ.get("KEIZOKU_TEST_FUZZ", "0")) // 100 or 3
 NOT_BY_HTTP = {
-    "api end-key", "api keys", "api new-key", "backup held", "backup list", "backup member", "backup release",
+    "api end-key", "api end-session", "api keys", "api new-key", "api sessions",
+    "backup held", "backup list", "backup member", "backup release",
     "backup run", "contract import", "contract screen", "db check", "db roles", "db upgrade", "documents export",
     "documents reseal",
     "gateway check", "gateway rebind", "invoice month", "notice send", "report", "serve", "sla collect",

@@ -17,7 +17,7 @@ from keizoku.link.rules.facts import Customer, Fact, Grant, Ruling, Scope, Stop,
 from keizoku.link.rules.load import Load, loads
 from keizoku.link.rules.orders import (
     Listed,
-    Wanted,
+    OrderRequest,
     afterwards,
     listed_digest,
     match_listed,
@@ -241,7 +241,7 @@ def test_api_link_1_3__an_order_of_another_product_is_not_passed_on() -> None:
 
 
 def test_api_link_6_4__the_text_names_whose_product_it_is_in_the_version_of_its_day() -> None:
-    wanted = Wanted("1306", "sell", 5, "2840.5")
+    wanted = OrderRequest("1306", "sell", 5, "2840.5")
     old, new = (order_text(wanted, link_policy(day), "ja") for day in (date(2025, 2, 2), date(2025, 2, 3)))
     assert "auカブコム証券のもの" in old.content
     assert "三菱UFJ eスマート証券のもの" in new.content
@@ -265,14 +265,14 @@ def test_api_link_6_5__what_can_be_done_about_an_order_depends_on_whether_it_was
 
 
 def test_api_link_6_5__an_order_is_recognised_by_our_reference_or_by_what_was_not_there_before() -> None:
-    wanted = Wanted("1306", "buy", 10, "100.0")
+    wanted = OrderRequest("1306", "buy", 10, "100.0")
 
     def match(*listed: Listed, before: tuple[str, ...] = (), taken: tuple[str, ...] = ()) -> object:
         digests = frozenset(listed_digest("r1", number) for number in before)
         found = match_listed("r1", wanted, listed, digests, frozenset(taken))
         return found if isinstance(found, str) else found.partner_id
 
-    same, other = Wanted("1306", "buy", 10, "100"), Wanted("1306", "buy", 11, "100")
+    same, other = OrderRequest("1306", "buy", 10, "100"), OrderRequest("1306", "buy", 11, "100")
     assert match(Listed("a", other, "working", "r1")) == "a"
     assert match(Listed("a", same, "working")) == "a"
     assert match(Listed("a", other, "working")) == "not_found"

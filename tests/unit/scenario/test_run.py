@@ -136,7 +136,7 @@ def test_nights_run_at_half_past_two_in_japan_and_can_be_doubled(
 def test_what_the_engine_refuses_fails_and_the_scenario_goes_on(
     tmp_path: Path, nights_run: list[tuple[date, datetime]], answer: object, says: str
 ) -> None:
-    services, _ = services_of({"stop": answer})
+    services, _ = services_of({"record_outage": answer})
     failures, crash = play(scenario_of(DIARY, tmp_path), services)
     assert crash is None
     assert [(failure.at, failure.check, failure.actual) for failure in failures if failure.check == "stop"] == [
@@ -149,7 +149,7 @@ def test_an_error_of_the_program_stops_the_scenario_and_is_kept(
     tmp_path: Path, nights_run: list[tuple[date, datetime]]
 ) -> None:
     bug = KeyError("term")
-    services, _ = services_of({"stop": bug})
+    services, _ = services_of({"record_outage": bug})
     failures, crash = play(scenario_of(DIARY, tmp_path), services)
     assert crash is bug
     assert failures[-1].actual.startswith("KeyError: 'term' (test_run.py:")
@@ -189,12 +189,12 @@ def test_a_step_that_has_to_be_refused_fails_if_it_is_taken_or_refused_for_anoth
     answer: object,
     failure: tuple[object, str] | None,
 ) -> None:
-    services, sla = services_of({"stop": answer})
+    services, sla = services_of({"record_outage": answer})
     text = DIARY.replace("affected: 60000}}", f"affected: 60000}}, refused: {stated}}}")
     failures, crash = play(scenario_of(text, tmp_path), services)
     assert crash is None
     assert [(each.expected, each.actual) for each in failures if each.check == "stop"] == ([failure] if failure else [])
-    assert [action for action, _ in sla.asked] == ["claim_form_down", "stop"]
+    assert [action for action, _ in sla.asked] == ["claim_form_down", "record_outage"]
 
 
 @pytest.mark.parametrize("stated", ["false", "12", "[a]", '""', "null"])

@@ -7,7 +7,7 @@ from keizoku.sla.policies.engine import Credit, PolicyOutcome, evaluate
 from keizoku.sla.policies.seconds import PolicyFacts, StatedOutage
 from keizoku.terms.calendar import epoch
 from keizoku.terms.stated.sla_periods import period_of
-from keizoku.terms.stated.sla_policy import PeriodRule, SlaPolicy, StopCause, parse_policy
+from keizoku.terms.stated.sla_policy import OutageCause, PeriodRule, SlaPolicy, parse_policy
 
 PLAIN: dict[str, Any] = {
     "name": "plain",
@@ -37,7 +37,7 @@ def outcome(stated: SlaPolicy, *outages: StatedOutage, **more: Any) -> PolicyOut
 
 
 def hours(start: float, end: float, affected: int = 1, cause: str = "fault", known: int | None = None) -> StatedOutage:
-    return StatedOutage(ZERO + int(start * HOUR), ZERO + int(end * HOUR), affected, StopCause(cause), known)
+    return StatedOutage(ZERO + int(start * HOUR), ZERO + int(end * HOUR), affected, OutageCause(cause), known)
 
 
 def filled(result: PolicyOutcome) -> dict[str, int]:

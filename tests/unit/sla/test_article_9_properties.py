@@ -26,7 +26,7 @@ starts = st.one_of(
 spans = st.tuples(starts, st.sampled_from([1, 599, 600, 601, HOUR, 9 * HOUR, 3 * DAY])).map(
     lambda s: (s[0], s[0] + s[1])
 )
-stops = st.lists(
+outages = st.lists(
     st.tuples(spans, st.sampled_from(Cause)).map(lambda each: Outage(*each[0], each[1], "seen")), max_size=6
 ).map(tuple)
 notices = st.lists(spans.map(lambda span: UpdateNotice("n", span[0] - 20 * DAY, *span)), max_size=2).map(tuple)
@@ -34,29 +34,31 @@ sets = st.lists(spans, max_size=4).map(normalise)
 maybe_sets = st.none() | sets
 
 
-def year_of(stops: tuple[Outage, ...], notices: tuple[UpdateNotice, ...]) -> list[ServiceMonth]:
-    return [service_month(MonthFacts(month, stops, notices), POLICY, 0) for month in YEAR]
+def year_of(outages: tuple[Outage, ...], notices: tuple[UpdateNotice, ...]) -> list[ServiceMonth]:
+    return [service_month(MonthFacts(month, outages, notices), POLICY, 0) for month in YEAR]
 
 
-@given(stops, notices)
+@given(outages, notices)
 @settings(max_examples=40)
-def test_9_4__the_months_of_a_year_are_the_year(stops: tuple[Outage, ...], notices: tuple[UpdateNotice, ...]) -> None:
-    months = year_of(stops, notices)
-    everything = clip(normalise((stop.start, stop.end) for stop in stops), FIRST, LAST)
+def test_9_4__the_months_of_a_year_are_the_year(outages: tuple[Outage, ...], notices: tuple[UpdateNotice, ...]) -> None:
+    months = year_of(outages, notices)
+    everything = clip(normalise((outage.start, outage.end) for outage in outages), FIRST, LAST)
     assert union(*(month.gross for month in months)) == everything
     assert sum(sum(month.waterfall().values()) for month in months) == length(everything)
 
 
-@given(stops, notices)
+@given(outages, notices)
 @settings(max_examples=40)
-def test_9_4__what_is_recorded_twice_counts_once(stops: tuple[Outage, ...], notices: tuple[UpdateNotice, ...]) -> None:
-    assert year_of(stops * 2, notices * 2) == year_of(stops, notices)
+def test_9_4__what_is_recorded_twice_counts_once(
+    outages: tuple[Outage, ...], notices: tuple[UpdateNotice, ...]
+) -> None:
+    assert year_of(outages * 2, notices * 2) == year_of(outages, notices)
 
 
-@given(stops, notices, sets, sets, sets, maybe_sets, sets, maybe_sets)
+@given(outages, notices, sets, sets, sets, maybe_sets, sets, maybe_sets)
 @settings(max_examples=60)
 def test_9_2__a_claimant_never_has_more_than_the_service(
-    stops: tuple[Outage, ...],
+    outages: tuple[Outage, ...],
     notices: tuple[UpdateNotice, ...],
     member: Spans,
     suspended: Spans,
@@ -65,7 +67,7 @@ def test_9_2__a_claimant_never_has_more_than_the_service(
     environment: Spans,
     recognised: Spans | None,
 ) -> None:
-    for service in year_of(stops, notices)[::3]:
+    for service in year_of(outages, notices)[::3]:
         own = claimant_month(service, Claimant(member, suspended, card, claimed, environment, recognised))
         assert intersect(own["recognised"], service.unusable) == own["recognised"]
         assert sum(length(taken) for taken in own.values()) == length(service.gross)
@@ -75,13 +77,13 @@ def test_9_2__a_claimant_never_has_more_than_the_service(
 claims = st.lists(st.tuples(st.integers(0, 40 * DAY), maybe_sets), min_size=1, max_size=4)
 
 
-@given(stops, claims, st.randoms())
+@given(outages, claims, st.randoms())
 @settings(max_examples=60)
 def test_9_2__the_order_in_which_claims_are_loaded_does_not_matter(
-    stops: tuple[Outage, ...], asked: list[tuple[int, Spans | None]], random: Random
+    outages: tuple[Outage, ...], asked: list[tuple[int, Spans | None]], random: Random
 ) -> None:
     month = YEAR[3]
-    assessor = Assessor(service_month(MonthFacts(month, stops), POLICY, 0), POLICY)
+    assessor = Assessor(service_month(MonthFacts(month, outages), POLICY, 0), POLICY)
     received = epoch(month.end_at)
     made = tuple(
         Claim(f"c{number}", from_epoch(received + seconds), windows) for number, (seconds, windows) in enumerate(asked)

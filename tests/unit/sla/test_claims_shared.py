@@ -40,12 +40,14 @@ HOUR, DAY = 3_600, 86_400
 
 
 def april() -> ServiceMonth:
-    stops = [Outage(FIRST + day * DAY - HOUR, FIRST + day * DAY + HOUR // 2, Cause.FAULT, "seen") for day in range(20)]
-    stops += [
+    outages = [
+        Outage(FIRST + day * DAY - HOUR, FIRST + day * DAY + HOUR // 2, Cause.FAULT, "seen") for day in range(20)
+    ]
+    outages += [
         Outage(FIRST + day * DAY + 12 * HOUR, FIRST + day * DAY + 20 * HOUR, Cause.FAULT, "seen") for day in (3, 9)
     ]
-    stops.append(Outage(FIRST + 5 * DAY, FIRST + 5 * DAY + 540, Cause.FAULT, "short"))
-    return service_month(MonthFacts(APRIL, tuple(stops)), POLICY, 0)
+    outages.append(Outage(FIRST + 5 * DAY, FIRST + 5 * DAY + 540, Cause.FAULT, "short"))
+    return service_month(MonthFacts(APRIL, tuple(outages)), POLICY, 0)
 
 
 SERVICE = april()

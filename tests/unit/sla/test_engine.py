@@ -14,7 +14,7 @@ from keizoku.sla.rules.intervals import length, union
 from keizoku.sla.rules.outages import Interruption, UpdateNotice
 from keizoku.terms.calendar import epoch
 from keizoku.terms.stated.sla_periods import period_of
-from keizoku.terms.stated.sla_policy import Recurring, StopCause
+from keizoku.terms.stated.sla_policy import OutageCause, Recurring
 from tests.unit.sla.plain_policy import HOUR, JUNE, ZERO, filled, hours, outcome, policy
 
 # ── predicate and population ───────────────────────────────────────────────────────────────────────────
@@ -73,8 +73,8 @@ def test_a_gap_that_the_evidence_cannot_see_is_no_gap_and_takes_its_neighbours_c
         exclusions=[{"kind": "cause", "name": "update", "causes": ["system_update"]}],
     )
     halves = (
-        StatedOutage(ZERO, ZERO + 400, 1, StopCause.SYSTEM_UPDATE),
-        StatedOutage(ZERO + 430, ZERO + 700, 1, StopCause.SYSTEM_UPDATE),
+        StatedOutage(ZERO, ZERO + 400, 1, OutageCause.SYSTEM_UPDATE),
+        StatedOutage(ZERO + 430, ZERO + 700, 1, OutageCause.SYSTEM_UPDATE),
     )
     assert filled(outcome(stated, *halves)) == {"too_short": 670}
     assert filled(outcome(stated, *halves, resolution_seconds=31)) == {"update": 700}
@@ -102,7 +102,7 @@ def test_a_yearly_budget_takes_the_earliest_seconds_and_begins_anew_each_year() 
         stated,
         PolicyFacts(
             cycle,
-            tuple(StatedOutage(*window, 1, StopCause.SYSTEM_UPDATE) for window in windows),
+            tuple(StatedOutage(*window, 1, OutageCause.SYSTEM_UPDATE) for window in windows),
             notices=tuple(UpdateNotice("n", 0, *window) for window in windows),
             announced_seconds_used=5 * HOUR,
         ),
@@ -130,13 +130,13 @@ def test_only_rulings_and_interruptions_with_name_and_ground_exclude() -> None:
         stated,
         hours(0, 4),
         interruptions=(Interruption(*first, "flood", "cto"),),
-        rulings=(CauseRuling((second,), StopCause.CUSTOMER, "suzuki", "own router"),),
+        rulings=(CauseRuling((second,), OutageCause.CUSTOMER, "suzuki", "own router"),),
     )
     without = outcome(
         stated,
         hours(0, 4),
         interruptions=(Interruption(*first, "", "cto"),),
-        rulings=(CauseRuling((second,), StopCause.CUSTOMER, "suzuki", " "),),
+        rulings=(CauseRuling((second,), OutageCause.CUSTOMER, "suzuki", " "),),
     )
     assert filled(with_ground) == {"interruption": HOUR, "customer": HOUR, "counted": 2 * HOUR}
     assert filled(without) == {"counted": 4 * HOUR}
@@ -144,7 +144,7 @@ def test_only_rulings_and_interruptions_with_name_and_ground_exclude() -> None:
 
 def test_a_ruling_of_another_cause_excludes_nothing() -> None:
     stated = policy(exclusions=[{"kind": "cause", "name": "customer", "causes": ["customer"]}])
-    ruling = CauseRuling(((ZERO, ZERO + HOUR),), StopCause.PARTNER, "suzuki", "their own line")
+    ruling = CauseRuling(((ZERO, ZERO + HOUR),), OutageCause.PARTNER, "suzuki", "their own line")
     assert filled(outcome(stated, hours(0, 1), rulings=(ruling,))) == {"counted": HOUR}
 
 
@@ -277,7 +277,7 @@ outages = st.lists(
         lambda span, affected, cause: StatedOutage(span[0], span[1], affected, cause),
         spans,
         st.integers(0, 20),
-        st.sampled_from(StopCause),
+        st.sampled_from(OutageCause),
     ),
     max_size=8,
 )
@@ -299,7 +299,7 @@ EXCLUSIONS = [
     st.sampled_from([1, 60]),
 )
 def test_buckets_are_disjoint_and_sum_to_the_gross(
-    stops: list[StatedOutage],
+    outages: list[StatedOutage],
     windows: list[tuple[int, int]],
     blind: list[tuple[int, int]],
     order: list[dict[str, Any]],
@@ -310,7 +310,7 @@ def test_buckets_are_disjoint_and_sum_to_the_gross(
     duration = {"minimum_seconds": 600, "judged": judged, "step_seconds": step}
     result = outcome(
         policy(exclusions=order, unknown=unknown, duration=duration, weight="affected_ratio"),
-        *stops,
+        *outages,
         population=((0, 20),),
         notices=tuple(UpdateNotice("n", window[0] - 200_000, *window) for window in windows),
         interruptions=tuple(Interruption(*window, "flood", "cto") for window in windows[:1]),

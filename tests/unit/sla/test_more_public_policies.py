@@ -10,7 +10,7 @@ from keizoku.sla.policies.seconds import PolicyFacts, StatedOutage
 from keizoku.sla.rules.outages import Interruption, UpdateNotice
 from keizoku.terms.calendar import epoch
 from keizoku.terms.money import fraction_text
-from keizoku.terms.stated.sla_policy import ByCause, StopCause
+from keizoku.terms.stated.sla_policy import ByCause, OutageCause
 from tests.unit.sla.stated_policies import NONE, POLICIES, down_for, period, rate
 
 # policy -> (what is promised, [(from where on down, percent of the fee)]); the bound itself keeps the better tier
@@ -51,11 +51,11 @@ def test_each_tier_at_just_under_and_just_over_its_bounds(name: str, percent: st
 
 
 def stopped(name: str, *spans: tuple[float, float], cause: str = "fault", **more: object) -> PolicyOutcome:
-    """The outcome of stops at (from, to) seconds of the tenth day, of all that the policy looks at."""
+    """The outcome of outages at (from, to) seconds of the tenth day, of all that the policy looks at."""
     policy = POLICIES[name]
     of = period(policy)
     zero = epoch(of.start_at) + 9 * DAY
-    outages = tuple(StatedOutage(zero + int(start), zero + int(end), 1, StopCause(cause)) for start, end in spans)
+    outages = tuple(StatedOutage(zero + int(start), zero + int(end), 1, OutageCause(cause)) for start, end in spans)
     return evaluate(policy, PolicyFacts(of, outages, plan="enterprise", **more))  # type: ignore[arg-type]
 
 
@@ -149,7 +149,7 @@ def test_emergency_maintenance_is_left_out_where_people_recorded_it(name: str) -
     assert counted(stopped(name, (0, 2 * HOUR), interruptions=recorded)) == HOUR
 
 
-# policy -> population, weight and predicate, shortest stop and step, fixed hours, promise, cap, plans, zone
+# policy -> population, weight and predicate, shortest outage and step, fixed hours, promise, cap, plans, zone
 DIMENSIONS = {
     "alibaba-datahub": ("binary >= 1", (0, 1), None, "99.9 <= u", "0.5", (), "month Asia/Shanghai"),
     "arcustech": ("binary >= 1", (0, 1), None, "u <= 0", "1", (), "billing_cycle UTC"),

@@ -143,8 +143,8 @@ def test_9_3__an_observed_second_takes_the_cause_of_the_incident_over_it() -> No
 
 
 def test_9_3__an_incident_that_passes_stands_beside_what_was_observed() -> None:
-    stops = outages_from(((0, 100),), [incident(50, 200, 60, Cause.SYSTEM_UPDATE)], Population.always(1_000), POLICY)
-    assert stops == (
+    outages = outages_from(((0, 100),), [incident(50, 200, 60, Cause.SYSTEM_UPDATE)], Population.always(1_000), POLICY)
+    assert outages == (
         Outage(0, 50, Cause.FAULT, "observations"),
         Outage(50, 100, Cause.SYSTEM_UPDATE, "observations, cause by incident i", incident="i"),
         Outage(50, 200, Cause.SYSTEM_UPDATE, "incident i", incident="i"),
@@ -229,8 +229,8 @@ def test_9_3__one_query_reads_any_relation_called_observation() -> None:
 def test_9_3__each_stop_names_the_kind_of_evidence_that_shows_it() -> None:
     small = incident(0, 900, 1, Cause.SYSTEM_UPDATE, name="release")
     ruled = Incident("", 3_000, 3_600, 60, Cause.FAULT, "", "", named="unknown time, decision 1")
-    stops = outages_from(((0, 600),), [small, ruled], Population.always(1_000), POLICY, counted=((300, 1_200),))
-    assert [(stop.start, stop.end, stop.cause, stop.source, stop.incident) for stop in stops] == [
+    outages = outages_from(((0, 600),), [small, ruled], Population.always(1_000), POLICY, counted=((300, 1_200),))
+    assert [(outage.start, outage.end, outage.cause, outage.source, outage.incident) for outage in outages] == [
         (0, 600, Cause.SYSTEM_UPDATE, "observations, cause by incident release", "release"),
         (300, 900, Cause.SYSTEM_UPDATE, "counts, cause by incident release", "release"),
         (900, 1_200, Cause.FAULT, "counts", ""),

@@ -24,10 +24,10 @@ from keizoku.terms.stated.sla_policy import (
     Announced,
     ByCause,
     ByContract,
+    OutageCause,
     Recurring,
     SlaPolicy,
     Step,
-    StopCause,
     read_policy,
 )
 
@@ -36,7 +36,7 @@ PREMIUM = Terms.load().at(date(2026, 4, 1))
 APRIL = Month(2026, 4)
 MINUTE_ZERO = epoch(parse_instant("2026-04-29 22:00"))
 
-# One stop of so many of 1,000 users on 10 April: from, to, unusable seconds, percent (an independent oracle's).
+# One outage of so many of 1,000 users on 10 April: from, to, unusable seconds, percent (an independent oracle's).
 ORACLE = {
     "over one o'clock": (51, "00:55:00", "01:08:00", 300, 0),
     "exactly 5 %": (50, "12:00:00", "18:00:00", 0, 0),
@@ -76,8 +76,8 @@ def test_article_9__every_number_is_that_of_the_premium_terms() -> None:
         "Asia/Tokyo",
         (1, 2, 3, 4, 5, 6, 7),
     )
-    assert ARTICLE_9.duration.minimum_seconds == sla.minimum_stop_seconds
-    assert (update.clear_days, update.causes) == (sla.announce_clear_days, (StopCause.SYSTEM_UPDATE,))
+    assert ARTICLE_9.duration.minimum_seconds == sla.minimum_outage_seconds
+    assert (update.clear_days, update.causes) == (sla.announce_clear_days, (OutageCause.SYSTEM_UPDATE,))
     assert (ARTICLE_9.claim.after, ARTICLE_9.claim.grace_hours) == (sla.claim_months_after, sla.claim_form_grace_hours)
     assert ARTICLE_9.eligibility.methods == (sla.eligible_method,)
     assert [
@@ -104,10 +104,10 @@ def test_article_9__the_oracles_seconds_and_tiers_come_out(name: str) -> None:
     facts = PolicyFacts(period(APRIL), (StatedOutage(begun, over, affected),), ((0, 1_000),), method="card")
     outcome = evaluate(ARTICLE_9, facts)
     assert (int(outcome.figure), outcome.credit) == (unusable, Credit(rate=Fraction(percent, 100)))
-    stops = outages_from(
+    outages = outages_from(
         (), [Incident("i", begun, over, affected, Cause.FAULT, "", "a")], Population.always(1_000), PREMIUM
     )
-    assert outcome.buckets["counted"] == service_month(MonthFacts(APRIL, stops), PREMIUM, 0).unusable
+    assert outcome.buckets["counted"] == service_month(MonthFacts(APRIL, outages), PREMIUM, 0).unusable
 
 
 def test_article_9__nothing_is_owed_to_who_does_not_pay_by_card() -> None:
@@ -126,9 +126,9 @@ def on_grid(minutes: tuple[int, int]) -> tuple[int, int]:
 
 periods = st.tuples(st.integers(0, 3000), st.integers(1, 500)).map(on_grid)
 months = st.builds(
-    lambda stops, notices, interruptions, environments: MonthFacts(
+    lambda outages, notices, interruptions, environments: MonthFacts(
         APRIL,
-        tuple(Outage(span[0], span[1], cause, "s") for span, cause in stops),
+        tuple(Outage(span[0], span[1], cause, "s") for span, cause in outages),
         tuple(UpdateNotice("n", published, span[0], span[1]) for published, span in notices),
         tuple(Interruption(span[0], span[1], ground, "cto") for ground, span in interruptions),
         tuple(EnvironmentRuling((span,), "suzuki", ground, "r") for ground, span in environments),
@@ -143,11 +143,11 @@ months = st.builds(
 def as_facts(of: MonthFacts, resolution: int) -> PolicyFacts:
     return PolicyFacts(
         period(of.month),
-        tuple(StatedOutage(stop.start, stop.end, 1, StopCause(stop.cause.value)) for stop in of.outages),
+        tuple(StatedOutage(outage.start, outage.end, 1, OutageCause(outage.cause.value)) for outage in of.outages),
         notices=of.notices,
         interruptions=of.interruptions,
         rulings=tuple(
-            CauseRuling(one.spans, StopCause.USER_ENVIRONMENT, one.by, one.ground) for one in of.environments
+            CauseRuling(one.spans, OutageCause.USER_ENVIRONMENT, one.by, one.ground) for one in of.environments
         ),
         resolution_seconds=resolution,
         method="card",

@@ -55,9 +55,9 @@ def test_several_incidents_give_the_highest_or_the_sum() -> None:
             {"at_least": 3_600, "credit": {"kind": "step", "rate": "0.1"}},
         ],
     }
-    stops = (hours(0, 0.5), hours(10, 11), hours(20, 20.1))
-    highest = outcome(policy(**per_incident), *stops)
-    summed = outcome(policy(**per_incident, cap={"stacking": "sum"}), *stops)
+    outages = (hours(0, 0.5), hours(10, 11), hours(20, 20.1))
+    highest = outcome(policy(**per_incident), *outages)
+    summed = outcome(policy(**per_incident, cap={"stacking": "sum"}), *outages)
     assert seconds_and_credit(highest) == (3_600, Credit(rate=Fraction(1, 10)))
     assert seconds_and_credit(summed) == (3_600, Credit(rate=Fraction(13, 100)))
     assert [(each.tier, each.credit.rate) for each in summed.incidents] == [

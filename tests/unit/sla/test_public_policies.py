@@ -10,7 +10,7 @@ from keizoku.sla.policies.seconds import PolicyFacts, StatedOutage
 from keizoku.sla.rules.outages import UpdateNotice
 from keizoku.terms.calendar import epoch
 from keizoku.terms.money import fraction_text
-from keizoku.terms.stated.sla_policy import ByCause, StopCause
+from keizoku.terms.stated.sla_policy import ByCause, OutageCause
 from tests.unit.sla.stated_policies import NONE, POLICIES, days, down_for, period, rate
 
 # policy -> (percent available, credit), from the bounds outward: a thousandth to either side is "just"
@@ -221,7 +221,7 @@ def test_microsoft__maintenance_needs_five_days_of_notice() -> None:
     policy = POLICIES["microsoft-365"]
     of = period(policy)
     start = epoch(of.start_at) + 10 * 86_400
-    update = (StatedOutage(start, start + 36_000, 1, StopCause.SYSTEM_UPDATE),)
+    update = (StatedOutage(start, start + 36_000, 1, OutageCause.SYSTEM_UPDATE),)
     notices = [UpdateNotice("n", start - 432_000 + late, start, start + 36_000) for late in (0, 1)]
     outcomes = [evaluate(policy, PolicyFacts(of, update, notices=(notice,))) for notice in notices]
     assert [outcome.waterfall()["counted"] for outcome in outcomes] == [0, 36_000]
@@ -328,7 +328,7 @@ def test_each_example_says_what_it_is_and_where_it_is_from() -> None:
         assert policy.name == "article-9" or str(policy.source.address).startswith("https://"), policy.name
 
 
-# weight, predicate, shortest stop and step, excluded causes, fixed hours, promise, cap, earliest invoice
+# weight, predicate, shortest outage and step, excluded causes, fixed hours, promise, cap, earliest invoice
 DIMENSIONS = {
     "aws-compute": ("binary", ">= 1", (0, 1), "all but the provider's", None, "99.99 <= u", (None, None), None),
     "github": ("binary", "> 0.05", (0, 60), "all but the provider's", None, "99.9 <= u", (None, 90), None),

@@ -24,8 +24,8 @@ def read(month: Month = APRIL, **readings: str) -> Policy:
     return TERMS.with_readings(readings).of_month(month)
 
 
-def filled(policy: Policy, *stops: tuple[str, str], month: Month = APRIL) -> dict[str, int]:
-    facts = MonthFacts(month, tuple(Outage(at(start), at(end), Cause.FAULT, "s") for start, end in stops))
+def filled(policy: Policy, *outages: tuple[str, str], month: Month = APRIL) -> dict[str, int]:
+    facts = MonthFacts(month, tuple(Outage(at(start), at(end), Cause.FAULT, "s") for start, end in outages))
     waterfall = service_month(facts, policy, 0).waterfall()
     return {bucket: seconds for bucket, seconds in waterfall.items() if seconds}
 
@@ -102,7 +102,7 @@ def test_9_6__six_hours_of_which_two_under_a_card(choice: str, expected: tuple[s
 
 
 def _without_night(policy: Policy) -> object:
-    """The night moved out of the way of this stop."""
+    """The night moved out of the way of this outage."""
     return policy.sla.model_copy(update={"night_from_second": 10 * 3600, "night_to_second": 11 * 3600})
 
 

@@ -15,7 +15,7 @@ from keizoku.sla.evidence.observations import Observations, open_observations
 from keizoku.sla.policies.seconds import StatedOutage
 from keizoku.sla.rules.outages import Cause
 from keizoku.terms.calendar import Month
-from keizoku.terms.stated.sla_policy import Predicate, StopCause
+from keizoku.terms.stated.sla_policy import OutageCause, Predicate
 from tests.unit.sla.observed import add_observations
 from tests.unit.sla.plain_policy import policy
 
@@ -92,7 +92,7 @@ def test_what_is_observed_or_counted_takes_the_strongest_cause_of_the_incidents_
     update = Incident("u", 100, 300, 1, Cause.SYSTEM_UPDATE, "", "suzuki")
     partner = Incident("p", 200, 250, 1, Cause.PARTNER, "", "suzuki")
     found = stated_outages([UsersUnable(50, 400, 9)], [Count(150, 210, 3, 30)], [update, partner])
-    fault, partners, updates = StopCause.FAULT, StopCause.PARTNER, StopCause.SYSTEM_UPDATE
+    fault, partners, updates = OutageCause.FAULT, OutageCause.PARTNER, OutageCause.SYSTEM_UPDATE
     assert set(found) == {
         StatedOutage(100, 300, 1, updates),
         StatedOutage(200, 250, 1, partners),

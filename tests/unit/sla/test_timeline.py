@@ -1,4 +1,4 @@
-"""The picture of a month: all stops are drawn, said in words, and told apart by more than colour."""
+"""The picture of a month: all outages are drawn, said in words, and told apart by more than colour."""
 
 import re
 from datetime import date
@@ -25,18 +25,18 @@ POLICY = Terms.load().at(date(2026, 4, 1))
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def stop(start: str, end: str) -> Outage:
+def outage(start: str, end: str) -> Outage:
     return Outage(epoch(parse_instant(start)), epoch(parse_instant(end)), Cause.FAULT, "incident <7>")
 
 
-def april(*stops: Outage) -> ServiceMonth:
-    return service_month(MonthFacts(Month(2026, 4), stops), POLICY, 0)
+def april(*outages: Outage) -> ServiceMonth:
+    return service_month(MonthFacts(Month(2026, 4), outages), POLICY, 0)
 
 
 OVER_NIGHT = april(
-    stop("2026-04-10 20:00", "2026-04-11 14:00"),
-    stop("2026-04-15 12:00:00", "2026-04-15 12:00:10"),
-    stop("2026-04-30 23:00", "2026-05-01 01:00"),
+    outage("2026-04-10 20:00", "2026-04-11 14:00"),
+    outage("2026-04-15 12:00:00", "2026-04-15 12:00:10"),
+    outage("2026-04-30 23:00", "2026-05-01 01:00"),
 )
 
 
@@ -49,7 +49,7 @@ def texts(svg: str) -> list[str]:
 
 
 def bars(svg: str) -> list[tuple[str, str, str, str]]:
-    """Bucket, x, y and width of every stop, in the order in which they are drawn."""
+    """Bucket, x, y and width of every outage, in the order in which they are drawn."""
     found = []
     for group in drawn(svg).iter(f"{SVG}g"):
         rect = group.find(f"{SVG}rect")
@@ -73,9 +73,9 @@ def test_9_4__a_stop_over_midnight_is_drawn_on_both_days() -> None:
 def test_9_4__each_bar_says_from_to_and_clause() -> None:
     told = [element.text for element in drawn(month_svg(OVER_NIGHT, POLICY, "en")).iter(f"{SVG}title")]
     assert told == [
-        "Service stops in April 2026",
+        "Service outages in April 2026",
         "night (9.4.1)",
-        "2026-04-15 12:00:00–12:00:10 JST, 10 s: short stop (9.4.2)",
+        "2026-04-15 12:00:00–12:00:10 JST, 10 s: short outage (9.4.2)",
         "2026-04-11 01:00:00–06:00:00 JST, 5 h: night (9.4.1)",
         "2026-04-10 20:00:00–2026-04-11 01:00:00 JST, 5 h: unusable time (9.3)",
         "2026-04-10 20:00:00–2026-04-11 01:00:00 JST, 5 h: unusable time (9.3)",
@@ -90,10 +90,10 @@ def test_9_4__each_bar_says_from_to_and_clause() -> None:
         (
             "en",
             [
-                "Service stops in April 2026",
+                "Service outages in April 2026",
                 "stopped 19 h 10 s, unusable time 14 h, 40% of the monthly fee",
                 "Fri 10",
-                "short stop (9.4.2)",
+                "short outage (9.4.2)",
                 "10 s",
                 "18,000 s = 5 h",
                 "50,400 s = 14 h",

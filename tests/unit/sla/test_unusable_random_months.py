@@ -23,7 +23,7 @@ def on_grid(minutes: tuple[int, int]) -> tuple[int, int]:
 
 
 periods = st.tuples(st.integers(0, 3000), st.integers(1, 500)).map(on_grid)
-stops = st.lists(
+outages = st.lists(
     st.builds(
         lambda span, cause, source, exact: Outage(span[0], span[1], cause, source, exact, source),
         periods,
@@ -34,14 +34,14 @@ stops = st.lists(
     max_size=7,
 )
 facts = st.builds(
-    lambda stops, notices, interruptions, environments: MonthFacts(
+    lambda outages, notices, interruptions, environments: MonthFacts(
         APRIL,
-        tuple(stops),
+        tuple(outages),
         tuple(UpdateNotice("n", published, span[0], span[1]) for published, span in notices),
         tuple(Interruption(span[0], span[1], ground, "cto") for ground, span in interruptions),
         tuple(EnvironmentRuling((span,), "suzuki", ground, "r", on) for ground, on, span in environments),
     ),
-    stops,
+    outages,
     st.lists(st.tuples(st.integers(MINUTE_ZERO - 7 * 86_400, MINUTE_ZERO), periods), max_size=3),
     st.lists(st.tuples(st.sampled_from(["", "flood"]), periods), max_size=2),
     st.lists(st.tuples(st.sampled_from(["", "carrier"]), st.sampled_from(["", "a", "b"]), periods), max_size=3),
@@ -91,7 +91,7 @@ def test_9_4__splitting_a_row_does_not_matter(of: MonthFacts, resolution: int, m
 @given(facts, resolutions)
 def test_9_2__a_stop_over_a_months_end_is_shared_between_the_months(of: MonthFacts, resolution: int) -> None:
     both = [service_month(replace(of, month=month), POLICY, resolution) for month in (APRIL, APRIL.next())]
-    everything = normalise((stop.start, stop.end) for stop in of.outages)
+    everything = normalise((outage.start, outage.end) for outage in of.outages)
     assert sum(length(service.gross) for service in both) >= length(everything)
     assert resolution or union(*(service.gross for service in both)) == everything
     assert all(service.gross == clip_to(service.month, service.gross) for service in both)
@@ -131,9 +131,9 @@ def as_of_the_update(of: MonthFacts, window: UpdateNotice, minute: int) -> Updat
 
 
 def naive_bucket(of: MonthFacts, minute: int, whole_minutes: int, policy: Policy) -> str:
-    """The bucket of one minute of exact evidence, in a whole stop of so many minutes."""
+    """The bucket of one minute of exact evidence, in a whole outage of so many minutes."""
     strongest = next(c for c in Cause if any(s.cause is c and s.start <= minute < s.end for s in of.outages))
-    if whole_minutes * 60 < policy.sla.minimum_stop_seconds:
+    if whole_minutes * 60 < policy.sla.minimum_outage_seconds:
         return "short_stop"
     if 1 <= (minute + 9 * 3600) % 86_400 // 3600 < 6:
         return "night"

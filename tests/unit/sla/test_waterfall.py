@@ -1,4 +1,4 @@
-"""The steps from all stops to what counts: every bucket's bar begins where the last one left off."""
+"""The steps from all outages to what counts: every bucket's bar begins where the last one left off."""
 
 from xml.etree import ElementTree
 
@@ -14,9 +14,9 @@ POLICY = Terms.load().of_month(APRIL)
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def april(*stops: tuple[str, str]) -> ServiceMonth:
+def april(*outages: tuple[str, str]) -> ServiceMonth:
     seconds = tuple(
-        Outage(epoch(parse_instant(start)), epoch(parse_instant(end)), Cause.FAULT, "<s>") for start, end in stops
+        Outage(epoch(parse_instant(start)), epoch(parse_instant(end)), Cause.FAULT, "<s>") for start, end in outages
     )
     return service_month(MonthFacts(APRIL, seconds), POLICY, 0)
 
@@ -40,7 +40,7 @@ def test_9_4__each_clause_takes_from_where_the_last_left_off() -> None:
     assert texts(root) == [
         "over 3 h 36 min: 20%",
         "over 7 h 12 min: 40%",
-        "all stops",
+        "all outages",
         "18 h",
         "night (9.4.1)",
         "−5 h",

@@ -41,7 +41,7 @@ def test_every_number_names_its_clause(policy: Policy) -> None:
         ("sla.quorum_share", "0.05", clause("9.3")),
         ("sla.night_from_second", "01:00", clause("9.4.1")),
         ("sla.night_to_second", "06:00", clause("9.4.1")),
-        ("sla.minimum_stop_seconds", "600", clause("9.4.2")),
+        ("sla.minimum_outage_seconds", "600", clause("9.4.2")),
         ("sla.announce_clear_days", "5", clause("9.4.4")),
         ("sla.claim_months_after", "1", clause("9.5")),
         ("sla.claim_form_grace_hours", "72", clause("9.5")),
@@ -101,7 +101,7 @@ def test_an_instant_counts_by_its_japanese_day(terms: Terms) -> None:
 
 def test_a_policy_cannot_be_changed_but_travels(terms: Terms, policy: Policy) -> None:
     with pytest.raises(ValidationError, match="frozen"):
-        policy.sla.minimum_stop_seconds = 1  # type: ignore[misc]
+        policy.sla.minimum_outage_seconds = 1  # type: ignore[misc]
     with pytest.raises(TypeError):
         policy.readings["sub_second"] = "inward"  # type: ignore[index]
     rules = Rules(terms)
@@ -221,7 +221,7 @@ def test_gaps_and_overlaps_are_refused(tmp_path: Path, first_until: str, second_
         ("up_to_seconds = 25_920", "", "must begin where demo/9.2.1 ends"),
         ('rate = "0.4"', 'rate = "0.1"', "at a higher rate"),
         ('clause = "demo/9.6"', 'clause = "demo/9.7"', "sla.eligible_method names the clause 'demo/9.7'"),
-        ('{ value = 600,     clause = "demo/9.4.2" }', "600", "sla.minimum_stop_seconds: write a number as"),
+        ('{ value = 600,     clause = "demo/9.4.2" }', "600", "sla.minimum_outage_seconds: write a number as"),
         ("quorum_share ", "quorum_part ", "quorum_share"),
         ('title = "', 'heading = "', r"\[contract\] needs 'title'"),
         ('name = "demo"', 'name = "other"', "folder and file name say demo 2025-01-01"),

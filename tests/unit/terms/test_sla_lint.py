@@ -148,16 +148,16 @@ def test_a_tier_that_owes_more_than_the_cap_is_found() -> None:
     ("period", "claim", "value"),
     [
         # counted from the incident: a stop on the first day runs out of time before the period is over
-        ("month", {"kind": "days", "after": 29, "since": "incident"}, "a stop on 2027-01-01"),
-        ("quarter", {"kind": "end_of_month", "after": 1, "since": "incident"}, "a stop on 2027-01-01"),
-        ("quarter", {"kind": "days", "after": 30, "since": "incident"}, "a stop on 2027-01-01"),
-        ("billing_cycle", {"kind": "end_of_month", "after": 0, "since": "incident"}, "a stop on 2027-01-01"),
-        ("billing_cycle", {"kind": "end_of_cycle", "after": 0, "since": "incident"}, "a stop on 2027-01-01"),
+        ("month", {"kind": "days", "after": 29, "since": "incident"}, "an outage on 2027-01-01"),
+        ("quarter", {"kind": "end_of_month", "after": 1, "since": "incident"}, "an outage on 2027-01-01"),
+        ("quarter", {"kind": "days", "after": 30, "since": "incident"}, "an outage on 2027-01-01"),
+        ("billing_cycle", {"kind": "end_of_month", "after": 0, "since": "incident"}, "an outage on 2027-01-01"),
+        ("billing_cycle", {"kind": "end_of_cycle", "after": 0, "since": "incident"}, "an outage on 2027-01-01"),
         # counted from the period, and yet within it
-        ("month", {"kind": "day_of_month", "day": 15, "after": 0}, "a stop on 2027-01-01"),
-        ("month", {"kind": "end_of_month", "after": 0}, "a stop on 2027-01-01"),
-        ("month", {"kind": "days", "after": 0}, "a stop on 2027-01-01"),
-        ("month", {"kind": "days", "after": -3}, "a stop on 2027-01-01"),
+        ("month", {"kind": "day_of_month", "day": 15, "after": 0}, "an outage on 2027-01-01"),
+        ("month", {"kind": "end_of_month", "after": 0}, "an outage on 2027-01-01"),
+        ("month", {"kind": "days", "after": 0}, "an outage on 2027-01-01"),
+        ("month", {"kind": "days", "after": -3}, "an outage on 2027-01-01"),
     ],
 )
 def test_a_deadline_before_the_period_is_over_is_found(period: str, claim: dict[str, Any], value: str) -> None:

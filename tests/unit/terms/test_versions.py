@@ -112,7 +112,7 @@ def test_an_own_version_takes_over_on_its_day(tmp_path: Path, monkeypatch: pytes
     ("before", "after", "flaw"),
     [
         ('["premium/4.1"]', '["premium/4.8"]', ("premium/4.1", "the engine decides by this clause, but it is missing")),
-        ("minimum_stop_seconds   = ", "# ", ("sla.minimum_stop_seconds", "Field required")),
+        ("minimum_outage_seconds   = ", "# ", ("sla.minimum_outage_seconds", "Field required")),
         ("guaranteed_share  ", "promised_share  ", ("sla.promised_share", "Extra inputs are not permitted")),
         ("[term_rule]", "[rule_of_terms]", ("term_rule", "the engine asks for this reading, but it is missing")),
         (

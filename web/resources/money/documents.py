@@ -9,8 +9,8 @@ from pydantic import Field
 
 from keizoku.billing.documents.invoice_documents import credit_note_of, statement_of
 from keizoku.billing.documents.issued_documents import (
+    DocumentSearch,
     Issuing,
-    Wanted,
     as_issued,
     found,
     issue_month,
@@ -64,7 +64,7 @@ def search(
     account: Id | None = None,
 ) -> Listing:
     """Documents as they were issued, by day, sum and counterparty, any of them together (電子帳簿保存法)."""
-    wanted = Wanted(from_on, to_on, from_yen, to_yen, account)
+    wanted = DocumentSearch(from_on, to_on, from_yen, to_yen, account)
 
     def read(limit: int, after: str) -> Any:
         return [each.to_json() for each in found(call.session, wanted, limit=limit, after=number_in(after) or 0)]
@@ -107,7 +107,7 @@ def letters(call: Call, *, account: Id | None = None, kind: Id | None = None, al
             limit=limit,
             after=after,
         )
-        return [each.told() for each in rows]
+        return [each.to_json() for each in rows]
 
     return Listing(read)
 
@@ -115,7 +115,7 @@ def letters(call: Call, *, account: Id | None = None, kind: Id | None = None, al
 @documents.question("/letters/{number}", command="notice show", answer=dict[str, Any])
 def letter(call: Call, number: DocumentId) -> Any:
     """One letter."""
-    return document(call.session, number).told()
+    return document(call.session, number).to_json()
 
 
 @documents.act("/letters/{number}/mark-sent", command="notice mark-sent", answer=Handed)

@@ -91,7 +91,7 @@ def show(call: Call, claim: Id) -> Any:
 
 @claims.question("/claims/{claim}/explanation", command="explain claim", answer=dict[str, Any])
 def explanation(call: Call, claim: Id, *, lang: Lang = "en") -> Any:
-    """A claim explained: the deadline, every second of the stops and its clause, what decided, the rate, the yen."""
+    """A claim explained: the deadline, every second of the outages and its clause, what decided, the rate, the yen."""
     found = explain_claim(call.session, call.rules, claim, call.now)
     shown = explanation_json(found.explanation, lang)
     return {**shown, "deciding": found.decisive_sentences(lang)}

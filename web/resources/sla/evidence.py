@@ -1,4 +1,4 @@
-"""What is known of stops: incidents, notices, interruptions, counts, the number of users, what is unknown."""
+"""What is known of outages: incidents, notices, interruptions, counts, the number of users, what is unknown."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from keizoku.web.calls.values import Ground, Id, Instant, MonthText
 
 __all__ = ["Windows", "evidence", "findings_of", "spans_of"]
 
-evidence = Resource("evidence", "What is known of stops of the service.")
+evidence = Resource("evidence", "What is known of outages of the service.")
 
 Users = Annotated[int, Field(strict=True, ge=0, le=10**12)]
 Cause = Annotated[str, Field(pattern="^(fault|system_update|partner|user_environment)$")]
@@ -86,8 +86,8 @@ def add_incident(
     cause: Cause = "fault",
     incident: Id | None = None,
 ) -> Any:
-    """People confirm a stop: so many users could not use the service."""
-    found = call.sla.stop(
+    """People confirm an outage: so many users could not use the service."""
+    found = call.sla.record_outage(
         from_at, to_at, affected, cause=cause, id=incident, ground=ground, by=call.author, now=call.now
     )
     return findings_of(found)
@@ -104,8 +104,8 @@ def correct_incident(
     affected: Users | None = None,
     cause: Cause | None = None,
 ) -> Any:
-    """A stop was otherwise: a new revision of it; what it changes is decided anew by night."""
-    found = call.sla.correct_stop(
+    """An outage was otherwise: a new revision of it; what it changes is decided anew by night."""
+    found = call.sla.correct_outage(
         incident, from_at=from_at, to_at=to_at, affected=affected, cause=cause, ground=ground, by=call.author,
         now=call.now,
     )  # fmt: skip
@@ -114,8 +114,8 @@ def correct_incident(
 
 @evidence.act("/incidents/{incident}/environment", command="sla incident environment", answer=Recorded)
 def rule_on_environment(call: Call, incident: Id, *, ground: Ground, windows: Windows | None = None) -> Any:
-    """A stop, or parts of it, came from users' own environment (9.4)."""
-    return findings_of(call.sla.environment(spans_of(windows), call.author, ground, stop=incident, now=call.now))
+    """An outage, or parts of it, came from users' own environment (9.4)."""
+    return findings_of(call.sla.environment(spans_of(windows), call.author, ground, outage=incident, now=call.now))
 
 
 @evidence.list("/notices", command="sla notice list", row=NoticeRow)

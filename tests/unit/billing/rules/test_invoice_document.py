@@ -188,7 +188,7 @@ def test_japanese_comes_out_of_the_pdf_again() -> None:
 def test_a_font_that_is_named_is_put_into_the_pdf() -> None:
     font = Path(reportlab.__file__).parent / "fonts" / "Vera.ttf"
     pdf = document_pdf(invoice_document(FACTS, "en"), font)
-    assert "Reduction for service stops in March 2026 (credit 3)" in text_of(pdf)
+    assert "Reduction for service outages in March 2026 (credit 3)" in text_of(pdf)
     assert b"BitstreamVeraSans" in pdf
 
 

@@ -22,13 +22,13 @@ def span(start: str, end: str) -> tuple[int, int]:
     return epoch(at(start)), epoch(at(end))
 
 
-def april(*stops: tuple[int, int]) -> ServiceMonth:
-    facts = MonthFacts(APRIL, tuple(Outage(start, end, Cause.FAULT, "test") for start, end in stops))
+def april(*outages: tuple[int, int]) -> ServiceMonth:
+    facts = MonthFacts(APRIL, tuple(Outage(start, end, Cause.FAULT, "test") for start, end in outages))
     return service_month(facts, POLICY, 0)
 
 
 def stopped_for(seconds: int) -> ServiceMonth:
-    """April with one stop of so many seconds from noon."""
+    """April with one outage of so many seconds from noon."""
     return april((NOON, NOON + seconds))
 
 

@@ -15,7 +15,7 @@ def at(text: str) -> int:
     return epoch(parse_instant(text))
 
 
-def stop(start: str, end: str, cause: str = "fault", source: str = "s") -> Outage:
+def outage(start: str, end: str, cause: str = "fault", source: str = "s") -> Outage:
     return Outage(at(start), at(end), Cause(cause), source)
 
 
@@ -23,8 +23,8 @@ def notice(published: str, start: str, end: str, uid: str = "n") -> UpdateNotice
     return UpdateNotice(uid, at(published), at(start), at(end))
 
 
-def month_of(*stops: Outage, month: Month = APRIL, resolution: int = 0, **more: object) -> ServiceMonth:
-    return service_month(MonthFacts(month, stops, **more), POLICY, resolution)  # type: ignore[arg-type]
+def month_of(*outages: Outage, month: Month = APRIL, resolution: int = 0, **more: object) -> ServiceMonth:
+    return service_month(MonthFacts(month, outages, **more), POLICY, resolution)  # type: ignore[arg-type]
 
 
 def filled(service: ServiceMonth) -> dict[str, int]:

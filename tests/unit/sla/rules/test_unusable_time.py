@@ -1,4 +1,4 @@
-"""Article 9.4: which seconds of a stop do not count, and that every second lands in exactly one bucket.
+"""Article 9.4: which seconds of an outage do not count, and that every second lands in exactly one bucket.
 
 The figures follow the readings night_hours, short_stop, flapping, update_window, announcement_days and month_length
 in docs/reference/readings.md.
@@ -25,10 +25,10 @@ from keizoku.sla.rules.unusable_time import (
     service_month,
 )
 from keizoku.terms.calendar import Month, epoch, from_epoch, iso_jst
-from tests.unit.sla.rules.april_outages import APRIL, POLICY, at, filled, month_of, notice, stop
+from tests.unit.sla.rules.april_outages import APRIL, POLICY, at, filled, month_of, notice, outage
 
 VECTORS = Path(__file__).parents[5] / "shared" / "vectors" / "sla.json"
-# One stop of so many of 1,000 users: from, to, unusable seconds, percent of the fee.
+# One outage of so many of 1,000 users: from, to, unusable seconds, percent of the fee.
 ORACLE = {
     "13min outage 00:55-01:08 straddling 01:00": (51, "00:55:00", "01:08:00", 300, 0),
     "exactly 5% 12:00-18:00": (50, "12:00:00", "18:00:00", 0, 0),
@@ -46,8 +46,8 @@ ORACLE = {
 def test_9_2__the_oracles_seconds_and_tiers(name: str) -> None:
     affected, start, end, unusable, percent = ORACLE[name]
     incident = Incident("i", at(f"2026-04-10 {start}"), at(f"2026-04-10 {end}"), affected, Cause.FAULT, "", "a")
-    stops = outages_from((), [incident], Population.always(1_000), POLICY)
-    seconds = length(month_of(*stops).unusable)
+    outages = outages_from((), [incident], Population.always(1_000), POLICY)
+    seconds = length(month_of(*outages).unusable)
     tier = POLICY.sla.tier(seconds)
     assert (seconds, tier.rate if tier else Fraction(0)) == (unusable, Fraction(percent, 100))
 
@@ -68,7 +68,7 @@ def test_9_2__the_oracles_cases_are_those_above() -> None:
 
 
 def test_9_4_1__a_stop_over_night_leaves_thirteen_hours() -> None:
-    service = month_of(stop("2026-04-10 20:00", "2026-04-11 14:00"))
+    service = month_of(outage("2026-04-10 20:00", "2026-04-11 14:00"))
     assert filled(service) == {"night": 5 * 3600, "unusable": 13 * 3600}
     assert as_iso(service.unusable) == [
         ["2026-04-10T20:00:00+09:00", "2026-04-11T01:00:00+09:00"],
@@ -77,7 +77,7 @@ def test_9_4_1__a_stop_over_night_leaves_thirteen_hours() -> None:
 
 
 def test_9_4_1__the_first_second_of_the_night_is_out_and_six_oclock_is_in() -> None:
-    service = month_of(stop("2026-04-10 00:50:00", "2026-04-10 06:00:01"))
+    service = month_of(outage("2026-04-10 00:50:00", "2026-04-10 06:00:01"))
     assert as_iso(service.unusable) == [
         ["2026-04-10T00:50:00+09:00", "2026-04-10T01:00:00+09:00"],
         ["2026-04-10T06:00:00+09:00", "2026-04-10T06:00:01+09:00"],
@@ -85,38 +85,38 @@ def test_9_4_1__the_first_second_of_the_night_is_out_and_six_oclock_is_in() -> N
 
 
 def test_9_4_2__one_second_less_than_ten_minutes_is_short() -> None:
-    assert filled(month_of(stop("2026-04-10 12:00:00", "2026-04-10 12:09:59"))) == {"short_stop": 599}
+    assert filled(month_of(outage("2026-04-10 12:00:00", "2026-04-10 12:09:59"))) == {"short_stop": 599}
 
 
 def test_9_4_2__ten_minutes_exactly_counts() -> None:
-    assert filled(month_of(stop("2026-04-10 12:00", "2026-04-10 12:10"))) == {"unusable": 600}
+    assert filled(month_of(outage("2026-04-10 12:00", "2026-04-10 12:10"))) == {"unusable": 600}
 
 
 def test_9_4_2__length_is_judged_before_the_night_is_carved_out() -> None:
-    assert filled(month_of(stop("2026-04-10 00:52", "2026-04-10 01:05"))) == {"night": 300, "unusable": 480}
+    assert filled(month_of(outage("2026-04-10 00:52", "2026-04-10 01:05"))) == {"night": 300, "unusable": 480}
 
 
 def test_9_4_2__length_is_judged_before_the_month_is_cut() -> None:
-    over_the_end = stop("2026-04-30 23:54", "2026-05-01 00:06")
+    over_the_end = outage("2026-04-30 23:54", "2026-05-01 00:06")
     assert filled(month_of(over_the_end)) == {"unusable": 360}
     assert filled(month_of(over_the_end, month=Month(2026, 5))) == {"unusable": 360}
 
 
 def test_9_4_2__flapping_is_separate_stops() -> None:
-    flapping = (stop("2026-04-10 12:00", "2026-04-10 12:08"), stop("2026-04-10 12:09", "2026-04-10 12:17"))
+    flapping = (outage("2026-04-10 12:00", "2026-04-10 12:08"), outage("2026-04-10 12:09", "2026-04-10 12:17"))
     assert filled(month_of(*flapping)) == {"short_stop": 960}
 
 
 def test_9_4_2__a_gap_that_the_evidence_cannot_see_is_no_gap() -> None:
-    flapping = (stop("2026-04-10 12:00", "2026-04-10 12:08"), stop("2026-04-10 12:09", "2026-04-10 12:17"))
+    flapping = (outage("2026-04-10 12:00", "2026-04-10 12:08"), outage("2026-04-10 12:09", "2026-04-10 12:17"))
     assert filled(month_of(*flapping, resolution=60)) == {"short_stop": 960}
     assert filled(month_of(*flapping, resolution=61)) == {"unusable": 1020}
 
 
 def test_9_4_2__a_gap_between_exact_edges_stays_a_gap() -> None:
     first, second = (
-        stop("2026-04-10 12:00", "2026-04-10 12:08"),
-        stop("2026-04-10 12:09", "2026-04-10 12:17"),
+        outage("2026-04-10 12:00", "2026-04-10 12:08"),
+        outage("2026-04-10 12:09", "2026-04-10 12:17"),
     )
     confirmed = (replace(first, exact=True), replace(second, exact=True))
     assert filled(month_of(*confirmed, resolution=61)) == {"short_stop": 960}
@@ -125,16 +125,16 @@ def test_9_4_2__a_gap_between_exact_edges_stays_a_gap() -> None:
 
 def test_9_4_2__overlapping_and_adjacent_stops_are_one() -> None:
     service = month_of(
-        stop("2026-04-10 12:00", "2026-04-10 12:05"),
-        stop("2026-04-10 12:05", "2026-04-10 12:09", "system_update"),
-        stop("2026-04-10 12:08", "2026-04-10 12:11", "partner"),
+        outage("2026-04-10 12:00", "2026-04-10 12:05"),
+        outage("2026-04-10 12:05", "2026-04-10 12:09", "system_update"),
+        outage("2026-04-10 12:08", "2026-04-10 12:11", "partner"),
     )
     assert filled(service) == {"unusable": 660}
 
 
 def test_9_4_4__an_overrun_of_an_announced_update_counts() -> None:
     service = month_of(
-        stop("2026-04-10 10:00", "2026-04-10 12:08", "system_update"),
+        outage("2026-04-10 10:00", "2026-04-10 12:08", "system_update"),
         notices=(notice("2026-04-04 23:00", "2026-04-10 10:00", "2026-04-10 12:00"),),
     )
     assert filled(service) == {"announced_update": 7200, "unusable": 480}
@@ -142,13 +142,13 @@ def test_9_4_4__an_overrun_of_an_announced_update_counts() -> None:
 
 def test_9_4_4__a_fault_inside_an_announced_window_counts() -> None:
     announced = notice("2026-04-01 00:00", "2026-04-10 10:00", "2026-04-10 12:00")
-    assert filled(month_of(stop("2026-04-10 10:00", "2026-04-10 11:00"), notices=(announced,))) == {"unusable": 3600}
+    assert filled(month_of(outage("2026-04-10 10:00", "2026-04-10 11:00"), notices=(announced,))) == {"unusable": 3600}
 
 
 def test_9_4_4__where_a_fault_overlaps_the_update_the_fault_holds() -> None:
     service = month_of(
-        stop("2026-04-10 10:00", "2026-04-10 12:00", "system_update"),
-        stop("2026-04-10 11:30", "2026-04-10 11:45", "fault"),
+        outage("2026-04-10 10:00", "2026-04-10 12:00", "system_update"),
+        outage("2026-04-10 11:30", "2026-04-10 11:45", "fault"),
         notices=(notice("2026-04-01 00:00", "2026-04-10 10:00", "2026-04-10 12:00"),),
     )
     assert filled(service) == {"announced_update": 6300, "unusable": 900}
@@ -160,7 +160,7 @@ def test_9_4_4__where_a_fault_overlaps_the_update_the_fault_holds() -> None:
 )
 def test_9_4_4__announced_five_clear_days_before_the_day_of_the_update(published: str, counts: int) -> None:
     service = month_of(
-        stop("2025-04-10 06:00", "2025-04-10 10:00", "system_update"),
+        outage("2025-04-10 06:00", "2025-04-10 10:00", "system_update"),
         notices=(notice(published, "2025-04-10 02:00", "2025-04-10 10:00"),),
         month=Month(2025, 4),
     )
@@ -179,7 +179,7 @@ def test_9_4_4__an_update_that_began_before_its_window_is_counted_from_its_own_s
     published: str, filled_with: dict[str, int]
 ) -> None:
     service = month_of(
-        stop("2026-04-09 23:30", "2026-04-10 01:00", "system_update"),
+        outage("2026-04-09 23:30", "2026-04-10 01:00", "system_update"),
         notices=(notice(published, "2026-04-10 00:00", "2026-04-10 01:00"),),
     )
     assert filled(service) == filled_with
@@ -187,8 +187,8 @@ def test_9_4_4__an_update_that_began_before_its_window_is_counted_from_its_own_s
 
 def test_9_4_4__another_update_in_the_same_window_is_covered_all_the_same() -> None:
     service = month_of(
-        stop("2026-04-09 20:00", "2026-04-10 00:30", "system_update"),
-        stop("2026-04-10 06:00", "2026-04-10 07:00", "system_update"),
+        outage("2026-04-09 20:00", "2026-04-10 00:30", "system_update"),
+        outage("2026-04-10 06:00", "2026-04-10 07:00", "system_update"),
         notices=(notice("2026-04-05 00:00", "2026-04-10 00:00", "2026-04-10 08:00"),),
     )
     assert filled(service) == {"announced_update": 3600, "unusable": 4 * 3600 + 1800}
@@ -196,8 +196,8 @@ def test_9_4_4__another_update_in_the_same_window_is_covered_all_the_same() -> N
 
 def test_9_4_4__an_update_hidden_by_a_fault_at_first_began_when_it_began() -> None:
     service = month_of(
-        stop("2026-04-09 23:00", "2026-04-10 00:00", "fault"),
-        stop("2026-04-09 23:30", "2026-04-10 01:00", "system_update"),
+        outage("2026-04-09 23:00", "2026-04-10 00:00", "fault"),
+        outage("2026-04-09 23:30", "2026-04-10 01:00", "system_update"),
         notices=(notice("2026-04-05 00:00", "2026-04-10 00:00", "2026-04-10 01:00"),),
     )
     assert filled(service) == {"unusable": 7200}
@@ -210,7 +210,7 @@ def test_9_4_4__the_latest_instant_of_publication_is_told() -> None:
 
 def test_9_4_4__a_late_edit_does_not_cover_what_it_added() -> None:
     service = month_of(
-        stop("2026-04-10 10:00", "2026-04-10 13:00", "system_update"),
+        outage("2026-04-10 10:00", "2026-04-10 13:00", "system_update"),
         notices=(
             notice("2026-04-01 00:00", "2026-04-10 10:00", "2026-04-10 12:00"),
             notice("2026-04-09 00:00", "2026-04-10 10:00", "2026-04-10 14:00"),
@@ -222,8 +222,8 @@ def test_9_4_4__a_late_edit_does_not_cover_what_it_added() -> None:
 
 def test_9_4_4__a_bridged_gap_inside_an_update_belongs_to_the_update() -> None:
     service = month_of(
-        stop("2026-04-10 10:00", "2026-04-10 10:20", "system_update"),
-        stop("2026-04-10 10:21", "2026-04-10 10:40", "system_update"),
+        outage("2026-04-10 10:00", "2026-04-10 10:20", "system_update"),
+        outage("2026-04-10 10:21", "2026-04-10 10:40", "system_update"),
         notices=(notice("2026-04-01 00:00", "2026-04-10 10:00", "2026-04-10 12:00"),),
         resolution=120,
     )
@@ -231,17 +231,17 @@ def test_9_4_4__a_bridged_gap_inside_an_update_belongs_to_the_update() -> None:
 
 
 def test_9_4_5__an_interruption_needs_a_ground_and_an_approver() -> None:
-    outage = stop("2026-04-10 10:00", "2026-04-10 11:00")
+    down = outage("2026-04-10 10:00", "2026-04-10 11:00")
     span = (at("2026-04-10 10:00"), at("2026-04-10 10:30"))
     recorded = Interruption(*span, "earthquake", "cto")
-    assert filled(month_of(outage, interruptions=(recorded,))) == {"interruption": 1800, "unusable": 1800}
+    assert filled(month_of(down, interruptions=(recorded,))) == {"interruption": 1800, "unusable": 1800}
     for missing in (replace(recorded, ground=" "), replace(recorded, approved_by="")):
-        assert filled(month_of(outage, interruptions=(missing,))) == {"unusable": 3600}
+        assert filled(month_of(down, interruptions=(missing,))) == {"unusable": 3600}
 
 
 def test_9_4_3__only_people_or_a_stop_of_no_other_cause_are_the_users_environment() -> None:
-    environment = stop("2026-04-10 10:00", "2026-04-10 11:00", "user_environment")
-    fault = stop("2026-04-10 10:30", "2026-04-10 11:30")
+    environment = outage("2026-04-10 10:00", "2026-04-10 11:00", "user_environment")
+    fault = outage("2026-04-10 10:30", "2026-04-10 11:30")
     assert filled(month_of(environment, fault)) == {"environment": 1800, "unusable": 3600}
     ruling = EnvironmentRuling(((at("2026-04-10 11:00"), at("2026-04-10 11:10")),), "suzuki", "carrier", "r1")
     service = month_of(environment, fault, environments=(ruling,))
@@ -255,8 +255,8 @@ def test_9_4_3__only_people_or_a_stop_of_no_other_cause_are_the_users_environmen
 def test_9_4__each_second_lands_in_the_first_bucket_that_takes_it() -> None:
     window = (at("2026-04-10 00:00"), at("2026-04-10 08:00"))
     service = month_of(
-        stop("2026-04-10 00:00", "2026-04-10 08:00", "system_update", "incident 7"),
-        stop("2026-04-11 12:00", "2026-04-11 12:05", "system_update"),
+        outage("2026-04-10 00:00", "2026-04-10 08:00", "system_update", "incident 7"),
+        outage("2026-04-11 12:00", "2026-04-11 12:05", "system_update"),
         notices=(notice("2026-04-01 00:00", "2026-04-10 00:00", "2026-04-10 06:30"),),
         interruptions=(Interruption(at("2026-04-10 06:00"), at("2026-04-10 07:00"), "flood", "cto"),),
         environments=(EnvironmentRuling((window,), "suzuki", "carrier", "ruling 3"),),
@@ -280,7 +280,7 @@ def test_9_4__each_second_lands_in_the_first_bucket_that_takes_it() -> None:
 
 
 def test_9_2__a_claimants_seconds_go_to_the_first_bucket_that_takes_them() -> None:
-    service = month_of(stop("2026-04-10 00:00", "2026-04-10 14:00"))
+    service = month_of(outage("2026-04-10 00:00", "2026-04-10 14:00"))
     hours = {hour: at(f"2026-04-10 {hour:02}:00") for hour in range(15)}
     claimant = Claimant(
         member=((hours[7], hours[14]),),
@@ -306,7 +306,7 @@ def test_9_2__a_claimants_seconds_go_to_the_first_bucket_that_takes_them() -> No
 
 
 def test_9_2__a_claim_that_names_only_the_month_claims_every_window() -> None:
-    service = month_of(stop("2026-04-10 12:00", "2026-04-10 14:00"))
+    service = month_of(outage("2026-04-10 12:00", "2026-04-10 14:00"))
     whole = ((epoch(APRIL.start_at), epoch(APRIL.end_at)),)
     buckets = claimant_month(service, Claimant(whole, (), whole, None, (), None))
     assert buckets["recognised"] == service.unusable
@@ -314,12 +314,12 @@ def test_9_2__a_claim_that_names_only_the_month_claims_every_window() -> None:
 
 
 def a_ruling(start: str, end: str, incident: str) -> EnvironmentRuling:
-    return EnvironmentRuling(((at(start), at(end)),), "suzuki", "carrier", f"ruling on stop {incident}", incident)
+    return EnvironmentRuling(((at(start), at(end)),), "suzuki", "carrier", f"ruling on outage {incident}", incident)
 
 
 def test_9_4_3__a_ruling_on_one_stop_excuses_no_other_evidence_of_the_same_seconds() -> None:
-    ruled = replace(stop("2026-04-10 10:00", "2026-04-10 12:00"), incident="carrier")
-    beside = replace(stop("2026-04-10 11:30", "2026-04-10 13:00"), incident="disk")
+    ruled = replace(outage("2026-04-10 10:00", "2026-04-10 12:00"), incident="carrier")
+    beside = replace(outage("2026-04-10 11:30", "2026-04-10 13:00"), incident="disk")
     ruling = a_ruling("2026-04-10 10:00", "2026-04-10 13:00", "carrier")
     assert filled(month_of(ruled, beside, environments=(ruling,))) == {"environment": 5_400, "unusable": 5_400}
     both = (ruling, a_ruling("2026-04-10 11:00", "2026-04-10 13:00", "disk"))
@@ -353,14 +353,14 @@ def test_9_4_4__each_instant_has_the_newest_announcement_and_what_of_it_was_in_t
         for published, start, end, cancelled in edits
     ]
     another = replace(first, calendar="another", start=at("2026-04-11 10:00"), end=at("2026-04-11 12:00"))
-    month = month_of(stop(*UPDATE), notices=(first, *later, another))
+    month = month_of(outage(*UPDATE), notices=(first, *later, another))
     assert length(month.buckets["announced_update"]) == covered_minutes * 60
 
 
 def test_9_3__unknown_time_is_neither_down_nor_up() -> None:
     facts = MonthFacts(
         APRIL,
-        (stop("2026-04-10 10:00", "2026-04-10 10:05"),),
+        (outage("2026-04-10 10:00", "2026-04-10 10:05"),),
         unknown=((at("2026-04-10 10:04"), at("2026-04-10 10:10")), (at("2026-05-01 00:00"), at("2026-05-01 01:00"))),
     )
     service = service_month(facts, POLICY, 0)
@@ -376,15 +376,16 @@ def test_9_4_4__a_gap_that_the_evidence_cannot_tell_has_the_cause_of_either_neig
         (("system_update", "user_environment"), 1_260),
         (("user_environment", "system_update"), 1_200),
     ):
-        stops = (stop(*before, causes[0]), stop(*after, causes[1]))
-        month = service_month(MonthFacts(APRIL, stops, (covered,)), POLICY, 120)
+        outages = (outage(*before, causes[0]), outage(*after, causes[1]))
+        month = service_month(MonthFacts(APRIL, outages, (covered,)), POLICY, 120)
         assert length(month.buckets["announced_update"]) == update_seconds
         assert length(month.gross) == 2_400
 
 
 def test_9_4_3__the_environment_of_a_claimant_adds_to_that_of_all() -> None:
     service = month_of(
-        stop("2026-04-10 10:00", "2026-04-10 11:00", "user_environment"), stop("2026-04-11 10:00", "2026-04-11 12:00")
+        outage("2026-04-10 10:00", "2026-04-10 11:00", "user_environment"),
+        outage("2026-04-11 10:00", "2026-04-11 12:00"),
     )
     whole = ((epoch(APRIL.start_at), epoch(APRIL.end_at)),)
     own = ((at("2026-04-11 10:00"), at("2026-04-11 10:30")),)

@@ -1,0 +1,38 @@
+"""The settings of the HTTP door: where browsers reach it, and how long a session lasts."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from pydantic import BaseModel, Field, field_validator
+
+__all__ = ["DoorSettings"]
+
+_ORIGIN: Final = re.compile(r"https://[a-z0-9.-]+(:\d{1,5})?|http://(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?")
+
+
+class DoorSettings(BaseModel):
+    """The part of the settings that is about browsers at the HTTP door."""
+
+    public_url: str = Field(
+        default="",
+        description="where browsers reach `keizoku serve`, as https://host; empty: no sessions, or --local's alone",
+    )
+    session_idle_minutes: int = Field(
+        default=30, ge=1, le=1_440, description="a session of the staff ends when it was not used for so long"
+    )
+    session_hours: int = Field(default=10, ge=1, le=168, description="and so long after its sign-in in any case")
+    member_session_idle_minutes: int = Field(
+        default=15, ge=1, le=1_440, description="a member's session ends when it was not used for so long"
+    )
+    member_session_minutes: int = Field(
+        default=60, ge=1, le=1_440, description="and so long after the link was opened in any case"
+    )
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_an_origin(cls, value: str) -> str:
+        if value and not _ORIGIN.fullmatch(value.rstrip("/")):
+            raise ValueError("write https://host or https://host:port, without a path")
+        return value.rstrip("/")

@@ -1,0 +1,59 @@
+"""Links that begin a session, once: printed by `serve --local`, or made by the host for a member.
+
+    new_link(…) ──> /enter/TOKEN ── opened, confirmed ──> used ──> a session
+
+A link is used by one statement, so of two who open it at once one comes in. That it was opened is shown first and
+confirmed by a form: what only looks at links (mail scanners, previews) does not use it up.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import Final, cast
+
+import sqlalchemy as sa
+
+from keizoku.db.session import Session
+from keizoku.db.tables.web import sign_in_link
+from keizoku.web.identity.keys import digest_of
+from keizoku.web.identity.principal import Kind, Principal, Role
+
+__all__ = ["LINK_LASTS", "is_open", "new_link", "use_link"]
+
+LINK_LASTS: Final = timedelta(minutes=15)
+
+
+def new_link(session: Session, principal: Principal, *, by: str, now: datetime) -> str:
+    """The token of a new link, in the session's own transaction; the caller commits."""
+    token = secrets.token_urlsafe(32)
+    session.execute(
+        sa.insert(sign_in_link).values(
+            digest=digest_of(token), kind=principal.kind, principal=principal.name, roles=list(principal.roles),
+            account=principal.account, created_at=now, created_by=by, expires_at=now + LINK_LASTS,
+        )
+    )  # fmt: skip
+    return token
+
+
+def is_open(session: Session, token: str, kinds: Collection[str], now: datetime) -> bool:
+    """Whether a link of one of these kinds can still be used."""
+    return session.execute(sa.select(sign_in_link.c.id).where(*_usable(token, kinds, now))).first() is not None
+
+
+def use_link(session: Session, token: str, kinds: Collection[str], now: datetime) -> Principal | None:
+    """Who comes in by it, in the session's own transaction; None: it is none, was used, or is too old."""
+    used = (
+        sa.update(sign_in_link).where(*_usable(token, kinds, now)).values(used_at=now).returning(*sign_in_link.columns)
+    )
+    row = session.execute(used).one_or_none()
+    if row is None:
+        return None
+    roles = tuple(cast("list[Role]", row.roles))
+    return Principal(cast("Kind", row.kind), row.principal, roles, account=row.account)
+
+
+def _usable(token: str, kinds: Collection[str], now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
+    link = sign_in_link.c
+    return link.digest == digest_of(token), link.kind.in_(kinds), link.used_at.is_(None), link.expires_at > now
