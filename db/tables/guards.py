@@ -29,6 +29,8 @@ APPEND_ONLY = (
     "operator_act",
     "account_read",
     "member_file",
+    "account_hold",
+    "account_hold_end",
     "terms_announcement",
     "receipt",
     "allocation",

@@ -135,6 +135,8 @@ WALK: Final[tuple[tuple[str, str, int], ...]] = (
     ("account list", "", 0),
     ("account show", "key", 0),
     ("account file", "key --out {dir}/member-{who}", 0),
+    ("account hold", "a3 --until 2030-05-20 " + AUTHOR, 0),
+    ("account release", "a3 " + AUTHOR, 0),
     ("account suspend", "a3 " + BY, 0),
     ("account resume", "a3 " + BY, 0),
     ("account set-off", "u05 " + BY, 1),

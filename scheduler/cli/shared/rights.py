@@ -185,6 +185,8 @@ _COMMANDS: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
         "payments nothing-refunded",
         "payments dispute-lost",
         "account base-closed",
+        "account hold",
+        "account release",
         "account suspend",
         "account resume",
         "account terminate",

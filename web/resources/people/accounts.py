@@ -86,6 +86,20 @@ def show(
     return story.to_json(lang)
 
 
+@accounts.act("/accounts/{account}/hold", command="account hold", answer=Done)
+def hold(call: Call, account: Id, *, until_on: Day, ground: Ground) -> Any:
+    """Hold back charges, demands, suspension and termination for unpaid fees, up to a day, that day included."""
+    call.billing.hold_account(account, until_on, ground, by=call.author, now=call.now)
+    return {"account": account, "done": True}
+
+
+@accounts.act("/accounts/{account}/release", command="account release", answer=Done)
+def release(call: Call, account: Id, *, ground: Ground) -> Any:
+    """End the hold on an account before its day: the next night does what waited."""
+    call.billing.release_account(account, ground, by=call.author, now=call.now)
+    return {"account": account, "done": True}
+
+
 @accounts.act("/accounts/{account}/suspend", command="account suspend", answer=Done)
 def suspend(call: Call, account: Id, *, ground: Ground, accelerates: bool = False) -> Any:
     """Switch access off for a ground other than unpaid fees (7.1). The fee of the running term stays due (4.2)."""
