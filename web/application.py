@@ -27,6 +27,7 @@ from keizoku.web.calls.problems import ProblemError, of_refusal
 from keizoku.web.calls.size_limit import SizeLimit
 from keizoku.web.door import Door
 from keizoku.web.resources.catalogue import RESOURCES, SESSIONS, SYSTEM, WEBHOOKS
+from keizoku.web.resources.operations.sandbox import sandbox_router
 
 __all__ = ["make_application", "openapi_of", "operations"]
 
@@ -59,6 +60,8 @@ def make_application(door: Door | None) -> FastAPI:
     app.state.door = door
     app.include_router(SYSTEM)
     app.include_router(WEBHOOKS)
+    if door is not None and door.sandbox is not None:
+        app.include_router(sandbox_router(door.sandbox))
     app.include_router(SESSIONS)
     for resource in RESOURCES:
         app.include_router(resource.router)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -41,6 +42,14 @@ SessionId = Annotated[
 ]
 
 
+class Seed(StrEnum):
+    """What a new sandbox begins with."""
+
+    plans = "plans"
+    month = "month"
+    nothing = "nothing"
+
+
 @serving.command(
     help=japanese(
         "HTTPで応答します(/v1)。SIGTERM まで続け、途中の要求を終えてから止まります。\n\n"
@@ -76,6 +85,26 @@ def serve(
             ),
         ),
     ] = False,
+    sandbox: Annotated[
+        bool,
+        typer.Option(
+            "--sandbox",
+            help=both(
+                "A database of its own, simulated cards, a clock that is moved by a call, and test keys.",
+                "専用のデータベース、模擬のカード、呼出しで進める時計、テスト用のキー。",
+            ),
+        ),
+    ] = False,
+    seed: Annotated[
+        Seed,
+        typer.Option(
+            "--seed",
+            help=both(
+                "What a new sandbox begins with: plans; month, lived by five members; nothing.",
+                "新しいサンドボックスの初期状態: plans(プランのみ)、month(会員5人の一か月)、nothing(空)。",
+            ),
+        ),
+    ] = Seed.plans,
 ) -> None:
     """Answer over HTTP (/v1), until SIGTERM; what is under way is ended first.
 
@@ -89,7 +118,7 @@ def serve(
     with naming_the_extra():
         from keizoku.web.serve import Place
         from keizoku.web.serve import serve as answer
-    place = Place(host.strip("[]"), int(port), threads, local, tuple(behind_proxy or ()))
+    place = Place(host.strip("[]"), int(port), threads, local, tuple(behind_proxy or ()), seed.value if sandbox else "")
     answer(settings_of_this_process(), place)
 
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from keizoku.scheduler.settings import Settings
     from keizoku.terms.rules import Rules
     from keizoku.web.calls.operation import Operation
+    from keizoku.web.sandbox import Sandbox
 
 __all__ = ["Door"]
 
@@ -54,7 +55,8 @@ class Door:
     rules: Rules
     url: sa.URL
     schema: str
-    sandbox: bool = False
+    sandbox: Sandbox | None = None
+    """Its clock, where this is a sandbox."""
     pool: int = 8
     prefix: str = "keizoku"
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -71,6 +73,8 @@ class Door:
 
     def __post_init__(self) -> None:
         self._letters = self.settings.own_letters()
+        if self.sandbox is not None:
+            self.clock_name = "given"
         self._engines = {
             role: make_engine(
                 self.url,
@@ -120,12 +124,12 @@ class Door:
                 headers={"WWW-Authenticate": "Bearer"},
             )
         found = self._holder(key)
-        if found is None or found.test != self.sandbox:
+        if found is None or found.test != (self.sandbox is not None):
             raise ProblemError(
                 401,
                 "key.not_taken",
                 "This key is not taken here.",
-                "it is unknown, has ended, or is for the sandbox" if not self.sandbox else "a sandbox takes test keys",
+                "it is unknown, has ended, or is for the sandbox" if self.sandbox is None else "a sandbox takes test keys",
                 headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
             )
         return found

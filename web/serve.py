@@ -6,16 +6,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from keizoku.db.migrate import upgrade
 from keizoku.db.roles import apply_roles
 from keizoku.db.session import DatabaseError
 from keizoku.extras import naming_the_extra
 from keizoku.scheduler.cli.shared.context import bring_up_to_date, open_database
 from keizoku.scheduler.cli.shared.inputs import recorder
 from keizoku.scheduler.cli.shared.output import UserError, note
+from keizoku.scheduler.app import services_on
 from keizoku.web.door import Door
 from keizoku.web.identity.browser import Site
 from keizoku.web.identity.links import new_link
 from keizoku.web.identity.principal import ROLES, Principal
+from keizoku.web.sandbox import fresh_keys, is_sandbox, open_sandbox, sandbox_settings
 
 if TYPE_CHECKING:
     from keizoku.scheduler.cli.shared.context import Database
@@ -37,6 +40,8 @@ class Place:
     local: bool = False
     """For one person at this machine: a link is printed that begins a session, once."""
     behind_proxy: tuple[str, ...] = ()
+    sandbox: str = ""
+    """The seed of a sandbox; empty: it is none."""
 
 
 def serve(settings: Settings, place: Place, started: Callable[[str], None] = note) -> None:
@@ -46,9 +51,11 @@ def serve(settings: Settings, place: Place, started: Callable[[str], None] = not
 
         from keizoku.web.application import make_application
 
+    settings = sandbox_settings(settings) if place.sandbox else settings
     with open_database(settings) as database:
-        door = _door(settings, database, place.threads, site_at(settings, place))
+        door = _door(settings, database, place, site_at(settings, place))
         try:
+            keys = _keys_of(door) if door.sandbox is not None else {}
             app = make_application(door)
             config = uvicorn.Config(
                 app,
@@ -67,6 +74,8 @@ def serve(settings: Settings, place: Place, started: Callable[[str], None] = not
             )
             server = uvicorn.Server(config)
             started(f"listening on http://{place.host}:{place.port}")
+            for role, key in keys.items():
+                started(f"{role} key: {key}")
             if place.local:
                 started(f"open {local_link(door)} (once, within 15 minutes)")
             try:
@@ -98,13 +107,29 @@ def local_link(door: Door) -> str:
     return f"{door.site.origin if door.site else ''}/enter/{token}"
 
 
-def _door(settings: Settings, database: Database, threads: int, site: Site | None) -> Door:
+def _keys_of(door: Door) -> dict[str, str]:
+    with door.connect("worker") as session:
+        return fresh_keys(session, door.clock())
+
+
+def _door(settings: Settings, database: Database, place: Place, site: Site | None) -> Door:
     """The door on this database; where it is the embedded one, its roles are made."""
+    if place.sandbox and not database.embedded:
+        upgrade(database.session)
     bring_up_to_date(database)
     if database.embedded:
         apply_roles(database.session)
     database.session.rollback()
-    door = Door(settings, settings.rules(), database.url, database.schema, pool=threads, site=site)
+    sandbox = None
+    if place.sandbox:
+        engine = database.session.engine
+        with services_on(engine, settings, clock="given", reader=None) as services:
+            sandbox = open_sandbox(services, place.sandbox)
+    elif is_sandbox(database.session):
+        raise UserError("this database is a sandbox: `keizoku serve --sandbox` serves it")
+    door = Door(settings, settings.rules(), database.url, database.schema, sandbox, place.threads, site=site)
+    if sandbox is not None:
+        door.clock = sandbox.read
     try:
         door.check()
     except Exception as error:

@@ -64,6 +64,7 @@ APPEND_ONLY = (
     "store_report",
     "certificate",
     "night_word",
+    "test_clock",
     "incident",
     "unknown_time",
     "unknown_ruling",
