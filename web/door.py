@@ -129,7 +129,9 @@ class Door:
                 401,
                 "key.not_taken",
                 "This key is not taken here.",
-                "it is unknown, has ended, or is for the sandbox" if self.sandbox is None else "a sandbox takes test keys",
+                "it is unknown, has ended, or is for the sandbox"
+                if self.sandbox is None
+                else "a sandbox takes test keys",
                 headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
             )
         return found

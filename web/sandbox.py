@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from keizoku.scheduler.settings import Settings
     from keizoku.web.door import Door
 
-__all__ = ["BEGINS", "SEEDS", "Sandbox", "is_sandbox", "open_sandbox", "sandbox_settings", "fresh_keys"]
+__all__ = ["BEGINS", "SEEDS", "Sandbox", "fresh_keys", "is_sandbox", "open_sandbox", "sandbox_settings"]
 
 BEGINS: Final = parse_instant("2026-04-01 09:00")
 """Where a new sandbox's clock stands."""
@@ -66,9 +66,7 @@ class Sandbox:
             for on in _nights(services.session, self.now, to):
                 self._put(services.session, max(self.now, night_at(on)), by)
                 done = run_night(services, on, self.now)
-                nights.append(
-                    {"business_date": on, "certificate": done.certificate, "set_aside": list(done.set_aside)}
-                )
+                nights.append({"business_date": on, "certificate": done.certificate, "set_aside": list(done.set_aside)})
             self._put(services.session, to, by)
             return {"now": iso_jst(self.now), "nights": nights}
 
@@ -138,9 +136,7 @@ def fresh_keys(session: Session, now: datetime) -> dict[str, str]:
     )
     for key_id in session.scalars(living).all():
         end_key(session, key_id, by=_BY, ground="the sandbox was started anew", now=now)
-    return {
-        role: new_key(session, f"sandbox-{role}", role, ["*"], test=True, by=_BY, now=now).key for role in ROLES
-    }
+    return {role: new_key(session, f"sandbox-{role}", role, ["*"], test=True, by=_BY, now=now).key for role in ROLES}
 
 
 def _plans(services: Services, now: datetime) -> datetime:
@@ -169,7 +165,9 @@ def _month(services: Services, now: datetime) -> datetime:
         at = night_at(on)
         if day == 15:
             stop = at + timedelta(hours=6)
-            services.sla.stop(from_at=stop, to_at=stop + timedelta(hours=8), affected=500, now=stop + timedelta(hours=9))
+            services.sla.record_outage(
+                from_at=stop, to_at=stop + timedelta(hours=8), affected=500, now=stop + timedelta(hours=9)
+            )
         if day == 31:
             services.sla.claim(id="seed-1", account="aoi", month=Month.of(now.date()), now=at)
         run_night(services, on, at)

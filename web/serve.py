@@ -10,10 +10,10 @@ from keizoku.db.migrate import upgrade
 from keizoku.db.roles import apply_roles
 from keizoku.db.session import DatabaseError
 from keizoku.extras import naming_the_extra
+from keizoku.scheduler.app import services_on
 from keizoku.scheduler.cli.shared.context import bring_up_to_date, open_database
 from keizoku.scheduler.cli.shared.inputs import recorder
 from keizoku.scheduler.cli.shared.output import UserError, note
-from keizoku.scheduler.app import services_on
 from keizoku.web.door import Door
 from keizoku.web.identity.browser import Site
 from keizoku.web.identity.links import new_link
