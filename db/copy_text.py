@@ -25,6 +25,7 @@ class CopyText(str):
 
 _TEXTS = {str, CopyText}
 _PLAIN = {*_TEXTS, int, type(None), dt.date, dt.datetime}
+_TRUTHS = {bool, type(None)}
 
 
 def copy_text(rows: Sequence[Sequence[object]]) -> str | None:
@@ -40,7 +41,7 @@ def copy_text(rows: Sequence[Sequence[object]]) -> str | None:
         elif kinds <= _TEXTS:
             text = "".join(values)
             columns.append(map(_escaped, values) if any(special in text for special in _ESCAPES) else values)
-        elif kinds <= _PLAIN:
+        elif kinds <= _PLAIN or kinds <= _TRUTHS:
             written = {value: _written(value) for value in set(values)}
             columns.append([written[value] for value in values])
         else:

@@ -103,6 +103,12 @@ class Discretion(LinkDiscretion, BaseModel):
         "premium/5.2",
         "what a lost dispute means unless people choose for it: claim_stays (the fee is owed again), sale_void",
     )
+    prepaid_issuer: Literal["by_balance", "notified"] = _setting(
+        "by_balance",
+        "premium/5.1.1.b",
+        "from when the law's limits on refunds of keys bind: by_balance (more than 10,000,000 yen of keys were unused "
+        "on a base date), notified (now: the authority was notified)",
+    )
     transfer_account: str = _setting(
         "",
         "premium/5.2",

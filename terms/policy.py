@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from difflib import get_close_matches
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
@@ -152,6 +152,12 @@ class Liability(_Numbers):
     lookback_years: Count
 
 
+@lru_cache(maxsize=64)
+def _by_name(chosen: tuple[tuple[str, str], ...]) -> Mapping[str, str]:
+    """Made once for each version: some rules ask for a reading of every line of a file."""
+    return MappingProxyType(dict(chosen))
+
+
 class Policy(_Numbers):
     """One version of the terms, as it is passed to everything that decides."""
 
@@ -168,7 +174,7 @@ class Policy(_Numbers):
     @property
     def readings(self) -> Mapping[str, str]:
         """name -> choice, for every reading of this version."""
-        return MappingProxyType(dict(self.chosen))
+        return _by_name(self.chosen)
 
     def in_month(self, month: Month) -> Policy:
         """The policy as it measures one month: tiers follow its length where the reading month_length says so."""

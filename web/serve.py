@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from keizoku.db.migrate import upgrade
@@ -23,8 +24,9 @@ from keizoku.web.sandbox import fresh_keys, is_sandbox, open_sandbox, sandbox_se
 if TYPE_CHECKING:
     from keizoku.scheduler.cli.shared.context import Database
     from keizoku.scheduler.settings import Settings
+    from keizoku.web.identity.oidc import Directory
 
-__all__ = ["Place", "local_link", "serve", "site_at"]
+__all__ = ["Place", "directory_at", "local_link", "serve", "site_at"]
 
 END_WITHIN_S: Final = 20
 """Calls that are under way at SIGTERM have so long to end."""
@@ -40,6 +42,8 @@ class Place:
     local: bool = False
     """For one person at this machine: a link is printed that begins a session, once."""
     behind_proxy: tuple[str, ...] = ()
+    oidc: Path | None = None
+    """The file of the directory in which the staff sign in."""
     sandbox: str = ""
     """The seed of a sandbox; empty: it is none."""
 
@@ -52,8 +56,11 @@ def serve(settings: Settings, place: Place, started: Callable[[str], None] = not
         from keizoku.web.application import make_application
 
     settings = sandbox_settings(settings) if place.sandbox else settings
+    site = site_at(settings, place)
+    directory = directory_at(place, site)
     with open_database(settings) as database:
-        door = _door(settings, database, place, site_at(settings, place))
+        door = _door(settings, database, place, site)
+        door.directory = directory
         try:
             keys = _keys_of(door) if door.sandbox is not None else {}
             app = make_application(door)
@@ -96,6 +103,21 @@ def site_at(settings: Settings, place: Place) -> Site | None:
         raise UserError(f"--local listens on this machine alone, not on {place.host}: leave --listen out")
     host = f"[{place.host}]" if ":" in place.host else place.host
     return Site(f"http://{host}:{place.port}", local=True)
+
+
+def directory_at(place: Place, site: Site | None) -> Directory | None:
+    """Where the staff sign in. UserError for a file that cannot be used, and without an address for browsers."""
+    if place.oidc is None:
+        return None
+    if site is None or site.local:
+        raise UserError("--oidc needs the address of the door in browsers: set KEIZOKU_PUBLIC_URL to https://…")
+    with naming_the_extra():
+        from keizoku.web.identity.oidc import Directory
+        from keizoku.web.identity.oidc_settings import OidcFileError, read_oidc_file
+    try:
+        return Directory(read_oidc_file(place.oidc), f"{site.origin}/sign-in/back")
+    except OidcFileError as error:
+        raise UserError(str(error)) from None
 
 
 def local_link(door: Door) -> str:

@@ -6,7 +6,8 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from keizoku.billing.rules.payment_method import CARD, PREPAID, prepaid_terms
+from keizoku.billing.receivables.store_orders import check_order, order_of
+from keizoku.billing.rules.payment_method import APP_STORE, CARD, PREPAID, prepaid_terms
 from keizoku.db.session import Session
 from keizoku.db.tables.contracts import METHODS
 from keizoku.db.tables.contracts import plan as plan_table
@@ -24,6 +25,7 @@ class Application:
 
     `consents` are the versions that the applicant agreed to, as terms/version; none: those in force on that day.
     `offer` is the digest of what the applicant was shown at `shown_at`; none: what is on offer at the application.
+    `order` is the app store's number of the purchase, by which its reports name this contract.
     """
 
     account: str
@@ -35,6 +37,7 @@ class Application:
     consents: tuple[str, ...] = ()
     offer: str | None = None
     shown_at: datetime | None = None
+    order: str | None = None
 
 
 def check_account(name: str) -> None:
@@ -69,6 +72,13 @@ def check_application(application: Application, intervals: Mapping[str, Interval
         prepaid_terms(application.months, intervals[application.plan])
     except ValueError as error:
         raise Refused("prepaid.no_whole_terms", f"{who}: {error}") from None
+    if application.order is not None:
+        if application.method != APP_STORE:
+            raise Refused(
+                "store.order_misplaced",
+                f"{who}: an order is an app store's, and the method is {application.method}",
+            )
+        check_order(order_of(application.order))
     if application.fallback not in (None, CARD):
         raise Refused(
             "method.fallback", f"{who}: after a coupon or key only a card can follow, not {application.fallback!r}"

@@ -1,7 +1,7 @@
 """Reader of applications as another system hands them over, and their taking: good rows, and findings for the others.
 
 Columns: account, plan, method; may be there: applied_at (default: now), months, fallback, consents (terms/version
-joined by `;`). CSV with a header, UTF-8; times with an offset, or JST.
+joined by `;`), order (of an app store). CSV with a header, UTF-8; times with an offset, or JST.
 """
 
 from collections import Counter
@@ -21,7 +21,7 @@ from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
 
 NEEDED = ("account", "plan", "method")
-OPTIONAL = ("applied_at", "months", "fallback", "consents")
+OPTIONAL = ("applied_at", "months", "fallback", "consents", "order")
 CHUNK = 5_000
 
 
@@ -108,6 +108,7 @@ def _application(record: Mapping[str, str], now: datetime) -> Application:
         months=int(months) if months else None,
         fallback=record.get("fallback") or None,
         consents=tuple(each.strip() for each in record.get("consents", "").split(";") if each.strip()),
+        order=record.get("order") or None,
     )
 
 

@@ -18,10 +18,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from keizoku.billing.contracts.key_sales import keys_used, note_sale, sold_alive
+from keizoku.billing.contracts.prepaid_report import allowed_as, check_case
 from keizoku.billing.contracts.price_lookup import load_interval, load_prices
 from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.rules.codes import MOST_BATCHES, Code, compose, draw_secret
 from keizoku.billing.rules.payment_method import prepaid_terms
+from keizoku.billing.rules.prepaid_refunds import SMALL
 from keizoku.billing.rules.price_catalog import NoPriceError, price_at
 from keizoku.db.keys import next_ids
 from keizoku.db.probes import TODAY
@@ -47,7 +49,7 @@ class BatchOrder:
     codes: int
     expires_on: date
     yen: int | None = None
-    sold: int | None = None  # how many are sold today; None: all
+    sold: int = 0  # how many are sold today; the others are booked when they are (key_sales.py)
 
 
 def issue(
@@ -85,7 +87,7 @@ def issue(
         )
     )
     copy_rows(session, code, ("batch_id", "digest"), ((batch_id, each.digest(salt)) for each in codes))
-    sold = order.codes if order.sold is None else order.sold
+    sold = order.sold
     if not 0 <= sold <= order.codes:
         session.rollback()
         raise Refused("batch.form", f"batch {order.name!r}: of {order.codes} codes {sold} cannot be sold")
@@ -121,14 +123,37 @@ def expire_due(session: Session, now: datetime) -> int:
     return changes
 
 
-def revoke(session: Session, name: str, kind: str, by: str, ground: str, now: datetime) -> int:
-    """Take back every code of a batch that nobody has redeemed; its buyer is paid back. Commits; how many codes."""
+def revoke(
+    session: Session,
+    name: str,
+    kind: str,
+    by: str,
+    ground: str,
+    now: datetime,
+    *,
+    case: str = SMALL,
+    issuer: str = "by_balance",
+) -> int:
+    """Take back every code of a batch that nobody has redeemed; its buyer is paid back. Commits; how many codes.
+
+    `case`: as which case of the law sold keys are paid back, where its limits bind; `issuer`: the setting
+    prepaid_issuer. Refused for more than the law allows (prepaid_report.py).
+    """
+    check_case(case)
     batch = session.execute(
         sa.select(code_batch).where(code_batch.c.name == name, code_batch.c.kind == kind).with_for_update()
     ).one_or_none()
     if batch is None:
         raise _unknown(session, name, kind)
-    ended = _end(session, batch, "revoked", "key_revoked", now, by, ground)
+
+    def allowed(yen: int) -> str | None:
+        return allowed_as(session, name, batch.expires_on, batch.issued_on, yen, case, jst_day(now), issuer)
+
+    try:
+        ended = _end(session, batch, "revoked", "key_revoked", now, by, ground, allowed)
+    except Refused:
+        session.rollback()
+        raise
     if not ended:
         session.rollback()
         raise Refused("batch.nothing_to_revoke", f"batch {name!r}: no code of it is left to revoke")
@@ -275,6 +300,7 @@ def _end(
     now: datetime,
     by: str | None = None,
     ground: str | None = None,
+    allowed: Callable[[int], str | None] = lambda _: None,
 ) -> int:
     """End every code that nobody holds and book it; how many. The batch is locked. Does not commit."""
     today = jst_day(now)
@@ -291,7 +317,9 @@ def _end(
     sold = min(ended, max(0, sold_alive(session, batch.id) - keys_used(session, batch.id, held=True)))
     if sold and batch.yen:
         key = f"batch:{batch.id}:{kind}:{today}"
-        note_sale(session, batch.id, "refunded" if kind == "revoked" else "expired", sold, today, now, by, ground)
+        as_what = "refunded" if kind == "revoked" else "expired"
+        case = allowed(sold * int(batch.yen))
+        note_sale(session, batch.id, as_what, sold, today, now, by, ground, allowed_as=case)
         post(session, [Posting(event, key, today, {"yen": sold * batch.yen})], now)
     return ended
 

@@ -66,11 +66,15 @@ def note_sale(
     by: str | None,
     ground: str | None = None,
     recipient: str | None = None,
+    allowed_as: str | None = None,
 ) -> int:
-    """Note that keys of a batch were sold, paid back or expired; the row's id. Does not commit."""
+    """Note that keys of a batch were sold, paid back or expired; the row's id. Does not commit.
+
+    `allowed_as`: as which case of the law they may be paid back, where its limits bind.
+    """
     values = {
         "batch_id": batch_id, "kind": kind, "codes": codes, "on_day": on, "author": by, "ground": ground,
-        "recipient": recipient, "recorded_at": now,
+        "recipient": recipient, "allowed_as": allowed_as, "recorded_at": now,
     }  # fmt: skip
     return int(session.execute(sa.insert(code_sale).values(values).returning(code_sale.c.id)).scalar_one())
 

@@ -7,6 +7,7 @@ service charges it then.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Final
 
 import sqlalchemy as sa
 from psycopg.errors import UniqueViolation
@@ -21,6 +22,7 @@ from keizoku.billing.contracts.price_lookup import load_prices, renewal_rules
 from keizoku.billing.contracts.screening_records import agreed_versions, note_screening
 from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.receivables import invoice_stage
+from keizoku.billing.receivables.store_orders import order_of, owners_of, refuse_taken, write_orders
 from keizoku.billing.rules.consent import Consent, ConsentError, consents, outdated
 from keizoku.billing.rules.contract_lifecycle import Approval, NewTerm, first_term
 from keizoku.billing.rules.documents.offer import Offer
@@ -37,6 +39,8 @@ from keizoku.terms.calendar import jst_day
 from keizoku.terms.policy import UncoveredDateError
 from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
+
+BY_APPLICATION: Final = "the application"  # who said whose an order is
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,7 @@ def sift(
     taken: list[TakenApplication] = []
     refused: dict[int, Refused] = {}
     seen: set[str] = set()
+    owners = owners_of(session, {order_of(each.order) for each in applications if each.order})
     for place, each in enumerate(applications):
         who = f"account {each.account}"
         try:
@@ -87,12 +92,16 @@ def sift(
                 raise Refused("application.duplicate", f"{who}: {running[each.account]}; a second one is refused")
             if each.account in seen:
                 raise Refused("application.duplicate", f"{who}: it applies twice at once")
+            if each.order is not None:
+                refuse_taken(order_of(each.order), each.account, owners)
             on = jst_day(each.at)
             if on not in in_force:
                 in_force[on] = versions_in_force(rules, on)
             agreed = consents(each.consents, in_force[on])
             taken.append(TakenApplication(each, agreed, offers.accepted(each)))
             seen.add(each.account)
+            if each.order is not None:
+                owners[order_of(each.order)] = each.account
         except Refused as why:
             refused[place] = why
         except ConsentError as why:
@@ -144,6 +153,9 @@ def _write(session: Session, ids: Sequence[int], taken: Sequence[TakenApplicatio
             for i, a in applied
         ),
     )
+    orders = {order_of(a.order): a.account for _, a in applied if a.order is not None}
+    if orders:
+        write_orders(session, orders, BY_APPLICATION, now)
     copy_rows(
         session,
         consent,

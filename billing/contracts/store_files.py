@@ -8,7 +8,6 @@ other money, or does not fit is a finding; the good ones go on.
 """
 
 import errno
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -21,6 +20,7 @@ from keizoku.billing.contracts.store_refunds import StoreRefund, refund_term
 from keizoku.billing.receivables.csv_layout import BadValueError, Layout, day_of, read_money_file, yen_of
 from keizoku.billing.receivables.import_log import MoneyImport, known_import, note_import
 from keizoku.billing.receivables.known_accounts import want_account
+from keizoku.billing.receivables.store_orders import check_order, order_of, owners_of, refuse_taken, write_orders
 from keizoku.billing.receivables.store_reports import (
     COLUMNS,
     NEEDED,
@@ -43,7 +43,6 @@ from keizoku.db.session import Session
 from keizoku.db.tables.bank import store_order
 from keizoku.db.tables.contracts import term
 from keizoku.db.tables.money import store_report
-from keizoku.limits import id_flaw
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.decision import Finding
 from keizoku.terms.inputs.input_files import read_whole
@@ -55,7 +54,6 @@ __all__ = ["Payout", "import_store_file", "note_orders", "order_of"]
 EARLY = timedelta(days=2)
 """How long before a term begins its store may charge for it."""
 SETTLE = "correct the row, or settle it with the store"
-_RENEWAL = re.compile(r"\.\.\d+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,31 +64,22 @@ class Payout:
     on: date
 
 
-def order_of(written: str) -> str:
-    """An order's id without the number of its renewal: GPA.1234..5 is GPA.1234."""
-    return _RENEWAL.sub("", written.strip())
-
-
 def note_orders(session: Session, orders: Mapping[str, str], by: str, now: datetime) -> int:
     """Record whose orders are (order -> account); commits; the new ones. Refused for another account's order."""
     want_to_add(session, store_order)
-    fresh = 0
-    for written, account in orders.items():
-        order = order_of(written)
-        try:
-            if flaw := id_flaw(order):
-                raise Refused("store.order_form", f"order {order!r}: {flaw}")
+    owners = owners_of(session, {order_of(written) for written in orders})
+    found: dict[str, str] = {}
+    try:
+        for written, account in orders.items():
+            order = order_of(written)
+            check_order(order)
             want_account(session, account)
-            owner = session.scalar(sa.select(store_order.c.account).where(store_order.c.order_id == order))
-            if owner is not None and owner != account:
-                raise Refused("store.order_taken", f"order {order} is {owner}'s already")
-        except Refused:
-            session.rollback()
-            raise
-        if owner is None:
-            values = {"order_id": order, "account": account, "author": by, "recorded_at": now}
-            session.execute(sa.insert(store_order).values(values))
-            fresh += 1
+            refuse_taken(order, account, owners | found)
+            found[order] = account
+    except Refused:
+        session.rollback()
+        raise
+    fresh = write_orders(session, found, by, now)
     session.commit()
     return fresh
 

@@ -12,6 +12,7 @@ from keizoku.billing.contracts import code_batches, key_sales
 from keizoku.billing.contracts.code_batches import BatchOrder
 from keizoku.billing.contracts.code_redemption import Promise, hold_code, look_up
 from keizoku.billing.rules.codes import Code, draw_secret
+from keizoku.billing.rules.prepaid_refunds import SMALL
 from keizoku.billing.services.contracts import ContractService
 
 
@@ -28,16 +29,23 @@ class CodeService(ContractService):
         now: datetime,
         draw: Callable[[], str] = draw_secret,
     ) -> int:
-        """Issue a batch; `hand_out` takes its codes, which are kept nowhere. Returns the batch's id."""
+        """Issue a batch; `hand_out` takes its codes, which are kept nowhere. Returns the batch's id.
+
+        Keys are booked when they are sold: `order.sold` of them today, the others by `sell_keys`.
+        """
         return code_batches.issue(self.session, order, by, now, hand_out, draw)
 
     def sell_keys(self, name: str, codes: int, *, buyer: str = "", by: str, now: datetime) -> int:
         """Keys of a batch are sold today (1131 / 2125); what they cost in all, in yen."""
         return key_sales.sell(self.session, name, codes, buyer, by, now)
 
-    def revoke_batch(self, name: str, kind: str, *, by: str, ground: str, now: datetime) -> int:
-        """Take back what nobody has redeemed of a batch; how many codes."""
-        return code_batches.revoke(self.session, name, kind, by, ground, now)
+    def revoke_batch(self, name: str, kind: str, *, by: str, ground: str, now: datetime, case: str = SMALL) -> int:
+        """Take back what nobody has redeemed of a batch; how many codes.
+
+        `case`: why the law allows what was sold to be paid back: small, abolished or hardship.
+        """
+        issuer = self.rules.discretion.prepaid_issuer
+        return code_batches.revoke(self.session, name, kind, by, ground, now, case=case, issuer=issuer)
 
     def check_code(self, text: str, *, now: datetime) -> Promise:
         """What a typed code would pay for; Refused says what is wrong with it. Nothing is redeemed."""

@@ -67,15 +67,17 @@ class ContractService(Service):
         consents: Sequence[str] = (),
         offer: str | None = None,
         shown_at: datetime | None = None,
+        order: str | None = None,
         now: datetime,
     ) -> int:
         """Take an application; returns the contract's id. A second one while one runs is refused.
 
         `consents` are the versions that the applicant agreed to, as terms/version (premium/3.2); none: those in force.
         `offer` is the digest of what was shown at `shown_at` (default: now); none: what is on offer now.
+        `order` is the app store's number of the purchase: its reports find this account by it (5.1(2)).
         """
         self._bring_up_to_date(account, now)
-        application = Application(account, plan, method, now, months, fallback, tuple(consents), offer, shown_at)
+        application = Application(account, plan, method, now, months, fallback, tuple(consents), offer, shown_at, order)
         return registration.register(self.session, self.rules, [application], now)[0]
 
     def approve(

@@ -89,9 +89,14 @@ code_sale = Table(
     text("recipient", nullable=True),  # who bought them
     text("author", nullable=True),
     text("ground", nullable=True),
+    text("allowed_as", nullable=True),  # as which case of the law they are paid back, where its limits bind
     instant("recorded_at"),
     CheckConstraint("codes > 0", name="positive"),
     CheckConstraint("kind IN ('sold', 'refunded', 'expired')", name="kind"),
+    CheckConstraint(
+        "allowed_as IS NULL OR (kind = 'refunded' AND allowed_as IN ('small', 'abolished', 'hardship'))",
+        name="allowed_as",
+    ),
     Index("ix_code_sale_batch_id", "batch_id"),
 )
 """How many keys of a batch were sold on a day, and how many sold ones were paid back or expired unused."""

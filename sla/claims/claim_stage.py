@@ -25,10 +25,10 @@ from keizoku.db.fence import Fence, in_halves, is_of_item
 from keizoku.db.rehearsal import is_rehearsed
 from keizoku.db.session import Session
 from keizoku.db.writer import BackgroundWriter, Write
+from keizoku.gc_pause import gc_paused
 from keizoku.sla.claims.claim_store import ClaimantFacts, all_due_accounts, due_accounts, load_claimants
 from keizoku.sla.claims.decision_json import evidence_hash, service_hash
 from keizoku.sla.claims.decision_store import DecidedClaim, KnownReasonings, save_decided
-from keizoku.sla.claims.gc_pause import gc_paused
 from keizoku.sla.months.month_facts import load_month_facts
 from keizoku.sla.review_queue import OpenReview, open_reviews, policy_of
 from keizoku.sla.rules.claim_decision import MonthDecision

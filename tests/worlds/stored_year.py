@@ -201,7 +201,8 @@ def _of_people(chance: random.Random, codes: list[Code]) -> list[Do]:
 
     def issue(services: Services, now: datetime) -> None:
         kind = ("product_key", "coupon")[number % 2]
-        order = BatchOrder(f"batch {number}", kind, "monthly", 2, 3, jst_day(now) + 90 * ONE_DAY)
+        sold = 3 if kind == "product_key" else 0
+        order = BatchOrder(f"batch {number}", kind, "monthly", 2, 3, jst_day(now) + 90 * ONE_DAY, sold=sold)
         services.billing.issue_codes(order, codes.extend, by="sales", now=now)
 
     def hand_over(services: Services, now: datetime) -> None:

@@ -8,10 +8,14 @@ not booked yet, cancelled, another currency, left out  ──> in the book, in n
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Any, Final
+from zlib import crc32
 
 import sqlalchemy as sa
 
@@ -37,6 +41,8 @@ from keizoku.billing.rules.bank.names import is_fee
 from keizoku.billing.rules.bank.packed_lines import PackedLines, PackedRows, fields_of, line_of_fields, packed
 from keizoku.billing.rules.bank.statement import Direction, Statement, StatementFile, StatementLine
 from keizoku.db.session import Session, release_leader_lock, try_leader_lock
+from keizoku.db.writer import BackgroundWriter
+from keizoku.gc_pause import gc_paused
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.decision import Finding
 from keizoku.terms.money import tax_included_yen
@@ -98,7 +104,10 @@ def take_statement(
     session.commit()
     try:
         known = known_import(session, "bank", file.sha256, file.digest)
-        return _take(session, rules, file, author, now, bank_names) if known is None else BankImport(known)
+        if known is not None:
+            return BankImport(known)
+        with gc_paused():
+            return _take(session, rules, file, author, now, bank_names)
     finally:
         session.rollback()
         release_leader_lock(session, "bank")
@@ -157,6 +166,7 @@ class _Run:
         self._whole = whole_accounts(file)
         self._others: list[FreshLine] = []
         self._members: dict[date, PackedRows] = {}
+        self._told = Lock()
         self._covered: dict[date, str] = {}  # days, and why no terms cover them; empty: they do
 
     def covered(self, line: StatementLine) -> bool:
@@ -221,23 +231,49 @@ class _Run:
             )  # fmt: skip
 
     def take_members(self) -> None:
-        """Payments whose accounts are known, day by day."""
+        """Payments whose accounts are known, day by day; of many, half of the accounts on a second connection.
+
+        An account's lines are all taken by the same one, in the order of their days; the server works on the lines of
+        one connection while those of the other are decided.
+        """
         taken, planned = 0, 0
-        for on in sorted(self._members):
-            if taken >= 2 * planned:  # what the database planned for tables that were empty reads them whole
-                self.session.execute(sa.text("DISCARD PLANS"))
-                planned = max(taken, 1)
-            lines = [_unpacked(each) for each in self._members.pop(on)]
-            taken += len(lines)
-            matched, refused = take_matched(self.session, self.rules, self.file, self.source, lines, self.now)
+        with ExitStack() as opened:
+            others: BackgroundWriter | None = None
+            if sum(map(len, self._members.values())) > _TOGETHER:
+                others = opened.enter_context(BackgroundWriter(self.session))
+            for on in sorted(self._members):
+                anew = taken >= 2 * planned  # what the database planned for tables that were empty reads them whole
+                lines = [_unpacked(each) for each in self._members.pop(on)]
+                planned = max(taken, 1) if anew else planned
+                taken += len(lines)
+                if others is not None:
+                    half = [each for each in lines if _is_second(each)]
+                    lines = [each for each in lines if not _is_second(each)]
+                    others.submit(partial(self._taken, half, anew))
+                self._taken(lines, anew, self.session)
+            if others is not None:
+                others.wait()
+
+    def _taken(self, lines: Sequence[FreshLine], anew: bool, session: Session) -> int:
+        """Take some payments of one day; how many. `anew`: the database plans its statements again."""
+        if anew:
+            session.execute(sa.text("DISCARD PLANS"))
+        matched, refused = take_matched(session, self.rules, self.file, self.source, lines, self.now)
+        with self._told:
             self.matched.extend(matched)
             self._refused(refused)
+        return len(matched)
 
     def _refused(self, refused: Sequence[RefusedLine]) -> None:
         for fresh, finding in refused:
             self._count(fresh, -1)
             self.findings.add(finding)
         self.refused += len(refused)
+
+
+def _is_second(fresh: FreshLine) -> bool:
+    """Whether a payment is of the accounts that the second connection takes."""
+    return bool(crc32((fresh.whose.account or "").encode()) & 1)
 
 
 def _packed(fresh: FreshLine) -> tuple[object, ...]:

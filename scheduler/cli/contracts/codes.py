@@ -61,6 +61,17 @@ Typed = Annotated[
     str, typer.Argument(metavar="CODE", help=both("The code as its holder typed it.", "利用者が入力したコード。"))
 ]
 
+RefundCase = Annotated[
+    str,
+    typer.Option(
+        "--case",
+        help=both(
+            "Why the Payment Services Act allows it, where sold keys are paid back: small, abolished, hardship.",
+            "販売したキーを払い戻せる資金決済法上の理由: small(少額)、abolished(業務の廃止)、"
+            "hardship(やむを得ない事情)。",
+        ),
+    ),
+]
 KeyPrice = Annotated[
     int | None,
     typer.Option(
@@ -130,7 +141,7 @@ def _commands(kind: str) -> typer.Typer:
             They are booked when they are sold: all of them today with --sold, else by `key sell`.
             """
             order = _order(batch, kind, plan, months, count, expires, yen)
-            issue_batch(dataclasses.replace(order, sold=None if sold else 0), out, author, as_json)
+            issue_batch(dataclasses.replace(order, sold=order.codes if sold else 0), out, author, as_json)
 
         @app.command(help=japanese("まとまりのキーを今日販売したことを記録します(1131 / 2125)。"))
         def sell(batch: BatchName, count: Count, author: Author, buyer: Buyer = "", as_json: AsJson = False) -> None:
@@ -212,10 +223,12 @@ def _commands(kind: str) -> typer.Typer:
             "まとまりのうち、まだ使われていないコードをすべて取り消します。支払われた代金は購入者に返ります。"
         )
     )
-    def revoke(batch: BatchName, author: Author, ground: Ground, as_json: AsJson = False) -> None:
+    def revoke(
+        batch: BatchName, author: Author, ground: Ground, case: RefundCase = "small", as_json: AsJson = False
+    ) -> None:
         """Take back every code of a batch that nobody has redeemed; what was paid for it goes back to its buyer."""
         with services_now() as (services, now):
-            codes = services.billing.revoke_batch(batch, kind, by=author, ground=ground, now=now)
+            codes = services.billing.revoke_batch(batch, kind, by=author, ground=ground, now=now, case=case)
         emit({"batch": batch, "revoked": codes} if as_json else f"{batch}: {codes:,} codes revoked", as_json)
 
     return app

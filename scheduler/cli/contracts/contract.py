@@ -15,7 +15,17 @@ import typer
 from keizoku.billing.rules.contract_state import STATES
 from keizoku.billing.rules.screening import NoRuleError, Rule, load_rule
 from keizoku.scheduler.cli.shared.context import services_now, settings_of_this_process
-from keizoku.scheduler.cli.shared.inputs import Account, AsJson, File, Ground, Recorder, day, instant, recorder
+from keizoku.scheduler.cli.shared.inputs import (
+    Account,
+    AsJson,
+    File,
+    Ground,
+    Recorder,
+    StoreOrder,
+    day,
+    instant,
+    recorder,
+)
 from keizoku.scheduler.cli.shared.language import both, japanese
 from keizoku.scheduler.cli.shared.listing import (
     SHOWN,
@@ -107,6 +117,7 @@ def apply(
     ] = None,
     offer: OfferDigest = None,
     shown: ShownAt = None,
+    order: StoreOrder = None,
     as_json: AsJson = False,
 ) -> None:
     """Take an application (3.2). With a rule (setting `screening`) it is screened at once, else people decide."""
@@ -121,6 +132,7 @@ def apply(
             consents=consent or (),
             offer=offer,
             shown_at=instant(shown) if shown else None,
+            order=order,
             now=now,
         )
         screened = services.billing.screen(rule, accounts=[account], now=now) if rule is not None else []
@@ -136,14 +148,14 @@ def apply(
 @app.command(
     "import",
     help=japanese(
-        "ファイルの申込みを受け付けます: account, plan, method, applie"
-        "d_at, months, fallback, consents(CSV)。\n\n"
+        "ファイルの申込みを受け付けます(CSV): account, plan, method, applied_at, months, fallback, consents, order。"
+        "\n\n"
         "受け付けられない行は、ファイル、行、値、規則、対処を示し、残りは受け付けます。そのときは終了"
         "コード 1。"
     ),
 )
 def import_applications(file: File, as_json: AsJson = False) -> None:
-    """Take applications of a file: account, plan, method, applied_at, months, fallback, consents (CSV).
+    """Take applications of a file: account, plan, method, applied_at, months, fallback, consents, order (CSV).
 
     Rows that cannot be taken are reported with file, line, value, rule and remedy (exit 1); the good ones are taken.
     """

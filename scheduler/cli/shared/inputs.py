@@ -53,6 +53,13 @@ ByAccount = Annotated[
 ]
 Author = Annotated[str, typer.Option(help=both("Who decides so.", "決めた人。"))]
 Ground = Annotated[str, typer.Option(help=both("Why.", "理由。"))]
+StoreOrder = Annotated[
+    str | None,
+    typer.Option(
+        "--order",
+        help=both("The app store's number of the purchase, for app_store.", "app_store の場合のストアの注文番号。"),
+    ),
+]
 Recorder = Annotated[
     str,
     typer.Option(

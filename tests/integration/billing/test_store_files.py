@@ -214,3 +214,26 @@ def test_6_1__an_order_of_google_after_the_contract_s_end_is_a_task_and_its_refu
         assert (row.subject, row.closed_ground) == (subject, "given back: the store's report report")
         services.session.rollback()
         night_is_ok(services, date(2026, 12, 1))
+
+
+def test_5_1_2__an_order_kept_with_the_application_joins_the_store_s_row_to_its_contract(
+    engine: sa.Engine, tmp_path: Path
+) -> None:
+    with services_on(engine) as services:
+        open_world(services)
+        then = parse_instant("2026-11-02 10:00")
+        services.billing.register("g1", "monthly", "app_store", order="GPA.1-1..0", now=then)
+        services.billing.approve("g1", now=then)
+        done = take(services, tmp_path, GOOGLE + CHARGE + FEE)
+        assert (done.rows_new, done.findings) == (1, ())
+        assert balances(services, "1133", "6111") == [500 - 75, 75]
+        with pytest.raises(Refused, match="is g1's already"):
+            services.billing.register("g2", "monthly", "app_store", order="GPA.1-1..3", now=NOW)
+        with pytest.raises(Refused, match="an order is an app store's, and the method is card"):
+            services.billing.register("g2", "monthly", "card", order="GPA.9", now=NOW)
+        file = tmp_path / "applications.csv"
+        file.write_text("account,plan,method,order\ng3,monthly,app_store,GPA.3\ng4,monthly,app_store,GPA.3\n")
+        read = services.billing.import_applications(file, now=NOW)
+        assert (read.taken, [each.line for each in read.findings]) == (1, [3])
+        orders = services.session.execute(sa.text("SELECT order_id, account FROM store_order ORDER BY 1")).all()
+        assert [tuple(each) for each in orders] == [("GPA.1-1", "g1"), ("GPA.3", "g3")]

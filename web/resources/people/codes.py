@@ -19,6 +19,7 @@ __all__ = ["codes"]
 codes = Resource("codes", "Product keys and coupons.")
 
 Kind = Annotated[str, Field(pattern="^(product_key|coupon)$")]
+Case = Annotated[str, Field(pattern="^(small|abolished|hardship)$")]
 Count = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
 Months = Annotated[int, Field(strict=True, ge=1, le=1_200)]
 Typed = Annotated[str, Field(min_length=1, max_length=100)]
@@ -58,7 +59,7 @@ def issue(
     made: list[str] = []
     order = BatchOrder(batch, kind, plan, months, count, expires, yen)
     if kind == "product_key":
-        order = dataclasses.replace(order, sold=None if sold else 0)
+        order = dataclasses.replace(order, sold=count if sold else 0)
 
     def keep(fresh: Any) -> None:
         made.extend(str(each) for each in fresh)
@@ -76,9 +77,9 @@ def sell(call: Call, batch: Id, *, count: Count, buyer: Id | None = None) -> Any
 
 
 @codes.act("/code-batches/{batch}/revoke", command="key revoke", answer=Revoked)
-def revoke(call: Call, batch: Id, *, kind: Kind, ground: Ground) -> Any:
-    """Take back every code of a batch that nobody has redeemed."""
-    revoked = call.billing.revoke_batch(batch, kind, by=call.author, ground=ground, now=call.now)
+def revoke(call: Call, batch: Id, *, kind: Kind, ground: Ground, case: Case = "small") -> Any:
+    """Take back every code of a batch that nobody has redeemed; `case`: why the law lets sold keys be paid back."""
+    revoked = call.billing.revoke_batch(batch, kind, by=call.author, ground=ground, now=call.now, case=case)
     return {"batch": batch, "revoked": revoked}
 
 

@@ -85,6 +85,7 @@ def apply(
     consents: Annotated[list[Id], Field(max_length=20)] | None = None,
     offer: Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="the digest of the offer")] | None = None,
     shown_at: Instant | None = None,
+    order: Annotated[Id | None, Field(description="the app store's number of the purchase")] = None,
 ) -> Any:
     """Take an application (3.2). With a rule (setting `screening`) it is screened at once, else people decide."""
     rule = load_rule(call.settings.screening)
@@ -97,6 +98,7 @@ def apply(
         consents=consents or (),
         offer=offer,
         shown_at=shown_at,
+        order=order,
         now=call.now,
     )
     screened = call.billing.screen(rule, accounts=[account], charge=False, now=call.now) if rule is not None else []

@@ -1,7 +1,7 @@
-"""Python's collector of cycles, held off while a chunk of claims is worked on.
+"""Python's collector of cycles, held off while many facts are worked on: claims of a night, lines of a bank's file.
 
 Facts and decisions are trees of small values: they go when nobody holds them any more, and there is no cycle among
-them to be found. Looking for one again and again among some 100,000 of them took two fifths of the time of a night.
+them to be found. Looking for one again and again among some 100,000 of them took two fifths of the time.
 """
 
 import gc
