@@ -152,26 +152,29 @@ def _plans(services: Services, now: datetime) -> datetime:
     return now
 
 
+_JOIN: Final = (("aoi", "card", 0), ("sora", "card", 0), ("yui", "card", 0), ("mei", "other", 20), ("ren", "card", 25))
+"""Members of the seed: their method, and the day on which they sign up."""
+
+
 def _month(services: Services, now: datetime) -> datetime:
-    """The plans, and a month of five members: one who pays, one refused, one by transfer, an outage and a claim."""
+    """The plans, and forty days of five members: three who pay, one late by transfer, one refused; a stop, a claim."""
     _plans(services, now)
-    for name, method in (("aoi", "card"), ("ren", "card"), ("mei", "other"), ("sora", "card"), ("yui", "card")):
-        if name == "ren":
-            Simulator(services).cards.set_card(name, "insufficient_funds")
-        services.billing.register(name, "monthly", method, now=now)
-        services.billing.approve(name, by=_BY, now=now)
-    for day in range(1, 41):
+    Simulator(services).cards.set_card("ren", "insufficient_funds")
+    for day in range(41):
         on = (now + timedelta(days=day)).date()
-        at = night_at(on)
+        at = night_at(on) if day else now
+        if day:
+            run_night(services, on, at)
+        for name, method, joins in _JOIN:
+            if joins == day:
+                services.billing.register(name, "monthly", method, now=at)
+                services.billing.approve(name, by=_BY, now=at)
         if day == 15:
-            stop = at + timedelta(hours=6)
-            services.sla.record_outage(
-                from_at=stop, to_at=stop + timedelta(hours=8), affected=500, now=stop + timedelta(hours=9)
-            )
+            began, ended = at + timedelta(hours=6), at + timedelta(hours=14)
+            services.sla.record_outage(from_at=began, to_at=ended, affected=500, now=ended)
         if day == 31:
             services.sla.claim(id="seed-1", account="aoi", month=Month.of(now.date()), now=at)
-        run_night(services, on, at)
-    return night_at((now + timedelta(days=40)).date()) + timedelta(hours=7)
+    return at + timedelta(hours=7)
 
 
 def _nothing(_: Services, now: datetime) -> datetime:
