@@ -25,6 +25,7 @@ from keizoku.terms.refusal import Refused
 from keizoku.web.calls.operation import Operation, ProblemForm
 from keizoku.web.calls.problems import ProblemError, of_refusal
 from keizoku.web.calls.size_limit import SizeLimit
+from keizoku.web.description import SERVERS, bounded
 from keizoku.web.door import Door
 from keizoku.web.resources.catalogue import RESOURCES, SESSIONS, SYSTEM, WEBHOOKS
 from keizoku.web.resources.operations.sandbox import sandbox_router
@@ -87,7 +88,8 @@ def openapi_of(app: FastAPI) -> dict[str, Any]:
         routes=app.routes,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         tags=[{"name": each.name, "description": each.said} for each in RESOURCES],
-        servers=[{"url": "/", "description": "where `keizoku serve` listens"}],
+        contact={"name": "whoever operates this house"},
+        servers=list(SERVERS),
     )
     parts = made.setdefault("components", {})
     parts.setdefault("schemas", {})["Problem"] = ProblemForm.model_json_schema()
@@ -96,7 +98,7 @@ def openapi_of(app: FastAPI) -> dict[str, Any]:
     parts["securitySchemes"] = {
         "key": {"type": "http", "scheme": "bearer", "description": "a key of `keizoku api new-key`"}
     }
-    return made
+    return bounded(made)
 
 
 def _answer(problem: ProblemError) -> Response:

@@ -243,7 +243,7 @@ def openapi(
         from keizoku.web.application import make_application, openapi_of
     made = openapi_of(make_application(None))
     if check is None:
-        typer.echo(json.dumps(made, ensure_ascii=False, indent=1))
+        typer.echo(json.dumps(made, ensure_ascii=False, indent=1, sort_keys=True))
         return
     from keizoku.web.breaking_changes import breaking_changes
 
