@@ -1,6 +1,6 @@
 // Ten calls to a sandbox, from a sign-up to a credit, with nothing but Node's own fetch (Node 18 or newer).
 //
-//   tsc client.ts && node client.js http://127.0.0.1:8431 kz_test_…      (Node 22.18 or newer runs client.ts itself)
+//   tsc client.mts && node client.mjs http://127.0.0.1:8431 kz_test_…      (Node 22.18 or newer runs client.mts itself)
 
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
