@@ -71,7 +71,7 @@ def once(
 def tried(session: Session, do: Callable[[], Any]) -> Any:
     """What `do` returns, whose commits are put off as in `once`; nothing that it wrote stays."""
     try:
-        with _one_transaction(session):
+        with one_transaction(session):
             return do()
     finally:
         if not session.closed and not session.invalidated:

@@ -25,7 +25,7 @@ _SAVED: Final = "keizoku_act"
 @contextmanager
 def one_transaction(session: Session) -> Iterator[None]:
     """Inside, a commit is a savepoint, and a rollback goes back to the last one; nothing is committed at the end."""
-    rollback = session.rollback
+    rollback, outer = session.rollback, dict(vars(session))
     saved = False
 
     def put_off() -> None:
@@ -47,6 +47,8 @@ def one_transaction(session: Session) -> Iterator[None]:
     finally:
         for name in ("commit", "rollback"):
             vars(session).pop(name, None)
+            if name in outer:  # one inside another
+                vars(session)[name] = outer[name]
 
 
 @contextmanager
