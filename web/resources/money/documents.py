@@ -7,13 +7,13 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from keizoku.billing.closing.issue_run import issue_month
 from keizoku.billing.documents.invoice_documents import credit_note_of, statement_of
 from keizoku.billing.documents.issued_documents import (
     DocumentSearch,
     Issuing,
     as_issued,
     found,
-    issue_month,
     kept,
     printed_document,
 )
