@@ -4,23 +4,27 @@
                                   │             └─ other content: KeyTakenError
                                   └─ new ──> the act and the row of its key, in one transaction
 
-Several commits of an act become one: what it would have committed on the way waits for the end, under a savepoint.
+Several commits of an act become one (`one_transaction`): what it would have committed on the way waits for the end,
+under a savepoint. In a `rehearsal` nothing stays at all: the code inside is the same as ever, so it cannot drift from
+the deed. What commits on another connection would be no part of it: whoever opens one asks `is_rehearsed` first.
 """
 
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from keizoku.db.rehearsal import one_transaction
 from keizoku.db.session import Session
 from keizoku.db.tables.restoration import act_key
 
+_MARK: Final = "rehearsed"
+_SAVED: Final = "keizoku_act"
 KEY_FORM: Final = re.compile(r"[A-Za-z0-9._:-]{1,100}")
 
 
@@ -68,6 +72,12 @@ def once(
     return result
 
 
+def tried(session: Session, do: Callable[[], Any]) -> Any:
+    """What `do` returns, whose commits are put off as in `once`; nothing that it wrote stays."""
+    with rehearsal(session):
+        return do()
+
+
 def said_before(session: Session, key: str, act: str, content: Mapping[str, object]) -> tuple[Any] | None:
     """(what was returned,) when the same was said with this key before; None: it was not. Errors as in `once`."""
     found = _found(session, key, act, _digest(key, act, content))
@@ -90,3 +100,55 @@ def _found(session: Session, key: str, act: str, digest: str) -> sa.Row[Any] | N
         session.rollback()
         raise KeyTakenError(key, row.act if row.act != act else f"{act} (with other content)")
     return row
+
+
+@contextmanager
+def one_transaction(session: Session) -> Iterator[None]:
+    """Inside, a commit is a savepoint, and a rollback goes back to the last one; nothing is committed at the end."""
+    rollback, outer = session.rollback, dict(vars(session))
+    saved = False
+
+    def put_off() -> None:
+        nonlocal saved
+        if saved:
+            session.exec_driver_sql(f"RELEASE SAVEPOINT {_SAVED}")
+        session.exec_driver_sql(f"SAVEPOINT {_SAVED}")
+        saved = True
+
+    def back() -> None:
+        if saved and session.in_transaction():
+            session.exec_driver_sql(f"ROLLBACK TO SAVEPOINT {_SAVED}")
+        else:
+            rollback()
+
+    vars(session).update(commit=put_off, rollback=back)
+    try:
+        yield
+    finally:
+        for name in ("commit", "rollback"):
+            vars(session).pop(name, None)
+            if name in outer:  # one inside another
+                vars(session)[name] = outer[name]
+
+
+@contextmanager
+def rehearsal(session: Session) -> Iterator[Session]:
+    """Let nothing of what is done on the session inside last. Uncommitted changes of it are rolled back first.
+
+    Advisory locks of the session stay. Nothing inside may set the connection's isolation or end it.
+    """
+    session.rollback()
+    session.info[_MARK] = True
+    try:
+        with one_transaction(session):
+            session.commit()  # the first savepoint: whatever comes is inside the transaction
+            yield session
+    finally:
+        if not session.closed and not session.invalidated:
+            session.info.pop(_MARK, None)
+            session.rollback()
+
+
+def is_rehearsed(session: Session) -> bool:
+    """Whether what this session commits is undone later: its work stays on its own connection."""
+    return bool(session.info.get(_MARK))

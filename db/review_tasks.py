@@ -24,6 +24,7 @@ TaskKind = Literal[
     "credit_over_granted",
     "credit_without_charge",
     "directory_silent",
+    "document_unissued",
     "dispute_beyond_fee",
     "dispute_of_unknown_payment",
     "dispute_won_late",
@@ -50,6 +51,8 @@ TaskKind = Literal[
     "store_gross_differs",
     "store_stopped_before_term",
     "terms_unannounced",
+    "webhook_given_up",
+    "webhook_off",
 ]
 """What people can be asked to deal with; each has a name in both languages (terms/sentences/books.toml)."""
 

@@ -16,7 +16,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from keizoku.db.rehearsal import is_rehearsed
+from keizoku.db.act_keys import is_rehearsed
 from keizoku.db.session import Session
 
 Write = Callable[[Session], int]

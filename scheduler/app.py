@@ -93,11 +93,10 @@ class Services:
     def _held(self, service: Made) -> Made:
         return service if self.clock is None else cast("Made", HeldActs(service, self.clock))
 
-    def close_base_account(self, account: str, *, by: str, ground: str, revoke: bool = True, now: datetime) -> None:
+    def close_base_account(self, account: str, *, by: str, ground: str, now: datetime) -> None:
         """The bank account is closed: premium (6.2, 13) and link (api_link/12.2(1)) end at one instant, in one go.
 
-        An account without a running premium contract ends its link alone. `revoke`: the partner is told at once, where
-        this login may; else the caller does so (`link.revoke_ended`), or the night.
+        An account without a running premium contract ends its link alone.
         """
         if self.clock is not None:
             self.clock.check(now)
@@ -113,8 +112,7 @@ class Services:
 
         content = {"account": account, "by": by, "ground": ground}
         once(self.session, f"base-{secrets.token_hex(12)}", "base_account_closed", content, do, now)
-        if revoke:
-            self.link.revoke_ended(account, now=now)
+        self.link.revoke_ended(account, now=now)
 
     def close_month(self, month: Month, *, by: str, now: datetime, bank_accounts: Sequence[str] = ()) -> Closed:
         """Close a month's books; Refused, with what has to be mended, where a check fails.

@@ -33,10 +33,10 @@ from keizoku.billing.gateway.port import (
 from keizoku.billing.receivables import account_holds, customer_deposits
 from keizoku.billing.receivables.open_items import load_open_items, plain_fees
 from keizoku.billing.rules.payment_method import next_attempt_wanted_on
+from keizoku.db.act_keys import is_rehearsed
 from keizoku.db.fence import MOST_ALONE, Fence, fenced
 from keizoku.db.keys import next_ids
 from keizoku.db.probes import TODAY
-from keizoku.db.rehearsal import is_rehearsed
 from keizoku.db.review_tasks import close_task, open_task
 from keizoku.db.session import Session, copy_rows, numbers
 from keizoku.db.tables.money import invoice, payment_attempt, review_task

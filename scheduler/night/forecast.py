@@ -1,6 +1,6 @@
 """The forecast of a night: the night itself, rehearsed. What it writes is counted, and then undone.
 
-    the lock on nights ──> rehearsal (`keizoku.db.rehearsal`) ──> every stage but the audit ──> figures ──> rolled back
+    the lock on nights ──> rehearsal (`keizoku.db.act_keys`) ──> every stage but the audit ──> figures ──> rolled back
 
 It is the same code on the same rows, so a forecast cannot drift from the night that follows. Nothing outside is asked:
 every card is taken to pay, charges without an answer stay without one, and the steps that speak with the partner, or
@@ -23,7 +23,7 @@ from keizoku.billing.gateway.port import (
     RefundResult,
     UnansweredError,
 )
-from keizoku.db.rehearsal import rehearsal
+from keizoku.db.act_keys import rehearsal
 from keizoku.db.session import release_leader_lock, try_leader_lock
 from keizoku.scheduler.night import run_log
 from keizoku.scheduler.night.figures import Figure, OddFigure, figures_of, last_figures, odd_among

@@ -21,8 +21,8 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
 
+from keizoku.db.act_keys import is_rehearsed
 from keizoku.db.fence import Fence, in_halves, is_of_item
-from keizoku.db.rehearsal import is_rehearsed
 from keizoku.db.session import Session
 from keizoku.db.writer import BackgroundWriter, Write
 from keizoku.gc_pause import gc_paused

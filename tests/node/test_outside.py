@@ -67,7 +67,10 @@ def sandbox(database_folder: Path) -> Iterator[tuple[str, str]]:
 
 def test_the_client_in_python_makes_its_ten_calls(sandbox: tuple[str, str]) -> None:
     told = subprocess.run(
-        [sys.executable, ROOT / "examples" / "http" / "client.py", *sandbox], text=True, capture_output=True, check=False
+        [sys.executable, ROOT / "examples" / "http" / "client.py", *sandbox],
+        text=True,
+        capture_output=True,
+        check=False,
     )
     assert (told.returncode, told.stderr) == (0, "")
     assert told.stdout.startswith(SAID)

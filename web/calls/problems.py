@@ -35,6 +35,8 @@ NOT_FOUND: Final = frozenset(
         "document.unknown",
         "entry.unknown",
         "import.unknown",
+        "link.order_unknown",
+        "link.stop_unknown",
         "invoice.unknown",
         "ledger.account_unknown",
         "plan.unknown",
@@ -45,6 +47,7 @@ NOT_FOUND: Final = frozenset(
         "transfer.unknown",
         "transfer_out.file_unknown",
         "transfer_out.unknown",
+        "webhook.unknown",
     }
 )
 """Codes of refusals that say that there is no such thing."""

@@ -5,10 +5,14 @@ from typing import Final
 from keizoku.web.calls.operation import Resource
 from keizoku.web.resources.books.ledger import ledger
 from keizoku.web.resources.books.months import months
+from keizoku.web.resources.link.findings import link_findings
+from keizoku.web.resources.link.links import links
+from keizoku.web.resources.link.orders import link_orders
 from keizoku.web.resources.money.bank import bank
 from keizoku.web.resources.money.documents import documents
 from keizoku.web.resources.money.payments import payments
 from keizoku.web.resources.money.stores import stores
+from keizoku.web.resources.operations.endpoints import endpoints
 from keizoku.web.resources.operations.events import events
 from keizoku.web.resources.operations.jobs import jobs
 from keizoku.web.resources.operations.nights import nights
@@ -40,9 +44,13 @@ RESOURCES: Final[tuple[Resource, ...]] = (
     stores,
     evidence,
     claims,
+    links,
+    link_orders,
+    link_findings,
     ledger,
     months,
     events,
+    endpoints,
     nights,
     jobs,
     tasks,

@@ -7,7 +7,7 @@ of every role, and docs/explanation/security.md has this table from here.
 from collections.abc import Mapping
 from typing import Final
 
-__all__ = ["ALLOWED", "allowed_to"]
+__all__ = ["ALLOWED", "TOKENS", "allowed_to"]
 
 EVERYBODY: Final = ("worker", "finance", "support")
 WORKER: Final = ("worker",)
@@ -102,6 +102,8 @@ _COMMANDS: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
         "backup list",
         "backup member",
         "api keys",
+        "webhook list",
+        "webhook deliveries",
         "api sessions",
         "backup held",
         "db status",
@@ -235,6 +237,12 @@ _COMMANDS: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
         "close reopen",
         "backup release",
         "api new-key",
+        "webhook add",
+        "webhook change",
+        "webhook switch",
+        "webhook rotate",
+        "webhook test",
+        "webhook replay",
         "api end-key",
         "api end-session",
         "serve",

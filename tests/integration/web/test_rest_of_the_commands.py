@@ -63,7 +63,7 @@ def test_applications_of_a_file_are_taken_and_screened_by_the_rule(house: House)
     assert done["findings"][0]["source"] == "new.csv"
     status, screened = house.act("/v1/applications/screen")
     assert status == 200
-    assert {"account": "file1", "outcome": "approved", "ground": None} in screened
+    assert {"account": "file1", "outcome": "approved", "ground": None} in screened["screened"]
     assert house.get("/v1/accounts/file1/access")["access"]
     assert house.get("/v1/accounts/file1/invoices")[0]["state"] == "paid"
 

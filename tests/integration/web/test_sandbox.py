@@ -123,6 +123,6 @@ def test_a_live_door_has_no_such_clock_and_takes_no_such_key(house: House, box: 
 def test_a_sandbox_asks_nobody_outside_and_keeps_to_its_own_database(tmp_path: Path) -> None:
     made = sandbox_settings(Settings(gateway="stripe", mail_host="mail.example", data_dir=tmp_path))
     assert (made.gateway, made.mail_host, made.data_dir) == ("simulated", "", tmp_path / "sandbox")
-    server = sandbox_settings(Settings(database_url="postgresql://a@h/d", database_schema="keizoku"))  # type: ignore[arg-type]
+    server = sandbox_settings(Settings(database_url="postgresql://a@h/d", database_schema="keizoku"))
     assert server.database_schema == "keizoku_sandbox"
     assert iso_jst(BEGINS) == "2026-04-01T09:00:00+09:00"

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from keizoku.billing.closing.issue_run import issue_month
 from keizoku.billing.documents.addressees import Naming
 from keizoku.billing.documents.invoice_documents import credit_note_of, statement_of
 from keizoku.billing.documents.issued_documents import (
@@ -14,7 +15,6 @@ from keizoku.billing.documents.issued_documents import (
     Issuing,
     as_issued,
     found,
-    issue_month,
     kept,
     printed_document,
 )

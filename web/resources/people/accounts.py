@@ -104,15 +104,6 @@ def release(call: Call, account: Id, *, ground: Ground) -> Any:
     return {"account": account, "done": True}
 
 
-@accounts.act("/accounts/{account}/base-closed", command="account base-closed", answer=Done)
-def base_closed(call: Call, account: Id, *, ground: Ground) -> Any:
-    """The bank account is closed: premium (6.2, 13) and the linked service (api_link/12.2) end at one instant."""
-    want_account(call.session, account)
-    call.services.close_base_account(account, by=call.author, ground=ground, revoke=False, now=call.now)
-    call.after.append(lambda: call.services.link.revoke_ended(account, now=call.now))
-    return {"account": account, "done": True}
-
-
 @accounts.act("/accounts/{account}/file", command="account file", answer=MemberFileMade)
 def member_file(call: Call, account: Id, *, recipient: Text = "本人", ground: Ground) -> Any:
     """A member's file: all that is held about the account, recorded as a disclosure (個人情報保護法33条).
@@ -147,6 +138,13 @@ def suspend(call: Call, account: Id, *, ground: Ground, accelerates: bool = Fals
 def resume(call: Call, account: Id, *, ground: Ground) -> Any:
     """Lift every suspension; one for fees that stay unpaid comes back by night."""
     call.billing.resume(account, ground, by=call.author, now=call.now)
+    return {"account": account, "done": True}
+
+
+@accounts.act("/accounts/{account}/base-closed", command="account base-closed", answer=Done, repeat="again")
+def base_closed(call: Call, account: Id, *, ground: Ground) -> Any:
+    """The bank account is closed: premium (6.2, 13) and link (api_link/12.2(1)) end at one instant."""
+    call.services.close_base_account(account, by=call.author, ground=ground, now=call.now)
     return {"account": account, "done": True}
 
 

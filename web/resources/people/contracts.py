@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import date
-from functools import partial
 from typing import Annotated, Any, cast
 
 from pydantic import Field
@@ -32,7 +32,7 @@ Months = Annotated[int, Field(strict=True, ge=1, le=1200)]
 Ends = listed("EndOfUse", account=str, ends_on=date | None)
 Applied = listed("Applied", account=str, contract=int, outcome=str, ground=str | None)
 Formed = listed("Formed", account=str, contract=int)
-ScreenedOne = listed("Screened", account=str, outcome=str, ground=str | None)
+ScreenedAll = listed("Screened", screened=list[dict[str, Any]])
 ContractAct = listed("ContractAct", account=str, done=bool)
 
 
@@ -79,7 +79,17 @@ def list_applications(call: Call) -> Listing:
     return whole(application_queue(call.session, call.now), "account")
 
 
-@contracts.act("/applications", command="contract apply", answer=Applied)
+def _charge_if_approved(call: Call, answer: Mapping[str, Any], *, account: str, **_: object) -> None:
+    if answer.get("outcome", "approved") == "approved":
+        call.billing.charge_open(account, now=call.now)
+
+
+def _charge_approved(call: Call, answer: Mapping[str, Any], **_: object) -> None:
+    for each in answer["screened"]:
+        _charge_if_approved(call, each, account=each["account"])
+
+
+@contracts.act("/applications", command="contract apply", answer=Applied, then=_charge_if_approved)
 def apply(
     call: Call,
     *,
@@ -108,31 +118,25 @@ def apply(
         now=call.now,
     )
     screened = call.billing.screen(rule, accounts=[account], charge=False, now=call.now) if rule is not None else []
-    if any(each.outcome == "approved" for each in screened):
-        call.after.append(lambda: call.billing.charge_open(account, now=call.now))
     outcome, ground = (screened[0].outcome, screened[0].ground) if screened else ("applied", None)
     return {"account": account, "contract": made, "outcome": outcome, "ground": ground}
 
 
-@contracts.act("/applications/{account}/approve", command="contract approve", answer=Formed)
+@contracts.act("/applications/{account}/approve", command="contract approve", answer=Formed, then=_charge_if_approved)
 def approve(call: Call, account: Id, *, ground: Ground | None = None) -> Any:
     """Approve: the contract is formed at this instant, its first term invoiced, and charged just after (3.3)."""
     made = call.billing.approve(account, by=call.author, ground=ground, charge=False, now=call.now)
-    call.after.append(lambda: call.billing.charge_open(account, now=call.now))
     return {"account": account, "contract": made}
 
 
-@contracts.act("/applications/screen", command="contract screen", answer=list[ScreenedOne])
+@contracts.act("/applications/screen", command="contract screen", answer=ScreenedAll, then=_charge_approved)
 def screen(call: Call) -> Any:
     """Let the rule of the setting `screening` decide on every waiting application; what it refers stays with people."""
     rule = load_rule(call.settings.screening)
     if rule is None:
         raise Refused("screening.by_people", "people screen applications here", "set a rule: KEIZOKU_SCREENING")
     done = call.billing.screen(rule, charge=False, now=call.now)
-    for each in done:
-        if each.outcome == "approved":
-            call.after.append(partial(call.billing.charge_open, each.account, now=call.now))
-    return [asdict(each) for each in done]
+    return {"screened": [asdict(each) for each in done]}
 
 
 @contracts.act("/application-imports", command="contract import", answer=dict[str, Any], upload="file")
