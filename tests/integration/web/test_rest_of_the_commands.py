@@ -74,4 +74,3 @@ def test_a_closed_bank_account_ends_what_runs_once_for_its_key(house: House) -> 
     assert first == (200, {"account": "file1", "done": True})
     assert not house.get("/v1/accounts/file1/access")["access"]
     assert house.act("/v1/accounts/file1/base-closed", {"ground": "closed at the branch"}, key="closed-1") == first
-    assert house.act("/v1/accounts/nobody/base-closed", {"ground": "x"})[0] == 404
