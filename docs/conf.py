@@ -47,7 +47,8 @@ maximum_signature_line_length = 100
 
 HERE = Path(__file__).resolve().parent
 CALLS = HERE / "reference" / "calls"
-PAGES = {
+PAGES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "http": ("HTTP: operations", ()),  # from the description
     "keizoku": ("The package", ("keizoku", "keizoku.extras")),
     "application": ("From your application", ("keizoku.scheduler.app", "keizoku.scheduler.settings")),
     "billing": ("Billing: services", ("keizoku.billing.services",)),
