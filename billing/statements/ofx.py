@@ -23,6 +23,7 @@ __all__ = ["read_ofx"]
 
 _AGAIN = "have the bank write the file again"
 _BEGINS = re.compile("<OFX>", re.IGNORECASE)
+_ENTITY = re.compile("<!ENTITY", re.IGNORECASE)
 _PIECE = re.compile("<STMTTRN>.*?</STMTTRN>", re.DOTALL)
 _DAY = re.compile(r"(\d{4})(\d\d)(\d\d)(?:(\d\d)(\d\d)(\d\d)?(?:\.\d+)?)?(?:\[([+-]?\d{1,2}(?:\.\d+)?)(?::[^\]]*)?\])?")
 
@@ -31,7 +32,7 @@ def read_ofx(source: str, text: str) -> tuple[list[Statement], list[Finding]]:
     """The statements of an OFX file, bank and credit card, and what cannot be used in it."""
     with naming_the_extra():
         from ofxtools.Parser import ParseError, TreeBuilder
-    if "<!DOCTYPE" in text[:4096].upper() or "<!ENTITY" in text.upper():
+    if "<!DOCTYPE" in text[:4096].upper() or _ENTITY.search(text):
         rule = "a bank's file declares no entities and no DTD"
         return [], [Finding(source, None, "a DTD or an entity", rule, "do not use this file; ask the bank")]
     begins = _BEGINS.search(text)
@@ -45,7 +46,7 @@ def read_ofx(source: str, text: str) -> tuple[list[Statement], list[Finding]]:
 
     findings: list[Finding] = []
     try:
-        frame, lists = _apart(text[begins.start() :])
+        frame, lists = _apart(text, begins.start())
         root = tree(frame)
         rooms = [
             each for each in root.iter() if each.tag in ("STMTRS", "CCSTMTRS") and each.find("BANKTRANLIST") is not None
@@ -55,7 +56,7 @@ def read_ofx(source: str, text: str) -> tuple[list[Statement], list[Finding]]:
             rooms = [each for each in root.iter() if each.tag in ("STMTRS", "CCSTMTRS")]
             rooms = [each for each in rooms if each.find("BANKTRANLIST") is not None]
         made = [
-            _statement(source, each, map(tree, _pieces(lists[at])) if lists else each.iter("STMTTRN"), findings)
+            _statement(source, each, map(tree, _pieces(text, *lists[at])) if lists else each.iter("STMTTRN"), findings)
             for at, each in enumerate(rooms)
         ]
     except (ParseError, ValueError, AssertionError, IndexError, TypeError) as error:
@@ -66,11 +67,13 @@ def read_ofx(source: str, text: str) -> tuple[list[Statement], list[Finding]]:
     return made, findings
 
 
-def _apart(text: str) -> tuple[str, list[str]]:
-    """A file without its transactions, and those of each list: a tree of all of them takes many times the file."""
+def _apart(text: str, at: int) -> tuple[str, list[tuple[int, int]]]:
+    """A file from a place on without its transactions, and where those of each list stand.
+
+    A tree of all of them takes many times the file.
+    """
     kept: list[str] = []
-    lists: list[str] = []
-    at = 0
+    lists: list[tuple[int, int]] = []
     while (begins := text.find("<BANKTRANLIST>", at)) >= 0:
         ends = text.find("</BANKTRANLIST>", begins)
         if ends < 0:
@@ -78,20 +81,19 @@ def _apart(text: str) -> tuple[str, list[str]]:
         first = text.find("<STMTTRN>", begins, ends)
         first = ends if first < 0 else first
         kept.append(text[at:first])
-        lists.append(text[first:ends])
+        lists.append((first, ends))
         at = ends
     return "".join([*kept, text[at:]]), lists
 
 
-def _pieces(transactions: str) -> Iterator[str]:
+def _pieces(text: str, at: int, ends: int) -> Iterator[str]:
     """Each transaction of a list. ValueError for what is none."""
-    at = 0
-    for found in _PIECE.finditer(transactions):
-        if transactions[at : found.start()].strip():
+    for found in _PIECE.finditer(text, at, ends):
+        if text[at : found.start()].strip():
             break
         at = found.end()
         yield found[0]
-    if transactions[at:].strip():
+    if text[at:ends].strip():
         raise ValueError("an element is not closed")
 
 
