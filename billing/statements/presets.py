@@ -18,9 +18,8 @@ from typing import Any, Final
 __all__ = ["FORMATS", "Format", "Places", "Preset", "folded_name", "formats", "places_of", "preset_of", "presets"]
 
 _FILE = Path(__file__).with_name("presets.toml")
-_ONE = ("in", "out", "amount", "balance", "id", "currency", "direction", "value", "account", "uncleared", "cancelled",
-        "record")  # fmt: skip
-_MANY = ("day", "payer", "else_payer", "kind", "reference", "memo")
+_ONE = ("in", "out", "amount", "balance", "id", "currency", "direction", "value", "uncleared", "cancelled", "record")
+_MANY = ("day", "payer", "else_payer", "kind", "reference", "memo", "account")
 
 
 @dataclass(frozen=True, slots=True)

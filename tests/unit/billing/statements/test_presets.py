@@ -38,6 +38,7 @@ def test_the_account_is_the_one_that_the_file_names_else_its_bank() -> None:
     }
     assert accounts == {
         "mufg": "0005",
+        "mufg_bizstation": "0005-001-1-1234567",
         "smbc": "0009",
         "mizuho": "0001-本店-1-1234567",
         "rakuten": "0036",
