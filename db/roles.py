@@ -28,7 +28,7 @@ SECRETS: Final[Mapping[str, frozenset[str]]] = {
     "code": frozenset({"digest"}),
     "code_batch": frozenset({"salt"}),
     "sign_in_link": frozenset({"digest"}),
-    "web_session": frozenset({"digest"}),
+    "web_session": frozenset({"digest", "begun_by"}),
 }
 """Columns that would help to guess codes and keys, by table; the rest of these rows is no secret."""
 TOKENS_ALONE: Final = frozenset({"link_secret"})

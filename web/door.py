@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from keizoku.scheduler.settings import Settings
     from keizoku.terms.rules import Rules
     from keizoku.web.calls.operation import Operation
+    from keizoku.web.identity.oidc import Directory
 
 __all__ = ["Door"]
 
@@ -61,6 +62,8 @@ class Door:
     clock_name: ClockName = "real"
     site: Site | None = None
     """Where browsers reach us; None: nobody has a session here."""
+    directory: Directory | None = None
+    """Where the staff sign in; None: they do not."""
     log: RequestLog = field(init=False)
     jobs: Jobs = field(init=False)
     _engines: dict[Role, sa.Engine] = field(init=False)
