@@ -9,8 +9,8 @@ from keizoku.billing.statements.recognise import read_statements
 from tests.unit.billing.statements import writers
 from tests.unit.billing.statements.writers import FIRST_ON, Movement
 
-LINES = 800
-OF_A_LINE = {"camt": 420, "mt940": 200, "ofx": 320, "zengin": 320}
+LINES = 1_200
+OF_A_LINE = {"camt": 480, "mt940": 200, "ofx": 320, "zengin": 320}
 """Bytes for each line, its text as a whole among them; lines as objects in a list took two to six times as much."""
 
 
