@@ -27,6 +27,7 @@ SECRETS: Final[Mapping[str, frozenset[str]]] = {
     "api_key": frozenset({"digest"}),
     "code": frozenset({"digest"}),
     "code_batch": frozenset({"salt"}),
+    "webhook_secret": frozenset({"sealed"}),
     "sign_in_link": frozenset({"digest"}),
     "web_session": frozenset({"digest", "begun_by"}),
 }
