@@ -3,15 +3,15 @@
 import pytest
 
 from keizoku.billing.receivables.bank import suggestions
+from keizoku.billing.rules.bank.names import likeness
 
 
 def test_of_many_names_only_those_that_share_letters_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     compared: list[str] = []
-    exact = suggestions.likeness
 
     def counted(one: str, other: str) -> float:
         compared.append(other)
-        return exact(one, other)
+        return likeness(one, other)
 
     monkeypatch.setattr(suggestions, "likeness", counted)
     kana = "アイウエオカキクケコサシスセソタチツテトナニヌネノハヒフヘホ"
