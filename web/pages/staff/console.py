@@ -12,7 +12,7 @@ from keizoku.web.pages.shared.addresses import CONSOLE, back_to
 from keizoku.web.pages.shared.assets import ASSETS
 from keizoku.web.pages.shared.rendering import COOKIE_OF_LANGUAGE, PAGE_HEADERS
 from keizoku.web.pages.staff import screens  # noqa: F401 - declares them all
-from keizoku.web.pages.staff.navigation import frame, staff
+from keizoku.web.pages.staff.navigation import staff
 
 __all__ = ["PAGES", "SCREENS"]
 
@@ -41,5 +41,5 @@ def first() -> RedirectResponse:
     return RedirectResponse(CONSOLE, 303, dict(PAGE_HEADERS))
 
 
-PAGES: Final = (_first, ASSETS, _language, acts_router(frame), staff.router)
+PAGES: Final = (_first, ASSETS, _language, acts_router(staff), staff.router)
 SCREENS: Final = staff.screens
