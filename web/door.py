@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from keizoku.scheduler.settings import Settings
     from keizoku.terms.rules import Rules
     from keizoku.web.calls.operation import Operation
+    from keizoku.web.identity.oidc import Directory
 
 __all__ = ["Door"]
 
@@ -62,6 +63,8 @@ class Door:
     clock_name: ClockName = "real"
     site: Site | None = None
     """Where browsers reach us; None: nobody has a session here."""
+    directory: Directory | None = None
+    """Where the staff sign in; None: they do not."""
     signed_in: SignedIn = BY_COOKIE
     """How people of the staff are known in a browser."""
     member_signed_in: SignedIn = MEMBER_BY_COOKIE

@@ -9,7 +9,6 @@ The form carries its Idempotency-Key, so a form that is sent twice acts once. It
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Mapping
 from functools import partial
@@ -22,7 +21,7 @@ from starlette.responses import RedirectResponse
 
 from keizoku.terms import words
 from keizoku.terms.refusal import Refused, code_of
-from keizoku.web.calls.answering import answer_act
+from keizoku.web.calls.answering import done
 from keizoku.web.calls.problems import ProblemError, of_refusal
 from keizoku.web.identity.browser import FORM_FIELD
 from keizoku.web.pages.shared.act_fields import inputs_of, values_of
@@ -165,9 +164,8 @@ def _done(
     key = form.get(_KEY, "")
     if not key or len(key) > 255:
         raise ProblemError(400, "idempotency.missing", "An act wants an Idempotency-Key.", "open the form anew")
-    answered = answer_act(operation, {"request": request, _KEY: key, **given})
-    answer = json.loads(bytes(answered.body))
-    if answered.status_code == 202:
+    answer, status, _ = done(operation, {"request": request, _KEY: key, **given})
+    if status == 202:
         where = with_query(to("proposals", answer["proposal"]), done=operation.name)
         return RedirectResponse(where, 303, dict(PAGE_HEADERS))
     if isinstance(answer, Mapping) and set(answer) <= _PLAIN and not answer.get("doubts"):
