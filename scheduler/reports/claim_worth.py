@@ -1,7 +1,7 @@
 """What a member can claim before they claim it: a month's measured windows, and what they would be worth.
 
     MeasuredMonth = measured_month(session, rules, month, now)                 the same for everybody
-    ClaimWorth    = claim_worth(session, rules, "a1", month, windows, now)     decided by the rule of the night, not kept
+    ClaimWorth    = claim_worth(session, rules, "a1", month, windows, now)   decided by the rule of the night, not kept
 
 What it is worth is what the night would decide on this claim together with those that the account made already, by
 what is known now. Read only; nobody is promised anything: evidence may still come.

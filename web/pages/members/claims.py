@@ -16,7 +16,6 @@ from keizoku.web.calls.values import Id, MonthText
 from keizoku.web.pages.members.family import MemberView, at_home, member
 from keizoku.web.pages.shared.blocks import Block, Choice, Choices, Figure, Figures, Line, Page, Prose, Story
 from keizoku.web.pages.shared.pictures import drawn
-from keizoku.web.pages.shared.view import View
 from keizoku.web.pages.shared.words import word
 
 __all__ = ["claim", "claims", "new_claim"]
@@ -26,9 +25,8 @@ MONTHS: Final = 6
 
 
 @member.screen("/claims", command="claim list", resource="claims")
-def claims(view: View) -> Page:
+def claims(view: MemberView) -> Page:
     """The last months, each with what was measured and until when it can be claimed; and what was claimed."""
-    assert isinstance(view, MemberView)  # noqa: S101 - of this family
     say, one, rows = view.say, Month.of(view.call.today), []
     for _ in range(MONTHS):
         try:
@@ -61,27 +59,38 @@ def claims(view: View) -> Page:
     ]
     own_columns = [say("Receipt"), say("Month"), say("Received"), say("Outcome"), say("Ground"), say("Reduction")]
     lead = say(
-        "Where more than {share} of all users could not use the service for long in a month, a share of the fee comes off on your claim.",
+        "Where more than {share} of all users could not use the service for long in a month, "
+        "a share of the fee comes off on your claim.",
         share=words.percent(_quorum(view), view.ja),
     )
     return Page(
         say("Reductions"),
         [
             view.table(say("Months"), columns, rows, empty=say("No month yet."), name="months"),
-            view.table(say("Your claims"), own_columns, own, empty=say("You have made no claim."), name="claims", next=made.next),
+            view.table(
+                say("Your claims"),
+                own_columns,
+                own,
+                empty=say("You have made no claim."),
+                name="claims",
+                next=made.next,
+            ),
         ],
         lead,
-    )  # fmt: skip
+    )
 
 
 @member.screen("/claims/new/{month}", command="claim show", resource="claims")
-def new_claim(view: View, month: MonthText) -> Page:
+def new_claim(view: MemberView, month: MonthText) -> Page:
     """The measured windows to choose from, what they would be worth, and the claim."""
-    assert isinstance(view, MemberView)  # noqa: S101 - of this family
     say, found = view.say, view.ask("claims.measured", month=month)
     chosen = [each for each in view.request.query_params.getlist("windows") if each]
     offered = [f"{each['from']}/{each['to']}" for each in found["outages"]]
-    asked = {"windows": ",".join(_whole(part) for each in chosen for part in each.splitlines() if part.strip())} if chosen else {}
+    asked = (
+        {"windows": ",".join(_whole(part) for each in chosen for part in each.splitlines() if part.strip())}
+        if chosen
+        else {}
+    )
     worth = view.ask("claims.worth", account=view.own, month=month, **asked)
     blocks: list[Block] = [
         Figures(
@@ -92,7 +101,12 @@ def new_claim(view: View, month: MonthText) -> Page:
                 Figure(say("It would be worth"), view.yen(worth["yen"]), _worth(view, worth)),
             ]
         ),
-        Prose(say("Worked out by what is known now, as the decision will be. It is decided in the night after your claim."), "soft"),
+        Prose(
+            say(
+                "Worked out by what is known now, as the decision will be. It is decided in the night after your claim."
+            ),
+            "soft",
+        ),
     ]
     picture = _picture(view, month)
     if picture is not None:
@@ -102,14 +116,19 @@ def new_claim(view: View, month: MonthText) -> Page:
             say("Every second that was measured"),
             [say("From"), say("To"), say("Time"), say("What it is"), say("Clause")],
             [
-                [view.at(e["from"]), view.at(e["to"]), view.seconds(e["seconds"]), view.word("bucket", e["bucket"], tone=""),
-                 view.clause(e["clause"])]
+                [
+                    view.at(e["from"]),
+                    view.at(e["to"]),
+                    view.seconds(e["seconds"]),
+                    view.word("bucket", e["bucket"], tone=""),
+                    view.clause(e["clause"]),
+                ]
                 for e in found["windows"]
             ],
             empty=say("No outage is on record for this month. You may claim it all the same: people look at it."),
             name="windows",
         )
-    )  # fmt: skip
+    )
     if found["open"]:
         blocks.append(
             Choices(
@@ -124,14 +143,15 @@ def new_claim(view: View, month: MonthText) -> Page:
             )
         )
     return Page(
-        say("Claim for {month}", month=words.month(month, view.ja)), blocks, above=[(say("Reductions"), at_home("claims"))]
-    )  # fmt: skip
+        say("Claim for {month}", month=words.month(month, view.ja)),
+        blocks,
+        above=[(say("Reductions"), at_home("claims"))],
+    )
 
 
 @member.screen("/claims/{claim}", command="claim show", resource="claims")
-def claim(view: View, claim: Id) -> Page:
+def claim(view: MemberView, claim: Id) -> Page:
     """One claim: its receipt, and what was decided and why."""
-    assert isinstance(view, MemberView)  # noqa: S101 - of this family
     say, found = view.say, view.ask("claims.show", claim=claim)
     told = view.ask("claims.explanation", claim=claim)
     explained = explain_claim(view.call.session, view.call.rules, claim, view.call.now)
@@ -163,7 +183,11 @@ def _picture(view: MemberView, month: str) -> Block | None:
     from keizoku.scheduler.reports.claim_worth import measured_month
 
     found = measured_month(view.call.session, view.call.rules, Month.parse(month), view.call.now)
-    return drawn(say_month(view, month), month_svg(found.service, found.policy, view.lang)) if found.service.gross else None
+    return (
+        drawn(say_month(view, month), month_svg(found.service, found.policy, view.lang))
+        if found.service.gross
+        else None
+    )
 
 
 def say_month(view: MemberView, month: str) -> str:
@@ -175,8 +199,10 @@ def _worth(view: MemberView, worth: Mapping[str, Any]) -> str:
     if worth["reason"]:
         return word("claim_reason", worth["reason"], view.lang)
     return view.say(
-        "{share} of the fee of {fee}", share=words.percent(worth["rate"], view.ja), fee=view.yen(worth["monthly_fee_yen"])
-    )  # fmt: skip
+        "{share} of the fee of {fee}",
+        share=words.percent(worth["rate"], view.ja),
+        fee=view.yen(worth["monthly_fee_yen"]),
+    )
 
 
 def _reason(view: MemberView, found: Mapping[str, Any]) -> str:

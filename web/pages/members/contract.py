@@ -10,16 +10,14 @@ from keizoku.terms import words
 from keizoku.web.pages.members.family import MemberView, at_home, member
 from keizoku.web.pages.shared.blocks import Act, Acts, Block, Facts, Figure, Figures, Page, Prose, Story
 from keizoku.web.pages.shared.blocks import Line as StoryLine
-from keizoku.web.pages.shared.view import View
 from keizoku.web.pages.shared.words import word
 
 __all__ = ["contract", "end_of_use"]
 
 
 @member.screen("", command="account show", resource="accounts")
-def contract(view: View) -> Page:
+def contract(view: MemberView) -> Page:
     """The first page."""
-    assert isinstance(view, MemberView)  # noqa: S101 - of this family
     say, own = view.say, view.own
     access, found = view.ask("accounts.access", account=own), view.ask("accounts.contract", account=own)
     owed = view.ask("accounts.owed", account=own)
@@ -30,14 +28,20 @@ def contract(view: View) -> Page:
         Figure(say("Paid by"), view.word("method", found["method"]), _card(view, cards)),
     ]
     if found["term"] and found["renews"]:
-        figures.insert(1, Figure(say("Renews on"), view.long_day(found["term"][1]), say("by itself, unless you end it")))
+        figures.insert(
+            1, Figure(say("Renews on"), view.long_day(found["term"][1]), say("by itself, unless you end it"))
+        )
     blocks: list[Block] = [Figures(figures), *_ending(view, found)]
     notices = view.rows("documents.letters", account=own, also_sent=True, table="letters").data[-3:][::-1]
     blocks.append(
         Story(
             say("The newest letters"),
             [
-                StoryLine(each[f"subject_{view.lang}"], str(view.day(each["written_at"])), href=at_home("papers", "letters", each["id"]))
+                StoryLine(
+                    each[f"subject_{view.lang}"],
+                    str(view.day(each["written_at"])),
+                    href=at_home("papers", "letters", each["id"]),
+                )
                 for each in notices
             ],
             say("No letter was written to you."),
@@ -47,9 +51,8 @@ def contract(view: View) -> Page:
 
 
 @member.screen("/end-of-use", command="account show", resource="accounts")
-def end_of_use(view: View) -> Page:
+def end_of_use(view: MemberView) -> Page:
     """What ends when, what is not given back, and the form."""
-    assert isinstance(view, MemberView)  # noqa: S101 - of this family
     say, found = view.say, view.ask("accounts.contract", account=view.own)
     if not found["term"] or not found["renews"]:
         return Page(say("End of use"), _ending(view, found), above=[(say("Your contract"), at_home())])
@@ -88,8 +91,10 @@ def _ending(view: MemberView, found: Mapping[str, Any]) -> list[Block]:
     if not found["term"]:
         return [Prose(say("There is no contract."), "soft")]
     if not found["renews"]:
-        return [Prose(say("The contract ends on {day}.", day=view.long_day(found["term"][1])), "warn"),
-                view.acts("", [view.act("contracts.withdraw_end_of_use", say("Take it back: go on"), account=view.own)])]
+        return [
+            Prose(say("The contract ends on {day}.", day=view.long_day(found["term"][1])), "warn"),
+            view.acts("", [view.act("contracts.withdraw_end_of_use", say("Take it back: go on"), account=view.own)]),
+        ]
     ends = date.fromisoformat(found["term"][1])
     change = view.act("contracts.change_method", say("Change how you pay"), account=view.own)
     items = [Act(say("End of use"), at_home("end-of-use"), say("until {at}", at=_last_minute(view, ends))), change]
@@ -112,7 +117,9 @@ def _until(view: MemberView, found: Mapping[str, Any]) -> str:
 def _owed(view: MemberView, owed: Mapping[str, Any]) -> str:
     if not owed["total"]:
         return view.say("nothing is open")
-    return view.say("{fee} fees, {interest} interest", fee=view.yen(owed["principal"]), interest=view.yen(owed["interest"]))
+    return view.say(
+        "{fee} fees, {interest} interest", fee=view.yen(owed["principal"]), interest=view.yen(owed["interest"])
+    )
 
 
 def _card(view: MemberView, cards: Sequence[Mapping[str, Any]]) -> str:

@@ -7,20 +7,18 @@ from keizoku.terms.calendar import Month
 from keizoku.web.calls.answering import jsonable
 from keizoku.web.pages.members.family import MemberView, member
 from keizoku.web.pages.shared.blocks import Page
-from keizoku.web.pages.shared.view import View
 
 __all__ = ["notices"]
 
 
 @member.screen("/notices", command="claim list", resource="claims")
-def notices(view: View) -> Page:
+def notices(view: MemberView) -> Page:
     """The announcements of this month and the next."""
-    assert isinstance(view, MemberView)  # noqa: S101 - of this family
     say, month = view.say, Month.of(view.call.today)
     found = [
         jsonable(each)
         for each in notice_list(view.call.session, view.call.rules, None)
-        if each.end_at >= month.start_at
+        if each.to_at >= month.start_at and not each.cancelled
     ]
     rows = [[view.at(each["from"]), view.at(each["to"]), view.at(each["published"])] for each in found]
     columns = [say("From"), say("To"), say("Announced")]

@@ -6,15 +6,13 @@ from keizoku.web.calls.values import Id, Number
 from keizoku.web.pages.members.family import MemberView, at_home, member
 from keizoku.web.pages.shared.blocks import Page, Prose
 from keizoku.web.pages.shared.plain import shown
-from keizoku.web.pages.shared.view import View
 
 __all__ = ["document", "letter", "papers"]
 
 
 @member.screen("/papers", command="documents list", resource="documents")
-def papers(view: View) -> Page:
+def papers(view: MemberView) -> Page:
     """Everything that was issued or written to the member."""
-    assert isinstance(view, MemberView)  # noqa: S101 - of this family
     say = view.say
     issued = view.rows("documents.search", account=view.own, table="documents")
     letters = view.rows("documents.letters", account=view.own, also_sent=True, table="letters")
@@ -46,17 +44,17 @@ def papers(view: View) -> Page:
 
 
 @member.screen("/papers/{number}", command="documents show", resource="documents")
-def document(view: View, number: Number) -> Page:
+def document(view: MemberView, number: Number) -> Page:
     """One document as it was issued."""
-    assert isinstance(view, MemberView)  # noqa: S101 - of this family
     found = view.ask("documents.show", number=number)
-    return Page(str(found.get("title") or number), shown(view, "", found), above=[(view.say("Papers"), at_home("papers"))])
+    return Page(
+        str(found.get("title") or number), shown(view, "", found), above=[(view.say("Papers"), at_home("papers"))]
+    )
 
 
 @member.screen("/papers/letters/{letter}", command="notice show", resource="documents")
-def letter(view: View, letter: Id) -> Page:
+def letter(view: MemberView, letter: Id) -> Page:
     """One letter."""
-    assert isinstance(view, MemberView)  # noqa: S101 - of this family
     found = view.ask("documents.letter", number=letter)
     return Page(
         found[f"subject_{view.lang}"],

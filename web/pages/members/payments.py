@@ -8,15 +8,13 @@ from typing import Any
 from keizoku.web.calls.values import Number
 from keizoku.web.pages.members.family import MemberView, at_home, member
 from keizoku.web.pages.shared.blocks import Block, Facts, Figure, Figures, Page, Prose
-from keizoku.web.pages.shared.view import View
 
 __all__ = ["invoice", "payments"]
 
 
 @member.screen("/payments", command="account show", resource="accounts")
-def payments(view: View) -> Page:
+def payments(view: MemberView) -> Page:
     """Owed now, where to pay, every invoice."""
-    assert isinstance(view, MemberView)  # noqa: S101 - of this family
     say, own = view.say, view.own
     owed = view.ask("accounts.owed", account=own)
     found = view.ask("accounts.contract", account=own)
@@ -62,9 +60,8 @@ def payments(view: View) -> Page:
 
 
 @member.screen("/payments/{number}", command="explain invoice", resource="payments")
-def invoice(view: View, number: Number) -> Page:
+def invoice(view: MemberView, number: Number) -> Page:
     """One invoice: where each yen of it went."""
-    assert isinstance(view, MemberView)  # noqa: S101 - of this family
     say, found = view.say, view.ask("payments.invoice", number=number)
     return Page(
         say("Invoice {number}", number=number),

@@ -196,7 +196,8 @@ def _page(
     text = render(
         "act.html.j2", request, lang,
         operation=operation, title=word("act", operation.name, lang), said=_said(operation, lang),
-        inputs=[each for each in inputs_of(operation, lang, given, wrong) if each.name not in hidden], given=given, problem=told, effects=effects, answer=answer,
+        inputs=[each for each in inputs_of(operation, lang, given, wrong) if each.name not in hidden],
+        given=given, problem=told, effects=effects, answer=answer,
         key=given.get(_KEY) or uuid.uuid4().hex, form_token=family.sitting(request).token(request),
         back=back_to(given.get("back"), family.home),
         subject=given.get("account") or next((given[name] for name in operation.in_path if given.get(name)), ""),
