@@ -109,7 +109,9 @@ def holder(session: Session, token: str, now: datetime) -> WebSession | None:
         session.execute(seen.values(last_seen_at=now))
         session.commit()
     roles = tuple(cast("list[Role]", row.roles))
-    principal = Principal(cast("Kind", row.kind), row.principal, roles, account=row.account)
+    principal = Principal(
+        cast("Kind", row.kind), row.principal, roles, account=row.account, session=int(row.id), shows=digest_of(token)
+    )
     return WebSession(int(row.id), principal, row.expires_at, token)
 
 

@@ -53,7 +53,7 @@ def credit_note(call: Call, number: Number, *, lang: Lang = "ja") -> Any:
     return asdict(issued or unissued(credit_note_document(now, lang), now.issuer))
 
 
-@documents.list("/documents", command="documents list", row=dict[str, Any])
+@documents.list("/documents", command="documents list", row=dict[str, Any], member=True)
 def search(
     call: Call,
     *,
@@ -72,7 +72,7 @@ def search(
     return Listing(read)
 
 
-@documents.question("/documents/{number}", command="documents show", answer=dict[str, Any])
+@documents.question("/documents/{number}", command="documents show", answer=dict[str, Any], member=True)
 def show(call: Call, number: Number, *, lang: Lang = "ja") -> Any:
     """One document as it was issued, to its account: names stand on pages and PDF files alone."""
     row = kept(call.session, number)
@@ -94,7 +94,7 @@ def issue(call: Call, month: MonthText) -> Any:
     return {"month": month, "issued": issue_month(call.session, call.rules, about, issuing)}
 
 
-@documents.list("/letters", command="notice list", row=dict[str, Any])
+@documents.list("/letters", command="notice list", row=dict[str, Any], member=True)
 def letters(call: Call, *, account: Id | None = None, kind: Id | None = None, also_sent: bool = False) -> Listing:
     """Letters that wait for the mailer, in the order in which they were written; or all of them."""
 
@@ -112,7 +112,7 @@ def letters(call: Call, *, account: Id | None = None, kind: Id | None = None, al
     return Listing(read)
 
 
-@documents.question("/letters/{number}", command="notice show", answer=dict[str, Any])
+@documents.question("/letters/{number}", command="notice show", answer=dict[str, Any], member=True)
 def letter(call: Call, number: DocumentId) -> Any:
     """One letter."""
     return document(call.session, number).to_json()
