@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Final
 
 from fastapi import Request
 
+from keizoku.web.pages.members.receipt import receipt_of
 from keizoku.web.pages.shared.addresses import MEMBER_PAGES, to_in
 from keizoku.web.pages.shared.blocks import NOTHING, Cell
 from keizoku.web.pages.shared.screens import Screens
@@ -33,6 +34,10 @@ class MemberView(View):
         account = self.call.principal.account
         assert account is not None  # noqa: S101 - these pages are admitted to members alone
         return account
+
+    def may(self, name: str) -> bool:
+        """Whether a member may do an act."""
+        return self.operations[name].member
 
     def account(self, value: str | None) -> Cell:
         """Their account; there is no page of it but these."""
@@ -69,4 +74,4 @@ def frame(request: Request) -> Mapping[str, Any]:
     return {"groups": (), "places": PLACES, "here_now": here}
 
 
-member: Final = Screens("member", frame, MEMBER_PAGES, MemberView, members=True)
+member: Final = Screens("member", frame, MEMBER_PAGES, MemberView, members=True, receipt=receipt_of)

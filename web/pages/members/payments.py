@@ -85,7 +85,7 @@ def _how(view: MemberView, owed: Mapping[str, Any], found: Mapping[str, Any]) ->
             else say("for the term from {day}", day=each["term"]),
             view.code(each["reference"]),
         )
-        for each in references["references"]
+        for each in references
     ]
     blocks: list[Block] = []
     if found["method"] == "card":

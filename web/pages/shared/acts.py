@@ -168,6 +168,8 @@ def _done(
     if status == 202:
         where = with_query(to("proposals", answer["proposal"]), done=operation.name)
         return RedirectResponse(where, 303, dict(PAGE_HEADERS))
+    if family.receipt is not None and isinstance(answer, Mapping):
+        return _page(family, request, operation, form, answer=family.receipt(request, operation, answer))
     if isinstance(answer, Mapping) and set(answer) <= _PLAIN and not answer.get("doubts"):
         back = back_to(form.get("back"), family.home)
         where = f"{back}{'&' if '?' in back else '?'}done={operation.name}"
@@ -195,7 +197,7 @@ def _page(
     hidden = () if principal.account is None else ("account", *operation.not_by_member)
     text = render(
         "act.html.j2", request, lang,
-        operation=operation, title=word("act", operation.name, lang), said=_said(operation, lang),
+        operation=operation, title=_title(family, operation, lang), said=_said(family, operation, lang),
         inputs=[each for each in inputs_of(operation, lang, given, wrong) if each.name not in hidden],
         given=given, problem=told, effects=effects, answer=answer,
         key=given.get(_KEY) or uuid.uuid4().hex, form_token=family.sitting(request).token(request),
@@ -207,8 +209,17 @@ def _page(
     return page_response(text, 200 if problem is None else problem.status)
 
 
-def _said(operation: Operation, lang: Lang) -> str:
+def _title(family: Screens, operation: Operation, lang: Lang) -> str:
+    """An act by its name, as whoever sits at these pages would call it."""
+    own = every_word().get(f"{family.name}_act", {})
+    return word(f"{family.name}_act" if operation.name in own else "act", operation.name, lang)
+
+
+def _said(family: Screens, operation: Operation, lang: Lang) -> str:
     """What an act does, in a sentence or two."""
+    own = every_word().get(f"{family.name}_act_said", {}).get(operation.name)
+    if own is not None:
+        return str(own[1 if lang == "ja" else 0])
     if lang == "ja":
         return str(every_word().get("act_said", {}).get(operation.name, ("", ""))[1])
     return " ".join((operation.handler.__doc__ or "").split())

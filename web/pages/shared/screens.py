@@ -63,6 +63,8 @@ class Screens:
     view: type[View] = View
     members: bool = False
     """Whether they are a member's, who sees their own account alone; else the staff's."""
+    receipt: Callable[[Request, Operation, Mapping[str, Any]], Mapping[str, Any]] | None = None
+    """What is shown when an act was done; None: its answer, or the page it was begun on."""
     router: APIRouter = field(init=False)
     screens: list[Operation] = field(default_factory=list)
 
@@ -109,7 +111,7 @@ class Screens:
 
     def _answer(self, made: Operation, request: Request, given: Mapping[str, Any]) -> Response:
         began, door = monotonic(), request.app.state.door
-        account = given.get("account")
+        account = given.get("account") or request.state.principal.account
         lang, query = language_of(request), query_of(request)
         with door.admitted(made, request, account) as call:
             operations = request.app.state.operations
