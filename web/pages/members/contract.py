@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
 from keizoku.terms import words
 from keizoku.web.pages.members.family import MemberView, at_home, member
-from keizoku.web.pages.shared.blocks import Act, Acts, Block, Facts, Figure, Figures, Page, Prose, Story
+from keizoku.web.pages.shared.blocks import Act, Acts, Block, Cell, Facts, Figure, Figures, Page, Prose, Story
 from keizoku.web.pages.shared.blocks import Line as StoryLine
 from keizoku.web.pages.shared.words import word
 
@@ -21,11 +21,10 @@ def contract(view: MemberView) -> Page:
     say, own = view.say, view.own
     access, found = view.ask("accounts.access", account=own), view.ask("accounts.contract", account=own)
     owed = view.ask("accounts.owed", account=own)
-    cards = [each for each in view.rows("cards.list_cards", account=own, table="cards").data if each["charged"]]
     figures = [
-        Figure(say("You can use the service"), view.yes(access["access"]), _until(view, found)),
+        Figure(say("You can use the service"), _may_use(view, access["access"]), _until(view, found)),
         Figure(say("To be paid"), view.yen(owed["total"], at_home("payments")), _owed(view, owed)),
-        Figure(say("Paid by"), view.word("method", found["method"]), _card(view, cards)),
+        Figure(say("Paid by"), view.word("method", found["method"], tone="")),
     ]
     if found["term"] and found["renews"]:
         figures.insert(
@@ -101,6 +100,12 @@ def _ending(view: MemberView, found: Mapping[str, Any]) -> list[Block]:
     return [Acts(say("What you can do"), [each for each in items if each is not None])]
 
 
+def _may_use(view: MemberView, may: bool) -> Cell:
+    return view.text(
+        view.say("you can use it") if may else view.say("you cannot use it now"), tone="good" if may else "bad"
+    )
+
+
 def _last_minute(view: MemberView, ends: date) -> str:
     """The last minute in which the end of a term can be asked for."""
     last = ends - timedelta(days=1)
@@ -122,14 +127,10 @@ def _owed(view: MemberView, owed: Mapping[str, Any]) -> str:
     )
 
 
-def _card(view: MemberView, cards: Sequence[Mapping[str, Any]]) -> str:
-    del cards
-    return ""
-
-
 def _lead(view: MemberView, found: Mapping[str, Any]) -> str:
     term = found["term"]
-    return "" if not term else view.say(
+    over = not term or date.fromisoformat(term[1]) <= view.call.today
+    return "" if over else view.say(
         "The present term: {first} to {last}.", first=words.day(term[0], view.ja),
         last=words.day(date.fromisoformat(term[1]) - timedelta(days=1), view.ja),
     )  # fmt: skip

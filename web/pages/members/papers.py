@@ -18,10 +18,10 @@ def papers(view: MemberView) -> Page:
     letters = view.rows("documents.letters", account=view.own, also_sent=True, table="letters")
     documents = [
         [
-            view.code(each["number"], at_home("papers", each["id"])),
+            view.code(each["id"], at_home("papers", each["id"])),
             view.word("document", each["kind"], tone=""),
-            view.day(each["dated_on"]),
-            view.yen(each["total_yen"]),
+            view.day(each["issued_on"]),
+            view.yen(each["yen"]),
         ]
         for each in issued.data
     ]

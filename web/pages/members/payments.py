@@ -7,7 +7,7 @@ from typing import Any
 
 from keizoku.web.calls.values import Number
 from keizoku.web.pages.members.family import MemberView, at_home, member
-from keizoku.web.pages.shared.blocks import Block, Facts, Figure, Figures, Page, Prose
+from keizoku.web.pages.shared.blocks import Block, Cell, Facts, Figure, Figures, Page, Prose
 
 __all__ = ["invoice", "payments"]
 
@@ -51,7 +51,7 @@ def payments(view: MemberView) -> Page:
             view.table(
                 say("Charges to your card"),
                 [say("Day"), say("Sum"), say("Outcome")],
-                [[view.day(e["on"]), view.yen(e["yen"]), view.word("outcome", e["outcome"])] for e in charges[::-1]],
+                [[view.day(e["on"]), view.yen(e["yen"]), _outcome(view, e["outcome"])] for e in charges[::-1]],
                 empty="",
                 name="charges",
             )
@@ -70,14 +70,23 @@ def invoice(view: MemberView, number: Number) -> Page:
     )
 
 
+def _outcome(view: MemberView, outcome: str) -> Cell:
+    """How a charge went: the gateway's own words for a refusal are not the member's."""
+    return view.word("outcome", outcome if outcome in ("succeeded", "unknown", "insufficient_funds") else "failed")
+
+
 def _how(view: MemberView, owed: Mapping[str, Any], found: Mapping[str, Any]) -> list[Block]:
     """How to pay what is open."""
     say = view.say
     if not owed["total"]:
         return [Prose(say("Nothing is open. There is nothing to do."), "good")]
-    references = view.ask("bank.references", account=view.own)
+    blocks: list[Block] = []
+    if found["method"] == "card":
+        blocks.append(Prose(say("Your card is charged again by itself. A transfer pays it too.")))
     bank = view.call.rules.discretion.transfer_account
-    rows = [(say("To our account"), view.text(bank))] if bank else []
+    if not bank:
+        return blocks
+    rows = [(say("To our account"), view.text(bank))]
     rows += [
         (
             say("State this with your transfer")
@@ -85,9 +94,6 @@ def _how(view: MemberView, owed: Mapping[str, Any], found: Mapping[str, Any]) ->
             else say("for the term from {day}", day=each["term"]),
             view.code(each["reference"]),
         )
-        for each in references
+        for each in view.ask("bank.references", account=view.own)
     ]
-    blocks: list[Block] = []
-    if found["method"] == "card":
-        blocks.append(Prose(say("Your card is charged again by itself. A transfer pays it too.")))
     return [*blocks, Facts(say("How to pay by transfer"), rows)]
