@@ -311,8 +311,6 @@ def _decide(number: int, author: str, ground: str, as_json: bool, decide: Callab
         content = {"proposal": number, "author": author, "ground": ground}
         key = f"proposal:{number}:{now:%Y%m%dT%H%M%S%f}"
         done = once(services.session, key, "proposal", content, lambda: jsonable(decide(call)), now)
-        for each in call.after:
-            each()
     emit(done if as_json else f"proposal {number}: {done['state']}", as_json)
 
 

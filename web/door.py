@@ -78,6 +78,8 @@ class Door:
     log: RequestLog = field(init=False)
     jobs: Jobs = field(init=False)
     _engines: dict[Role, sa.Engine] = field(init=False)
+    _login: sa.Engine = field(init=False)
+    """As the login itself, which has the role for tokens beside the worker's: for calls that use a token."""
     _keys: dict[str, tuple[float, Principal | None]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -99,6 +101,9 @@ class Door:
             pooled=self.pool,
             lock_timeout_seconds=self.settings.lock_timeout_seconds,
         )
+        self._login = make_engine(
+            self.url, self.schema, pooled=self.pool, lock_timeout_seconds=self.settings.lock_timeout_seconds
+        )
         self.log = RequestLog(lambda: self._engines["worker"].connect())
         place = NightPlace(self.settings, self.url, self.schema, f"{self.prefix}_worker", self.clock_name)
         self.jobs = Jobs(lambda: self.services("worker", acts=True), lambda: self.clock(), place)
@@ -119,7 +124,7 @@ class Door:
         """End what runs, write the log, and let the connections go."""
         self.jobs.close()
         self.log.close()
-        for engine in self._engines.values():
+        for engine in (*self._engines.values(), self._login):
             engine.dispose()
 
     def connect(self, role: Role) -> AbstractContextManager[Session]:
@@ -180,8 +185,9 @@ class Door:
         principal, role = request.state.admitted  # by `admit`, before the form of the call was looked at
         try:
             self.check_whose(principal, account)
-            real = operation.kind == "act" or operation.real_gateway
-            with self.services(role, acts=real and role != MEMBER, shows=principal.shows) as services:
+            tokens = operation.with_tokens
+            acts = role != MEMBER and (operation.kind == "act" or operation.real_gateway or tokens)
+            with self.services(role, acts=acts, tokens=tokens, shows=principal.shows) as services:
                 yield Call(principal, role, now, services, self.settings, self.jobs, self.origin, self.prefix)
         except (IntegrityError, ForeignKeyViolation) as error:
             if OF_ITS_ACCOUNT not in str(error):
@@ -196,12 +202,12 @@ class Door:
             raise
 
     @contextmanager
-    def services(self, role: Role, *, acts: bool, shows: str = "") -> Iterator[Services]:
-        """The services as a role: with all that an act is checked by, or just enough to read.
+    def services(self, role: Role, *, acts: bool, tokens: bool = False, shows: str = "") -> Iterator[Services]:
+        """The services as a role, with `tokens` as the login: with all that acts are checked by, or enough to read.
 
         `shows`: the hash of the member's session whose rows a member sees.
         """
-        engine = self._engines[role]
+        engine = self._login if tokens else self._engines[role]
         if acts:
             with services_on(engine, self.settings, clock=self.clock_name, reader=None) as services:  # our log has it
                 yield services

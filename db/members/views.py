@@ -86,7 +86,7 @@ def _rows(table: str, account: sql.Identifier) -> sql.Composed:
         if table == "environment_ruling":  # those about a whole outage hold for everybody
             theirs = theirs | metadata.tables[table].c.claim_id.is_(None)
         query = query.where(theirs).params(account=_PLACE)
-    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+    dialect = postgresql.dialect()
     text = str(query.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
     before, *after = text.split(f"'{_PLACE}'")
     parts: list[sql.Composable] = [sql.SQL(before)]

@@ -23,7 +23,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, create_model
 
-from keizoku.scheduler.cli.shared.rights import ALLOWED
+from keizoku.scheduler.cli.shared.rights import ALLOWED, TOKENS
 from keizoku.web.calls.answers import answer_model, rows_of
 from keizoku.web.calls.uploads import Uploaded, uploaded
 
@@ -60,6 +60,9 @@ class Operation:
     four_eyes: FourEyes = False
     """Whether it wants a second person: always, or where the function says so."""
     real_gateway: bool = False
+    then: Handler | None = None
+    """What follows the act, once it is committed, and again at each repeat: work that is done where it is left to do.
+    It is given the call, the answer, and the arguments."""
     streams: bool = False
     member: bool = False
     """Whether a member may call it, about their own account."""
@@ -83,7 +86,12 @@ class Operation:
     @property
     def roles(self) -> tuple[str, ...]:
         """The roles of the database that may call it."""
-        return ALLOWED[self.command]
+        return ("worker",) if self.with_tokens else ALLOWED[self.command]
+
+    @property
+    def with_tokens(self) -> bool:
+        """Whether it uses a token of the linked service: then it runs as the login, which has the role for that."""
+        return ALLOWED[self.command] == TOKENS
 
     def arguments(self, content: Mapping[str, Any]) -> dict[str, Any]:
         """The handler's arguments again, from what was kept of a call."""
@@ -145,15 +153,19 @@ class Resource:
         upload: str | None = None,
         repeat: Repeat = "once",
         four_eyes: FourEyes = False,
+        then: Handler | None = None,
         member: bool = False,
         not_by_member: tuple[str, ...] = (),
     ) -> Callable[[Handler], Handler]:
-        """An act: POST with an Idempotency-Key. `four_eyes`: it is proposed, and done when another person approves."""
+        """An act: POST with an Idempotency-Key. `four_eyes`: it is proposed, and done when another person approves.
+
+        `then` follows the commit, at each repeat too.
+        """
 
         def declare(handler: Handler) -> Handler:
             made = self._operation(
-                "act", "POST", path, command, handler, upload=upload, repeat=repeat, four_eyes=four_eyes, member=member,
-                not_by_member=not_by_member,
+                "act", "POST", path, command, handler, upload=upload, repeat=repeat, four_eyes=four_eyes, then=then,
+                member=member, not_by_member=not_by_member,
             )  # fmt: skip
             self._serve(made, answer_model(answer))
             return handler

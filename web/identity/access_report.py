@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Final, Literal
+from typing import Final, Literal
 
 import sqlalchemy as sa
 
@@ -40,13 +40,13 @@ class AccessRow(ReadModel):
 
     kind: Literal["key", "staff", "local", "member", "login"]
     who: str
-    account: Annotated[str | None, ""]
+    account: str | None
     roles: tuple[str, ...]
     scopes: tuple[str, ...]
     may: bool
-    since: Annotated[JapanInstant | None, ""]
-    until: Annotated[JapanInstant | None, ""]
-    last_used_at: Annotated[JapanInstant | None, ""]
+    since: JapanInstant | None
+    until: JapanInstant | None
+    last_used_at: JapanInstant | None
 
 
 def access_report(session: Session, now: datetime, prefix: str = "keizoku") -> list[AccessRow]:

@@ -258,7 +258,7 @@ CREATE TABLE letter (
 	facts JSONB NOT NULL, 
 	CONSTRAINT pk_letter PRIMARY KEY (id), 
 	CONSTRAINT uq_letter_kind_occasion UNIQUE (kind, occasion), 
-	CONSTRAINT ck_letter_kind CHECK (kind IN ('claim_received', 'claim_granted', 'claim_rejected', 'remedy', 'credit', 'refund', 'contract_end', 'link_lapses', 'link_ended')), 
+	CONSTRAINT ck_letter_kind CHECK (kind IN ('claim_received', 'claim_granted', 'claim_rejected', 'remedy', 'credit', 'refund', 'contract_end', 'terms', 'link_lapses', 'link_ended')), 
 	CONSTRAINT ck_letter_is_of_something CHECK (account <> '' AND occasion <> ''), 
 	CONSTRAINT ck_letter_facts_are_named CHECK (jsonb_typeof(facts) = 'object')
 );
@@ -285,7 +285,7 @@ CREATE TABLE issued_document (
 	CONSTRAINT pk_issued_document PRIMARY KEY (id), 
 	CONSTRAINT uq_issued_document_kind_number_version UNIQUE (kind, number, version), 
 	CONSTRAINT uq_issued_document_supersedes UNIQUE (supersedes), 
-	CONSTRAINT ck_issued_document_kind CHECK (kind IN ('invoice', 'credit_note', 'renewal', 'price', 'overdue', 'suspension', 'resumption', 'termination', 'acceleration', 'set_off', 'write_off', 'recalculation', 'demand', 'claim_received', 'claim_granted', 'claim_rejected', 'remedy', 'credit', 'refund', 'contract_end', 'link_lapses', 'link_ended')), 
+	CONSTRAINT ck_issued_document_kind CHECK (kind IN ('invoice', 'credit_note', 'renewal', 'price', 'overdue', 'suspension', 'resumption', 'termination', 'acceleration', 'set_off', 'write_off', 'recalculation', 'demand', 'claim_received', 'claim_granted', 'claim_rejected', 'remedy', 'credit', 'refund', 'contract_end', 'terms', 'link_lapses', 'link_ended')), 
 	CONSTRAINT ck_issued_document_version_after_version CHECK (version >= 1 AND (version = 1) = (supersedes IS NULL)), 
 	CONSTRAINT ck_issued_document_is_signed CHECK (author <> '' AND account <> ''), 
 	CONSTRAINT ck_issued_document_invoices_have_an_issuer CHECK (issuer <> '' OR kind NOT IN ('invoice', 'credit_note')), 

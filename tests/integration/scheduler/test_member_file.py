@@ -18,8 +18,9 @@ from typer.testing import CliRunner
 
 from keizoku.billing.accounts.account_views import owed_view
 from keizoku.billing.accounts.history import account_history
+from keizoku.billing.closing.issue_run import issue_month
 from keizoku.billing.documents.addressees import Naming, SealingKeys, new_key_line
-from keizoku.billing.documents.issued_documents import Issuing, issue_month
+from keizoku.billing.documents.issued_documents import Issuing
 from keizoku.billing.rules.documents.addressee import Addressee
 from keizoku.billing.rules.documents.issuer import Issuer
 from keizoku.billing.services.operator_acts import act_list

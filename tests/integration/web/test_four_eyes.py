@@ -53,6 +53,7 @@ def test_the_acts_that_want_a_second_person(house: House) -> None:
         "accounts.write_off", "claims.grant_late", "evidence.add_interruption", "ledger.post", "ledger.reverse",
         "months.reopen", "payments.refund_deposit", "terms.announce",
     ]  # fmt: skip
+    assert not [each.name for each in operations() if each.four_eyes and (each.then or each.upload)]
 
 
 def test_an_act_is_done_by_the_approval_of_another_with_the_proposer_as_its_author(house: House) -> None:

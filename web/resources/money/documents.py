@@ -7,18 +7,19 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from keizoku.billing.closing.issue_run import issue_month
 from keizoku.billing.documents.invoice_documents import credit_note_of, statement_of
 from keizoku.billing.documents.issued_documents import (
     DocumentSearch,
     Issuing,
     as_issued,
     found,
-    issue_month,
     kept,
     printed_document,
 )
 from keizoku.billing.documents.outbox import document, waiting
 from keizoku.billing.rules.documents.invoice_document import credit_note_document, invoice_document, unissued
+from keizoku.db.account_reads import noted
 from keizoku.db.tables.documents import INVOICE_KINDS
 from keizoku.scheduler.directories import DirectorySettingsError, naming_of
 from keizoku.terms.calendar import Month
@@ -41,6 +42,7 @@ Issued = listed("DocumentsIssued", month=str, issued=int)
 def invoice(call: Call, number: Number, *, lang: Lang = "ja") -> Any:
     """An invoice as its document: as it was issued, or as it would be."""
     now = statement_of(call.session, call.rules, number, call.settings.issuer())
+    noted(now.account, "invoice show")
     issued = as_issued(call.session, "invoice", number, lang)
     return asdict(issued or unissued(invoice_document(now, lang), now.issuer))
 
@@ -49,6 +51,7 @@ def invoice(call: Call, number: Number, *, lang: Lang = "ja") -> Any:
 def credit_note(call: Call, number: Number, *, lang: Lang = "ja") -> Any:
     """A credit's note as its document."""
     now = credit_note_of(call.session, call.rules, number, call.settings.issuer())
+    noted(now.account, "invoice credit-note")
     issued = as_issued(call.session, "credit_note", number, lang)
     return asdict(issued or unissued(credit_note_document(now, lang), now.issuer))
 

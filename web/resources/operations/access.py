@@ -23,8 +23,7 @@ _Act = Annotated[bool | None, Field(description="acts alone, or questions alone"
 @access_control.question("/access-report", command="api access", answer=dict[str, Any])
 def report(call: Call) -> Any:
     """Keys, people, members and logins of the database: roles, scopes, since when, until when, last use."""
-    rows = access_report(call.session, call.now, call.prefix)
-    return {"as_of": iso_jst(call.now), "data": [dict(row.to_json()) for row in rows]}
+    return {"as_of": iso_jst(call.now), "data": access_report(call.session, call.now, call.prefix)}
 
 
 @access_control.list("/requests", command="api requests", row=dict[str, Any])
