@@ -47,7 +47,7 @@ def _things(house: House, operation: Operation) -> list[tuple[str, str]]:
 
 
 def _path(operation: Operation, account: str, thing: str) -> tuple[str, dict[str, str]]:
-    named = {"account": account, "plan": "monthly"}
+    named = {"account": account, "plan": "monthly", "month": "2026-04"}
     path = "/v1" + operation.path
     for name in operation.in_path:
         path = path.replace("{" + name + "}", named.get(name, thing))

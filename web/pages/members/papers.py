@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from keizoku.db.tables.documents import INVOICE_KINDS
 from keizoku.web.calls.values import Id, Number
 from keizoku.web.pages.members.family import MemberView, at_home, member
 from keizoku.web.pages.shared.blocks import Page, Prose
 from keizoku.web.pages.shared.plain import shown
+from keizoku.web.pages.shared.words import word
 
 __all__ = ["document", "letter", "papers"]
 
@@ -19,7 +21,7 @@ def papers(view: MemberView) -> Page:
     documents = [
         [
             view.code(each["id"], at_home("papers", each["id"])),
-            view.word("document", each["kind"], tone=""),
+            view.text(_kind(view, each["kind"])),
             view.day(each["issued_on"]),
             view.yen(each["yen"]),
         ]
@@ -41,6 +43,10 @@ def papers(view: MemberView) -> Page:
                        empty=say("No letter was written to you."), name="letters", next=letters.next),
         ],
     )  # fmt: skip
+
+
+def _kind(view: MemberView, kind: str) -> str:
+    return word("document" if kind in INVOICE_KINDS else "letter", kind, view.lang)
 
 
 @member.screen("/papers/{number}", command="documents show", resource="documents")
