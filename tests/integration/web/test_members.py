@@ -26,6 +26,8 @@ from tests.integration.web.conftest import NOW, House
 
 QUESTIONS = [each for each in operations() if each.member and each.kind != "act"]
 ACTS = [each for each in operations() if each.member and each.kind == "act"]
+SAME_FOR_ALL = ("contracts.offer", "claims.measured")
+"""Questions that are about nobody."""
 SUBJECTS = {
     "claim": "SELECT account, id FROM claim ORDER BY id",
     "number": "",
