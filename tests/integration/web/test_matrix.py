@@ -68,8 +68,8 @@ def test_what_the_door_would_let_through_postgresql_refuses(
                 if (after := fingerprint(looks)) != before:
                     wrong.append(f"{name} as {role}: {[table for table in after if after[table] != before[table]]}")
                 refused += 1
-            role = "second" if name == "proposals.approve" else "worker"
-            status, told, _ = say(house, path, body, uuid.uuid4().hex, role)
+            who = "second" if name == "proposals.approve" else "worker"
+            status, told, _ = say(house, path, body, uuid.uuid4().hex, who)
             if status >= 300:
                 wrong.append(f"{name}: {status} {told}")
             before = fingerprint(looks)
