@@ -3,7 +3,7 @@
     begin ──> address of the partner ──> the customer, there ──> back with state and code ──> finish ──> a grant
 
 The state is used once and only its digest is kept; the verifier is sealed until then. An account has one living grant:
-one for orders, too, replaces one for data, and the old token is revoked.
+one for orders, too, replaces one for data, and the old token is destroyed.
 """
 
 from __future__ import annotations
