@@ -50,6 +50,8 @@ TaskKind = Literal[
     "store_gross_differs",
     "store_stopped_before_term",
     "terms_unannounced",
+    "webhook_given_up",
+    "webhook_off",
 ]
 """What people can be asked to deal with; each has a name in both languages (terms/sentences/books.toml)."""
 

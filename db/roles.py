@@ -27,8 +27,9 @@ SECRETS: Final[Mapping[str, frozenset[str]]] = {
     "api_key": frozenset({"digest"}),
     "code": frozenset({"digest"}),
     "code_batch": frozenset({"salt"}),
+    "webhook_secret": frozenset({"sealed"}),
     "sign_in_link": frozenset({"digest"}),
-    "web_session": frozenset({"digest"}),
+    "web_session": frozenset({"digest", "begun_by"}),
 }
 """Columns that would help to guess codes and keys, by table; the rest of these rows is no secret."""
 TOKENS_ALONE: Final = frozenset({"link_secret"})

@@ -66,6 +66,19 @@ def serve(
             help=both("Addresses whose X-Forwarded headers are believed.", "X-Forwarded を信じるプロキシのアドレス。"),
         ),
     ] = None,
+    oidc: Annotated[
+        Path | None,
+        typer.Option(
+            "--oidc",
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            help=both(
+                "The directory in which the staff sign in (OpenID Connect), and which group is which role.",
+                "担当者がサインインするディレクトリ(OpenID Connect)と、グループと役割の対応を記したファイル。",
+            ),
+        ),
+    ] = None,
     local: Annotated[
         bool,
         typer.Option(
@@ -89,7 +102,7 @@ def serve(
     with naming_the_extra():
         from keizoku.web.serve import Place
         from keizoku.web.serve import serve as answer
-    place = Place(host.strip("[]"), int(port), threads, local, tuple(behind_proxy or ()))
+    place = Place(host.strip("[]"), int(port), threads, local, tuple(behind_proxy or ()), oidc)
     answer(settings_of_this_process(), place)
 
 

@@ -30,6 +30,7 @@ from keizoku.web.identity.browser import FORM_HEADER, SAFE, Site, check_form, pr
 from keizoku.web.identity.keys import digest_of, key_holder
 from keizoku.web.identity.principal import ROLES, Principal, Role
 from keizoku.web.jobs import Jobs, NightPlace
+from keizoku.web.pages.shared.signed_in import BY_COOKIE, SignedIn
 from keizoku.web.request_log import Entry, RequestLog
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from keizoku.scheduler.settings import Settings
     from keizoku.terms.rules import Rules
     from keizoku.web.calls.operation import Operation
+    from keizoku.web.identity.oidc import Directory
 
 __all__ = ["Door"]
 
@@ -61,6 +63,10 @@ class Door:
     clock_name: ClockName = "real"
     site: Site | None = None
     """Where browsers reach us; None: nobody has a session here."""
+    directory: Directory | None = None
+    """Where the staff sign in; None: they do not."""
+    signed_in: SignedIn = BY_COOKIE
+    """How people of the staff are known in a browser."""
     log: RequestLog = field(init=False)
     jobs: Jobs = field(init=False)
     _engines: dict[Role, sa.Engine] = field(init=False)
@@ -142,7 +148,10 @@ class Door:
 
     def admit(self, operation: Operation, request: Request) -> None:
         """Note on the request who asks, as which role. Raises ProblemError 401 or 403; what is refused is logged."""
-        principal = self.principal(request)
+        self.admit_as(self.principal(request), operation, request)
+
+    def admit_as(self, principal: Principal, operation: Operation, request: Request) -> None:
+        """Note on the request that this one asks. Raises ProblemError 403."""
         try:
             request.state.admitted = principal, self.role_of(principal, operation)
         except ProblemError as error:

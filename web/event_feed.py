@@ -8,18 +8,19 @@ horizon is the lowest id that a transaction under way may still write behind. So
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import sqlalchemy as sa
 
-from keizoku.db.session import Session
+from keizoku.db.session import Session, numbers
 from keizoku.db.tables.web import event_batch
 from keizoku.terms.calendar import parse_instant
 from keizoku.terms.read_model import JapanInstant, ReadModel
 
-__all__ = ["Cursor", "Event", "newest_cursor", "read_events"]
+__all__ = ["Cursor", "Event", "events_at", "newest_cursor", "read_events"]
 
 _LINKS: Final = {
     "contract": "/v1/accounts/{account}/contract",
@@ -93,22 +94,53 @@ def read_events(session: Session, after: Cursor, limit: int) -> list[Event]:
     return found
 
 
-def newest_cursor(session: Session) -> Cursor:
-    """Behind the last event that can be read now."""
-    horizon = _horizon(session)
+def events_at(session: Session, places: Sequence[Cursor]) -> list[Event]:
+    """The events that are at these places, in that order. Leaves the transaction open."""
+    if not places:
+        return []
+    wanted = (
+        sa.func.unnest(numbers(each.batch for each in places), numbers(each.place for each in places))
+        .table_valued("batch", "place", with_ordinality="turn")
+        .render_derived()
+    )
+    item = event_batch.c["items"][sa.cast(wanted.c.place - 1, sa.Integer)].label("item")
+    rows = session.execute(
+        sa.select(event_batch.c.id, event_batch.c.type, event_batch.c.recorded_at, wanted.c.place, item)
+        .select_from(wanted)
+        .join(event_batch, event_batch.c.id == wanted.c.batch)
+        .order_by(wanted.c.turn)
+    )
+    return [_event(cast("sa.Row[Any]", row), row.place, row.item) for row in rows]
+
+
+def newest_cursor(session: Session, *, keeps: bool = False) -> Cursor:
+    """Behind the last event that can be read now; `keeps` the transaction that is under way (READ COMMITTED)."""
+    if keeps:
+        return _newest(session, _settled(session))
+    found = _newest(session, _horizon(session))
+    session.rollback()
+    return found
+
+
+def _newest(session: Session, horizon: int) -> Cursor:
     row = session.execute(
         sa.select(event_batch.c.id, sa.func.jsonb_array_length(event_batch.c["items"]))
         .where(event_batch.c.id <= horizon)
         .order_by(event_batch.c.id.desc())
         .limit(1)
     ).one_or_none()
-    session.rollback()
     return Cursor() if row is None else Cursor(row[0], row[1])
 
 
 def _horizon(session: Session) -> int:
     """The id up to which every batch is settled. What is read after it must have a snapshot of its own."""
     session.rollback()
+    found = _settled(session)
+    session.rollback()
+    return found
+
+
+def _settled(session: Session) -> int:
     last = session.execute(
         sa.text("SELECT coalesce(pg_sequence_last_value('event_batch_id_seq'::regclass), 0)")
     ).scalar_one()
@@ -119,7 +151,6 @@ def _horizon(session: Session) -> int:
             "AND classid::bigint = (hashtext(concat('keizoku/', current_schema(), '/events')) & 2147483647)"
         )
     ).scalar_one()
-    session.rollback()
     return int(last if held is None else min(last, held))
 
 

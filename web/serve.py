@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from keizoku.db.roles import apply_roles
@@ -20,8 +21,9 @@ from keizoku.web.identity.principal import ROLES, Principal
 if TYPE_CHECKING:
     from keizoku.scheduler.cli.shared.context import Database
     from keizoku.scheduler.settings import Settings
+    from keizoku.web.identity.oidc import Directory
 
-__all__ = ["Place", "local_link", "serve", "site_at"]
+__all__ = ["Place", "directory_at", "local_link", "serve", "site_at"]
 
 END_WITHIN_S: Final = 20
 """Calls that are under way at SIGTERM have so long to end."""
@@ -37,6 +39,8 @@ class Place:
     local: bool = False
     """For one person at this machine: a link is printed that begins a session, once."""
     behind_proxy: tuple[str, ...] = ()
+    oidc: Path | None = None
+    """The file of the directory in which the staff sign in."""
 
 
 def serve(settings: Settings, place: Place, started: Callable[[str], None] = note) -> None:
@@ -46,8 +50,11 @@ def serve(settings: Settings, place: Place, started: Callable[[str], None] = not
 
         from keizoku.web.application import make_application
 
+    site = site_at(settings, place)
+    directory = directory_at(place, site)
     with open_database(settings) as database:
-        door = _door(settings, database, place.threads, site_at(settings, place))
+        door = _door(settings, database, place.threads, site)
+        door.directory = directory
         try:
             app = make_application(door)
             config = uvicorn.Config(
@@ -87,6 +94,21 @@ def site_at(settings: Settings, place: Place) -> Site | None:
         raise UserError(f"--local listens on this machine alone, not on {place.host}: leave --listen out")
     host = f"[{place.host}]" if ":" in place.host else place.host
     return Site(f"http://{host}:{place.port}", local=True)
+
+
+def directory_at(place: Place, site: Site | None) -> Directory | None:
+    """Where the staff sign in. UserError for a file that cannot be used, and without an address for browsers."""
+    if place.oidc is None:
+        return None
+    if site is None or site.local:
+        raise UserError("--oidc needs the address of the door in browsers: set KEIZOKU_PUBLIC_URL to https://…")
+    with naming_the_extra():
+        from keizoku.web.identity.oidc import Directory
+        from keizoku.web.identity.oidc_settings import OidcFileError, read_oidc_file
+    try:
+        return Directory(read_oidc_file(place.oidc), f"{site.origin}/sign-in/back")
+    except OidcFileError as error:
+        raise UserError(str(error)) from None
 
 
 def local_link(door: Door) -> str:

@@ -20,6 +20,8 @@ CACHES: Final[Mapping[str, tuple[str, ...]]] = {
     "link_secret": ("key_id", "sealed"),
     "link_kept": ("content",),
     "simulated_link_order": ("state",),
+    "webhook_place": ("batch", "place", "turn", "failing_since", "rests_until"),
+    "webhook_waiting": ("attempts", "next_at", "ended_at"),
     "web_session": ("last_seen_at",),
 }
 """What is derived from other rows, or how far work has come: it changes as often as they do."""

@@ -64,6 +64,13 @@ LEFT_OUT: Final[Mapping[str, str]] = {
         _MACHINE,
     ),
     **dict.fromkeys(("api_key", "api_key_end"), _MACHINE),
+    **dict.fromkeys(
+        (
+            "webhook_endpoint", "webhook_setting", "webhook_secret", "webhook_place", "webhook_waiting",
+            "webhook_delivery",
+        ),
+        _MACHINE,
+    ),
     **dict.fromkeys(("web_session", "sign_in_link"), "is how somebody signed in; what they asked is in http_request"),
     **dict.fromkeys(("code", "code_batch", "code_sale", "code_end"), _OF_CODES),
     **dict.fromkeys(("simulated_card", "simulated_charge", "simulated_refund", "simulated_dispute"), _PRETENDED),

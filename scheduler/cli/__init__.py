@@ -120,6 +120,11 @@ COMMANDS: dict[str, Target] = {
         "The HTTP door: its keys, its description.",
         "HTTPの窓口: キーと記述。",
     ),
+    "webhook": Target(
+        "keizoku.web.webhook_cli:app",
+        "Endpoints that events are sent to.",
+        "イベントの送信先。",
+    ),
     "payments": Target(
         "keizoku.scheduler.cli.money.payments:app",
         "Charges whose answer never came: look up, decide.",

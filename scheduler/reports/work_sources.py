@@ -166,6 +166,8 @@ KINDS: Final = {
     "collect_silent": Kind("premium/9.3", "keizoku sla imports"),
     "directory_silent": Kind(None, DONE, by_word=True),
     "mail_refused": Kind(None, DONE, by_word=True),
+    "webhook_given_up": Kind(None, DONE, by_word=True),
+    "webhook_off": Kind(None, DONE, by_word=True),
     "mail_unknown": Kind(None, DONE, by_word=True),
     "store_charged_after_end": Kind("premium/6.1", DONE, by_word=True),
     "renewed_unnotified": Kind("premium/4.3", DONE, by_word=True),

@@ -13,12 +13,14 @@ from datetime import date, datetime
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
+import sqlalchemy as sa
+
 from keizoku.billing.accounts import account_views
 from keizoku.billing.documents.written_documents import documents_view
 from keizoku.scheduler.scenario.link_play import link_view, orders_view, tasks_view
 from keizoku.scheduler.scenario.outcome import Failure, plain
 from keizoku.scheduler.scenario.schema_words import DOCUMENT_KINDS, NOTICE_KINDS, SUBJECTS
-from keizoku.terms.calendar import from_epoch, parse_instant
+from keizoku.terms.calendar import from_epoch, jst_day, parse_instant
 
 if TYPE_CHECKING:
     from keizoku.db.session import Session
@@ -27,6 +29,11 @@ if TYPE_CHECKING:
     from keizoku.scheduler.scenario.document import Expectation
     from keizoku.terms.rules import Rules
 
+_OF_ACCOUNT: Final = sa.text(
+    "SELECT type, item ->> 1 AS subject, item ->> 2 AS at, recorded_at "
+    "FROM event_batch, jsonb_array_elements(items) WITH ORDINALITY AS found (item, place) "
+    "WHERE item ->> 0 = :account ORDER BY id, place"
+)
 NOTHING: Final = "(nothing)"  # shown where the engine states nothing under an expected key
 
 Nights = Mapping[date, "NightResult"]
@@ -163,6 +170,21 @@ def _documents(expectation: Expectation, services: Services, nights: Nights) -> 
     return {"list": [each for each in shown if each["kind"] in DOCUMENT_KINDS]}
 
 
+def _events(expectation: Expectation, services: Services, nights: Nights) -> Mapping[str, Any]:
+    """What the log of events has of an account, in its order."""
+    rows = services.session.execute(_OF_ACCOUNT, {"account": expectation.subject})
+    return {
+        "list": [
+            {
+                "on": jst_day(row.recorded_at if row.at is None else parse_instant(row.at)),
+                "type": row.type,
+                "subject": row.subject,
+            }
+            for row in rows
+        ]
+    }
+
+
 def _now(view: Callable[[Session, str], Any]) -> Look:
     """A view of an account at the present."""
 
@@ -192,6 +214,7 @@ _LOOKS: Final[Mapping[str, Look]] = {
     "demands": _now(account_views.demands_view),
     "notices": _notices,
     "documents": _documents,
+    "events": _events,
     "claim": _claim,
     "month": _month,
     "credit": _now(account_views.credit_view),

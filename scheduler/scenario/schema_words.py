@@ -63,6 +63,40 @@ DOCUMENT_KINDS: Final = (
     "invoice",
     "credit_note",
 )
+EVENT_TYPES: Final = (
+    "contract.applied",
+    "contract.approved",
+    "contract.rejected",
+    "contract.ended",
+    "access.changed",
+    "contract.renewed",
+    "end_of_use.requested",
+    "end_of_use.withdrawn",
+    "invoice.issued",
+    "invoice.paid",
+    "invoice.void",
+    "charge.failed",
+    "notice.written",
+    "invoice.overdue",
+    "card.needed",
+    "refund.made",
+    "refund.failed",
+    "dispute.opened",
+    "dispute.won",
+    "dispute.lost",
+    "claim.received",
+    "claim.decided",
+    "award.granted",
+    "credit.applied",
+    "month.closed",
+    "month.reopened",
+    "month.changed",
+    "task.opened",
+    "charge.unknown",
+    "task.closed",
+    "night.completed",
+)
+"""As the log of events has them (a test compares)."""
 CLAIM_REASONS: Final = ("deadline", "not_member", "method", "threshold")
 BUCKETS: Final = (
     "short_stop",
@@ -213,6 +247,7 @@ _INVOICE: Final[Words] = {
 _ATTEMPT: Final[Words] = {"on": stated(day), "yen": stated(natural), "outcome": stated(text)}
 _DEMAND: Final[Words] = {"on": stated(day), "interest": stated(natural)}
 _NOTICE: Final[Words] = {"on": stated(day), "kind": stated(one_of(*NOTICE_KINDS))}
+_EVENT: Final[Words] = {"on": stated(day), "type": stated(one_of(*EVENT_TYPES)), "subject": stated(text)}
 _DOCUMENT: Final[Words] = {"on": stated(day), "kind": stated(one_of(*DOCUMENT_KINDS))}
 
 #: A check's first key says what it looks at, the others what should be seen there.
@@ -241,6 +276,7 @@ CHECKS: Final[Mapping[str, Words]] = {
     "demands": {"account": _ACCOUNT, "list": listed(_DEMAND, "demand")},
     "notices": {"account": _ACCOUNT, "list": listed(_NOTICE, "notice")},
     "documents": {"account": _ACCOUNT, "list": listed(_DOCUMENT, "document")},
+    "events": {"account": _ACCOUNT, "list": listed(_EVENT, "event")},
     "claim": {
         "id": must(text, "claim"),
         "outcome": stated(one_of("pending", "granted", "rejected", "withdrawn")),

@@ -20,7 +20,6 @@ from datetime import UTC, date, datetime
 from functools import partial
 from threading import Event, Thread
 from typing import Final
-from uuid import uuid4
 
 import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -30,7 +29,6 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from keizoku.billing.gateway import events
 from keizoku.billing.gateway.port import GatewayRefusesUsError, MissingRightError, UnansweredError
-from keizoku.db.failures import failure_of
 from keizoku.db.standing import check_untouched
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.fetching import see_published
@@ -38,8 +36,9 @@ from keizoku.scheduler.night import run_log
 from keizoku.scheduler.night.nightly_run import NightBusyError, run_night
 from keizoku.scheduler.night.processes import WorkerPool
 from keizoku.scheduler.night.schedule import NIGHT_AT, last_night_due
+from keizoku.scheduler.worker.job_run import JobRun, StoppedError
 from keizoku.scheduler.worker.leadership import Leadership, NotLeadingError
-from keizoku.scheduler.worker.telemetry import Health, Numbers, what_failed
+from keizoku.scheduler.worker.telemetry import Health, Numbers
 from keizoku.sla.months.month_facts import NoPopulationError
 from keizoku.terms.calendar import JST
 from keizoku.terms.policy import UncoveredDateError
@@ -63,11 +62,7 @@ NOTICES_SEEN_SECONDS: Final = 3_600.0
 BUDGET_SECONDS: Final = 60.0
 COLLECT_CHECK_SECONDS: Final = 60.0
 LINKS_SECONDS: Final = 60.0
-JOBS: Final = ("night", "news", "backup", "notices", "budget", "mail", "collect", "links")
-
-
-class StoppedError(Exception):
-    """The worker is stopping; what was committed stays, and the next night continues from there."""
+JOBS: Final = ("night", "news", "backup", "notices", "budget", "mail", "collect", "links", "webhooks")
 
 
 @dataclass
@@ -85,6 +80,7 @@ class Worker:
     retry_seconds: float = RETRY_SECONDS
     backup: Backup | None = None
     mail: Mail | None = None
+    webhooks: Mail | None = None  # sends events to endpoints
     collecting: Collect | None = None
     linking: Links | None = None
     pool: Callable[[], AbstractContextManager[WorkerPool | None]] = nullcontext  # for one night
@@ -128,6 +124,8 @@ class Worker:
         if self.mail is not None:
             now_and_then = IntervalTrigger(seconds=self.poll_seconds, timezone=JST)
             scheduler.add_job(self.send_letters, now_and_then, executor="mail")
+        if self.webhooks is not None:
+            scheduler.add_job(self.send_events, beat, executor="webhooks")
         if self.collecting is not None:
             each_minute = IntervalTrigger(seconds=COLLECT_CHECK_SECONDS, timezone=JST)
             scheduler.add_job(self.collect_counts, each_minute, executor="collect", next_run_time=datetime.now(JST))
@@ -245,6 +243,15 @@ class Worker:
             elif not any(made.values()):
                 job.outcome = "nothing_due"
 
+    def send_events(self) -> None:
+        """Send events to the endpoints that want them, while we lead."""
+        if self.webhooks is None or not self._may_work():
+            return
+        with self._job("webhooks") as job, self._services() as services:
+            job.about |= self.webhooks(services, self._may_work)
+            if not any(job.about.values()):
+                job.outcome = "nothing_due"
+
     def measure_budget(self) -> None:
         """How much of the running month is unusable so far, and how far the tiers are."""
         if not self._may_work():
@@ -296,7 +303,7 @@ class Worker:
                 services.session.rollback()
                 job.outcome, job.about["why"] = "not_seen", str(refused)
 
-    def _run_night(self, services: Services, due: date, job: _Job) -> None:
+    def _run_night(self, services: Services, due: date, job: JobRun) -> None:
         def progress(on: date, stage: str, rows: int) -> None:
             self.numbers.rows.labels(stage).inc(rows)
             if rows:
@@ -355,45 +362,5 @@ class Worker:
     def _may_work(self) -> bool:
         return self.leadership.leads and not self.stopping.is_set()
 
-    def _job(self, name: str) -> _Job:
-        return _Job(name, self)
-
-
-@dataclass
-class _Job:
-    """One run of a job: its id, its outcome in numbers and log; an error ends the job, not the worker."""
-
-    name: str
-    worker: Worker
-    id: str = field(default_factory=lambda: uuid4().hex[:12])
-    outcome: str = "done"
-    about: dict[str, object] = field(default_factory=dict)
-    began: float = 0.0
-
-    def __enter__(self) -> _Job:
-        self.began = self.worker._began[self.name] = time.monotonic()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
-        seconds = time.monotonic() - self.began
-        self.worker._began.pop(self.name, None)
-        log = self.worker.log
-        if error is None and self.outcome == "nothing_due":
-            return False
-        if isinstance(error, StoppedError):
-            self.outcome, error = "stopped", None
-        elif isinstance(error, NotLeadingError):
-            self.outcome, error = "lost_lead", None
-        elif error is not None:
-            failure = failure_of(error)
-            self.outcome = "failed" if failure is None else failure.kind
-            if self.worker.stopping.is_set() and self.outcome == "database_broke_off":
-                self.outcome, error = "stopped", None  # a wait for a lock that we broke off
-        self.worker.numbers.jobs.labels(self.name, self.outcome).inc()
-        self.worker.numbers.seconds.labels(self.name).observe(seconds)
-        facts = {"job": self.id, "name": self.name, "outcome": self.outcome, "seconds": round(seconds, 3), **self.about}
-        if error is None:
-            log.info("job", **facts)
-        else:
-            log.error("job", **facts, **what_failed(error))
-        return kind is not None and issubclass(kind, Exception)
+    def _job(self, name: str) -> JobRun:
+        return JobRun(name, self)

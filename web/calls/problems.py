@@ -47,6 +47,7 @@ NOT_FOUND: Final = frozenset(
         "transfer.unknown",
         "transfer_out.file_unknown",
         "transfer_out.unknown",
+        "webhook.unknown",
     }
 )
 """Codes of refusals that say that there is no such thing."""

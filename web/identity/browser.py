@@ -25,11 +25,14 @@ if TYPE_CHECKING:
     from keizoku.web.door import Door
     from keizoku.web.identity.principal import Principal
 
-__all__ = ["FORM_FIELD", "FORM_HEADER", "Site", "check_form", "check_origin", "principal_of", "session_of", "sign_in",
-           "sign_out", "site_of"]  # fmt: skip
+__all__ = [
+    "FORM_FIELD", "FORM_HEADER", "SAFE", "Site", "check_form", "check_origin", "only_cookie", "own_page",
+    "principal_of", "session_of", "sign_in", "sign_out", "site_of",
+]  # fmt: skip
 
 FORM_FIELD: Final = "form_token"
 FORM_HEADER: Final = "x-form-token"
+LONGEST_PATH: Final = 500
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
 
@@ -94,7 +97,7 @@ def session_of(request: Request) -> WebSession | None:
     if known != "":
         return cast("WebSession | None", known)
     site = site_of(request)
-    token = _cookie(request, site.cookie)
+    token = only_cookie(request, site.cookie)
     found = None
     if token and not _from_elsewhere(request):
         door = _door(request)
@@ -143,11 +146,14 @@ def check_form(request: Request, token: str) -> WebSession:
     return found
 
 
-def sign_in(request: Request, response: Response, session: Session, principal: Principal) -> None:
-    """A new session in this browser, in the session's own transaction; the one before it ends. The caller commits."""
+def sign_in(request: Request, response: Response, session: Session, principal: Principal, begun_by: str) -> None:
+    """A new session in this browser, in the session's own transaction; the one before it ends. The caller commits.
+
+    `begun_by`: the secret that it was begun with, which begins no second one (IntegrityError).
+    """
     door, site = _door(request), site_of(request)
     now, settings = door.clock(), door.settings
-    before = _cookie(request, site.cookie)
+    before = only_cookie(request, site.cookie)
     if before:
         sessions.end_token(session, before, "signed in anew", now)
     member = principal.kind == "member"
@@ -155,19 +161,25 @@ def sign_in(request: Request, response: Response, session: Session, principal: P
         settings.member_session_idle_minutes if member else settings.session_idle_minutes,
         settings.member_session_minutes if member else settings.session_hours * 60,
     )
-    token = sessions.begin(session, principal, lasting, now)
+    token = sessions.begin(session, principal, lasting, begun_by, now)
     response.set_cookie(site.cookie, token, path="/", secure=site.secure, httponly=True, samesite="lax")
 
 
 def sign_out(request: Request, response: Response) -> None:
     """The session of this browser ends."""
     door, site = _door(request), site_of(request)
-    token = _cookie(request, site.cookie)
+    token = only_cookie(request, site.cookie)
     if token:
         with door.connect("worker") as session:
             sessions.end_token(session, token, "signed out", door.clock())
             session.commit()
     response.delete_cookie(site.cookie, path="/", secure=site.secure, httponly=True, samesite="lax")
+
+
+def own_page(to: str) -> str:
+    """A page of ours, by its path; anything else is the first page."""
+    safe = to.startswith("/") and not to.startswith("//") and "\\" not in to and to.isascii() and to.isprintable()
+    return to if safe and len(to) <= LONGEST_PATH else "/"
 
 
 def _from_elsewhere(request: Request) -> bool:
@@ -181,7 +193,7 @@ def _only(request: Request, name: str) -> str:
     return found[0] if len(found) == 1 else ""
 
 
-def _cookie(request: Request, name: str) -> str:
+def only_cookie(request: Request, name: str) -> str:
     """The cookie, if it came once: of two, one may have been planted."""
     pairs = [each.strip().partition("=") for header in request.headers.getlist("cookie") for each in header.split(";")]
     found = [value for key, _, value in pairs if key == name]

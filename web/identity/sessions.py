@@ -79,12 +79,13 @@ class SessionRow(ReadModel):
     ended_why: Annotated[str | None, ""]
 
 
-def begin(session: Session, principal: Principal, lasting: Lasting, now: datetime) -> str:
-    """The token of a new session, in the session's own transaction; the caller commits."""
+def begin(session: Session, principal: Principal, lasting: Lasting, begun_by: str, now: datetime) -> str:
+    """The token of a new session, in the session's own transaction; the caller commits. A secret begins one only."""
     token = secrets.token_urlsafe(32)
     session.execute(
         sa.insert(web_session).values(
-            digest=digest_of(token), kind=principal.kind, principal=principal.name, roles=list(principal.roles),
+            digest=digest_of(token), begun_by=digest_of(begun_by), kind=principal.kind, principal=principal.name,
+            roles=list(principal.roles),
             account=principal.account, created_at=now, last_seen_at=now,
             idle_seconds=int(lasting.idle.total_seconds()), expires_at=now + lasting.whole,
         )
@@ -137,7 +138,7 @@ def session_list(session: Session, *, living_at: datetime | None = None) -> list
     query = sa.select(web_session).order_by(web_session.c.id)
     if living_at is not None:
         query = query.where(web_session.c.ended_at.is_(None), web_session.c.expires_at > living_at)
-    wanted = [column for column in web_session.columns if column.name != "digest"]
+    wanted = [column for column in web_session.columns if column.name not in ("digest", "begun_by")]
     rows = session.execute(query.with_only_columns(*wanted)).all()
     return [
         SessionRow(

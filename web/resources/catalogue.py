@@ -12,6 +12,7 @@ from keizoku.web.resources.money.bank import bank
 from keizoku.web.resources.money.documents import documents
 from keizoku.web.resources.money.payments import payments
 from keizoku.web.resources.money.stores import stores
+from keizoku.web.resources.operations.endpoints import endpoints
 from keizoku.web.resources.operations.events import events
 from keizoku.web.resources.operations.jobs import jobs
 from keizoku.web.resources.operations.nights import nights
@@ -49,6 +50,7 @@ RESOURCES: Final[tuple[Resource, ...]] = (
     ledger,
     months,
     events,
+    endpoints,
     nights,
     jobs,
     tasks,

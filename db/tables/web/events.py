@@ -18,7 +18,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from keizoku.db.tables.base import identity, instant, metadata, text
 
-__all__ = ["EVENTS", "EVENT_TRIGGERS", "EventSource", "event_batch"]
+__all__ = ["EVENTS", "EVENT_TRIGGERS", "EVENT_TYPES", "EventSource", "event_batch"]
 
 event_batch = Table(
     "event_batch",
@@ -169,12 +169,22 @@ EVENTS: Final[Mapping[tuple[str, str], tuple[EventSource, ...]]] = {
         EventSource("month.reopened", "n.month", "NULL", where="n.kind <> 'closed'"),
     ),
     ("month_to_review", "INSERT"): (EventSource("month.changed", "n.month"),),
-    ("review_task", "INSERT"): (EventSource("task.opened", "'T' || n.id", "NULL", at="n.opened_at"),),
+    ("review_task", "INSERT"): (
+        EventSource("task.opened", "'T' || n.id", "NULL", at="n.opened_at"),
+        EventSource(
+            "charge.unknown", "substr(n.subject, 9)", "n.detail ->> 'account'", at="n.opened_at",
+            where="n.kind = 'attempt_unknown'",
+        ),
+    ),
     ("review_task", "UPDATE"): (
         EventSource("task.closed", "'T' || n.id", "NULL", at="n.closed_at", where=_became("closed_at")),
     ),
 }  # fmt: skip
 """(table, what was done to its rows) -> the events that it is."""
+
+_NIGHT: Final = "night.completed"
+EVENT_TYPES: Final = tuple(dict.fromkeys([*(each.type for found in EVENTS.values() for each in found), _NIGHT]))
+"""Every type of event."""
 
 
 _NIGHT_FUNCTION: Final = """

@@ -18,6 +18,7 @@ web_session = Table(
     metadata,
     identity(),
     text("digest"),
+    text("begun_by"),
     text("kind"),
     text("principal"),
     Column("roles", JSONB, nullable=False),
@@ -29,15 +30,19 @@ web_session = Table(
     instant("ended_at", nullable=True),
     text("ended_why", nullable=True),
     UniqueConstraint("digest"),
+    UniqueConstraint("begun_by"),
     Index("ix_web_session_account", "account"),
     CheckConstraint(_KIND, name="kind"),
     CheckConstraint(_ROLES, name="roles_of_its_kind"),
     CheckConstraint(_ACCOUNT, name="one_account_of_a_member"),
-    CheckConstraint("digest ~ '^[0-9a-f]{64}$'", name="digest_is_sha256"),
+    CheckConstraint("digest ~ '^[0-9a-f]{64}$' AND begun_by ~ '^[0-9a-f]{64}$'", name="digest_is_sha256"),
     CheckConstraint("idle_seconds > 0 AND expires_at > created_at", name="ends"),
     CheckConstraint("(ended_at IS NULL) = (ended_why IS NULL)", name="ended_for_a_reason"),
 )
-"""A person who signed in: who, as which roles of the database, a member for which one account, and until when."""
+"""A person who signed in: who, as which roles of the database, a member for which one account, and until when.
+
+`begun_by` is the hash of the link, or of the sign-in at the directory, that began it: of each there is one session.
+"""
 
 sign_in_link = Table(
     "sign_in_link",

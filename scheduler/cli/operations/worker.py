@@ -96,7 +96,7 @@ def worker(
     if lease < 2 * heartbeat:
         fail(f"--lease {lease:g}: has to be at least twice the heartbeat of {heartbeat:g} s")
     settings = settings_of_this_process()
-    mail = _mail(settings)
+    mail, webhooks = _mail(settings), _webhooks(settings)
     try:
         sources = read_sources(settings.collect_file) if settings.collect_file is not None else ()
     except SourcesError as error:
@@ -136,6 +136,7 @@ def worker(
         if settings.backup_stores:
             made.backup = _backup(settings, database.url, made)
         made.mail = mail
+        made.webhooks = webhooks
         if settings.link_partner != "none":
             made.linking = renew_by_day
         if sources:
@@ -230,6 +231,21 @@ def _mail(settings: Settings) -> Mail | None:
         )
 
     return send
+
+
+def _webhooks(settings: Settings) -> Mail | None:
+    """What sends events to endpoints, where a file of keys is set; the room above is only named."""
+    if settings.webhook_key_file is None:
+        return None
+    from importlib import import_module
+
+    from keizoku.terms.refusal import Refused
+
+    try:
+        made: Mail = import_module("keizoku.web.webhooks.job").sending(settings)
+    except Refused as refused:
+        fail(str(refused))
+    return made
 
 
 def _address(listen: str) -> tuple[str, int]:

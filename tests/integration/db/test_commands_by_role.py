@@ -78,6 +78,7 @@ def test_each_command_is_for_its_roles_and_refused_to_the_others(
     monkeypatch.setenv("KEIZOKU_SCREENING", "tests.worlds.role_walk:everybody")
     monkeypatch.setenv("KEIZOKU_LINK_PARTNER", "simulated")
     monkeypatch.setenv("KEIZOKU_LINK_KEY_FILE", str(tmp_path / "keys"))
+    monkeypatch.setenv("KEIZOKU_WEBHOOK_KEY_FILE", str(tmp_path / "keys"))
     wrong = []
     for command, arguments, expected in WALK:
         allowed = ALLOWED[command]
@@ -111,6 +112,7 @@ def test_the_owner_gives_every_command(
     monkeypatch.setenv("KEIZOKU_SCREENING", "tests.worlds.role_walk:everybody")
     monkeypatch.setenv("KEIZOKU_LINK_PARTNER", "simulated")
     monkeypatch.setenv("KEIZOKU_LINK_KEY_FILE", str(tmp_path / "keys"))
+    monkeypatch.setenv("KEIZOKU_WEBHOOK_KEY_FILE", str(tmp_path / "keys"))
     wrong = []
     for command, arguments, expected in WALK:
         if command == "payments unknown":

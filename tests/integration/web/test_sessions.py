@@ -83,7 +83,7 @@ def browser(house: House) -> Iterator[Browser]:
         def come(request: Request) -> PlainTextResponse:
             answer = PlainTextResponse("")
             with house.door.connect("worker") as session:
-                sign_in(request, answer, session, STAFF)
+                sign_in(request, answer, session, STAFF, uuid.uuid4().hex)
                 session.commit()
             return answer
 

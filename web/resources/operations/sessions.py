@@ -1,17 +1,33 @@
-"""Where a browser comes in by a link, and where it leaves: plain pages without script."""
+"""Where a browser comes in, by a link or through the directory, and where it leaves: plain pages without script."""
 
 from __future__ import annotations
 
 import html
+import secrets
 from string import Template
-from typing import Annotated, Final, cast
+from typing import TYPE_CHECKING, Annotated, Final, cast
 
-from fastapi import APIRouter, Form, Path, Request, Response
+from fastapi import APIRouter, Form, Path, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
+from sqlalchemy.exc import IntegrityError
 
+from keizoku.web.calls.problems import ProblemError
 from keizoku.web.door import Door
-from keizoku.web.identity.browser import check_form, check_origin, session_of, sign_in, sign_out, site_of
+from keizoku.web.identity.browser import (
+    check_form,
+    check_origin,
+    only_cookie,
+    own_page,
+    session_of,
+    sign_in,
+    sign_out,
+    site_of,
+)
 from keizoku.web.identity.links import is_open, use_link
+from keizoku.web.identity.oidc_settings import SignInError
+
+if TYPE_CHECKING:
+    from keizoku.web.identity.oidc import Directory
 
 __all__ = ["router"]
 
@@ -28,6 +44,14 @@ _OLD: Final = (
 _CONFIRM: Final = Template(
     '<form method="post" action="/enter/$token"><p><button>続ける <span lang="en">Continue</span></button></p></form>'
 )
+_REFUSED: Final = Template(
+    '<p>サインインできませんでした。</p><p lang="en">You are not signed in: $why.</p>'
+    '<p><a href="/sign-in">もう一度 <span lang="en">Once more</span></a></p>'
+)
+_FURTHER: Final = Template(
+    '<p><a href="$url">ディレクトリからもサインアウトする <span lang="en">Sign out of the directory, too</span></a></p>'
+)
+WAITS_S: Final = 600
 _POLICY: Final = {
     "Content-Security-Policy": "default-src 'none'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     "Referrer-Policy": "same-origin",  # with no-referrer a browser says `Origin: null` of our own forms
@@ -53,8 +77,43 @@ def come_in(request: Request, token: _Token) -> Response:
         principal = use_link(session, token, site_of(request).links, door.clock())
         if principal is None:
             return _page(_OLD, 410)
-        sign_in(request, response, session, principal)
+        sign_in(request, response, session, principal, token)
         session.commit()
+    return response
+
+
+@router.get("/sign-in")
+def ask_directory(request: Request, to: Annotated[str, Query(max_length=500)] = "/") -> Response:
+    """Send a member of the staff to the directory; the browser keeps a random value until it comes back."""
+    site, directory, secret = site_of(request), _directory(request), secrets.token_urlsafe(32)
+    try:
+        response: Response = RedirectResponse(directory.address(secret, own_page(to)), 303)
+    except SignInError as error:
+        return _nobody(error)
+    response.set_cookie(
+        f"{site.cookie}-sign-in", secret, max_age=WAITS_S, path="/", secure=site.secure, httponly=True, samesite="lax"
+    )
+    return response
+
+
+@router.get("/sign-in/back")
+def come_back(request: Request) -> Response:
+    """Take what the directory says, once, in the browser that asked for it."""
+    site, directory, name = site_of(request), _directory(request), f"{site_of(request).cookie}-sign-in"
+    said, secret = dict(request.query_params), only_cookie(request, name)
+    try:
+        if not secret or len(said) != len(request.query_params.multi_items()):
+            raise SignInError("this browser did not ask for it")
+        principal, to = directory.came_back(secret, said)
+        response: Response = RedirectResponse(to, 303)
+        with _door(request).connect("worker") as session:
+            sign_in(request, response, session, principal, secret)
+            session.commit()
+    except SignInError as error:
+        response = _nobody(error)
+    except IntegrityError:
+        response = _nobody(SignInError("it was used before"))
+    response.delete_cookie(name, path="/", secure=site.secure, httponly=True, samesite="lax")
     return response
 
 
@@ -64,9 +123,28 @@ def leave(request: Request, form_token: Annotated[str, Form(max_length=100)] = "
     check_origin(request)
     if session_of(request) is not None:
         check_form(request, form_token)
-    response = _page('<p>サインアウトしました。</p><p lang="en">You are signed out.</p>', 200)
+    directory = _door(request).directory
+    try:
+        further = directory.leaving(site_of(request).origin) if directory is not None else None
+    except SignInError:
+        further = None
+    more = _FURTHER.substitute(url=html.escape(further)) if further else ""
+    response = _page('<p>サインアウトしました。</p><p lang="en">You are signed out.</p>' + more, 200)
     sign_out(request, response)
     return response
+
+
+def _directory(request: Request) -> Directory:
+    found = _door(request).directory
+    if found is None:
+        raise ProblemError(
+            404, "session.no_directory", "Nobody signs in here.", "the door has no directory", "start it with --oidc"
+        )
+    return found
+
+
+def _nobody(error: SignInError) -> Response:
+    return _page(_REFUSED.substitute(why=html.escape(str(error))), 403)
 
 
 def _page(body: str, status: int) -> Response:
