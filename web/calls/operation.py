@@ -55,6 +55,9 @@ class Operation:
     """once: act and key are one transaction; again: a repeat after a loss does it again, which is harmless."""
     four_eyes: bool = False
     real_gateway: bool = False
+    then: Handler | None = None
+    """What follows the act, once it is committed, and again at each repeat: work that is done where it is left to do.
+    It is given the call, the answer, and the arguments."""
     streams: bool = False
 
     @property
@@ -130,12 +133,16 @@ class Resource:
         upload: str | None = None,
         repeat: Repeat = "once",
         four_eyes: bool = False,
+        then: Handler | None = None,
     ) -> Callable[[Handler], Handler]:
-        """An act: POST with an Idempotency-Key. `four_eyes`: it is proposed, and done when another person approves."""
+        """An act: POST with an Idempotency-Key. `four_eyes`: it is proposed, and done when another person approves.
+
+        `then` follows the commit, at each repeat too.
+        """
 
         def declare(handler: Handler) -> Handler:
             made = self._operation(
-                "act", "POST", path, command, handler, upload=upload, repeat=repeat, four_eyes=four_eyes
+                "act", "POST", path, command, handler, upload=upload, repeat=repeat, four_eyes=four_eyes, then=then
             )
             self._serve(made, answer_model(answer))
             return handler
