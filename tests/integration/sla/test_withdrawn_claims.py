@@ -62,7 +62,7 @@ def test_9_5__the_letter_about_a_claim_s_receipt_bears_the_day_of_receipt(engine
         services.billing.approve("u1", "monthly", "card", now=parse_instant("2026-03-26 12:00"))
         received_at = parse_instant("2026-04-19 23:59:59")
         services.sla.claim(id="c1", account="u1", month=Month(2026, 4), received_at=received_at, now=RECORDED_AT)
-        letter_stage.save(services.session, parse_instant("2026-04-21 02:30"))
+        letter_stage.save(services.session, services.rules, parse_instant("2026-04-21 02:30"))
         [written] = waiting(services.session, account="u1", kinds=["claim_received"])
         assert written.written_at == "2026-04-21T02:30:00+09:00"  # which is when it could be handed over first
         assert [each.date for each in written.page("ja").letters] == ["2026年4月19日", "19 April 2026"]
