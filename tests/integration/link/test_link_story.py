@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -10,11 +11,15 @@ import sqlalchemy as sa
 
 from keizoku.db.tables.link.grants import FACTS, GRANT_ENDS, link_grant, link_secret, link_token, link_use
 from keizoku.db.tables.link.orders import FOLLOWS
+from keizoku.db.tables.money import review_task
 from keizoku.link.partner.simulated import SimulatedPartner
+from keizoku.link.services.figures import open_tasks_for_people
 from keizoku.link.services.link_service import LinkService
 from keizoku.scheduler.reports.account_story import account_story, link_of
+from keizoku.terms.calendar import jst_day
+from keizoku.terms.refusal import Refused
 from keizoku.terms.rendering import templates
-from tests.worlds.link_world import BY, admit, confirmed_order, designate, grant, later, linked_house
+from tests.worlds.link_world import BY, NOW, admit, confirmed_order, designate, grant, later, linked_house
 
 House = tuple[LinkService, SimulatedPartner]
 
@@ -106,3 +111,35 @@ def test_every_step_of_a_link_has_its_sentence() -> None:
         "link_ruled_unmet",
     ]
     assert {f"diary.{kind}" for kind in kinds} == {key for key in templates() if key.startswith("diary.link_")}
+
+
+def test_9_3_3__what_missed_nights_did_not_look_at_is_looked_at_by_the_next(house: House) -> None:
+    link, partner = house
+    for account in ("busy", "hit1", "hit2", "fine"):
+        admit(link, account)
+        grant(link, account, "data")
+
+    def fetch(account: str, day: int, minute: int, failing: bool) -> None:
+        partner.mishaps[account].unavailable = int(failing)
+        with suppress(Refused):
+            link.renew(account, now=later(days=day, minutes=minute))  # a token of that day
+            partner.mishaps[account].unavailable = int(failing)
+            link.show(account, ["positions"], now=later(days=day, minutes=minute))
+        partner.mishaps[account].unavailable = 0
+
+    for minute in range(0, 13, 4):
+        fetch("hit1", 2, minute, failing=True)
+        fetch("hit2", 2, minute, failing=minute == 8)
+        fetch("fine", 2, minute, failing=False)
+    for minute in range(5):
+        fetch("busy", 4, minute, failing=False)
+    tasks = sa.select(review_task.c.kind, review_task.c.detail).where(
+        review_task.c.kind.in_(("link_load", "link_outage"))
+    )
+    assert open_tasks_for_people(link.session, 4, jst_day(later(days=5)), later(days=6)) == 0
+    assert open_tasks_for_people(link.session, 4, jst_day(NOW), later(days=6)) == 2
+    found = {row.kind: row.detail for row in link.session.execute(tasks)}
+    assert (found["link_load"]["account"], found["link_load"]["fetches"]) == ("busy", 5)
+    assert (found["link_outage"]["affected"], found["link_outage"]["total"]) == (2, 3)
+    assert open_tasks_for_people(link.session, 4, jst_day(NOW), later(days=6)) == 0
+    link.session.rollback()
