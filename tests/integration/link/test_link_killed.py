@@ -36,7 +36,7 @@ from tests.worlds.link_double import BACK, Memory, partner_running
 from tests.worlds.link_world import NOW, RING, admit, confirmed_order, designate, later, service_on
 
 ALL = bool(int(os.environ.get("KEIZOKU_TEST_SOAK", "0")))
-SOME = 6
+SOME = 5
 NUMBERS = count(1)
 CALLS = ("exchange", "refresh", "revoke", "fetch", "send_order", "list_orders")
 
