@@ -4,7 +4,7 @@ The partner lives on, over real HTTP, and takes each refresh token once. What mu
 went out twice; a token that the partner replaced is ours, or its grant has ended as refused and its customer was
 written to; of what has ended nothing is left; nobody is half linked.
 
-KEIZOKU_TEST_SOAK=1 kills at every moment; otherwise some of them, spread over the whole act.
+KEIZOKU_TEST_KILLS=all kills at every moment; otherwise some of them, spread over the whole act.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from tests.worlds.forked import Child, Told
 from tests.worlds.link_double import BACK, Memory, partner_running
 from tests.worlds.link_world import NOW, RING, admit, confirmed_order, designate, later, service_on
 
-ALL = bool(int(os.environ.get("KEIZOKU_TEST_SOAK", "0")))
+ALL = os.environ.get("KEIZOKU_TEST_KILLS") == "all"
 SOME = 5
 NUMBERS = count(1)
 CALLS = ("exchange", "refresh", "revoke", "fetch", "send_order", "list_orders")
