@@ -46,8 +46,10 @@ def terminate(
     owed = sa.select(sa.func.coalesce(sa.func.sum(invoice.c.open_yen), 0)).where(
         invoice.c.account == account, invoice.c.state == "open", due_on <= today
     )
-    notice = termination(today, why, int(session.scalar(owed) or 0), whole=whole)
-    notice = with_transfer(notice, *transfer_of(session, rules, account))
+    owed_yen = int(session.scalar(owed) or 0)
+    notice = termination(today, why, owed_yen, whole=whole)
+    if owed_yen:
+        notice = with_transfer(notice, *transfer_of(session, rules, account))
     changes += save_notice(session, account, contract_id, notice, "termination", now)
     changes += accelerate(session, rules, account, contract_id, "termination", now, ground=why.ground)
     owing = {account: load_open_items(session, rules, today, account=account, with_accrued=True)}

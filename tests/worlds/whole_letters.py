@@ -46,14 +46,15 @@ WHOLE: list[tuple[str, dict[str, Any], str, str]] = [
             "2026年5月2日に受け付けました2026年4月分のご申請(受付番号: c1)を審査し、使用不能時間を4時間と認めまし"
             "た。つきましては、月額利用料金の20%に当たる金額を減額いたします。(第9条第2項)\n"
             "この金額は、2026年6月1日以後に発行する最初のご請求から差し引きます。差し引ききれない分は、その次のご"
-            "請求に繰り越します。お手続きは必要ありません。\n"
+            "請求に繰り越します。ご契約の終了などにより今後のご請求がない場合は、お支払いに使われたカードへ返金いたします。お手続きは必要ありません。\n"
             "今回お認めした減額: 100円"
         ),
         (
             "We have decided your claim for April 2026 (number: c1), which we received on 2 May 2026. We recognis"
             "e 4 h of unusable time, so 20% of the monthly fee is given back. (Article 9.2)\n"
             "It is taken off the first bill that is issued on or after 1 June 2026; what is left over is taken of"
-            "f the next one. There is nothing that you need to do.\n"
+            "f the next one. If no bill comes any more, as when your contract ends, "
+            "it is refunded to the card that you paid with. There is nothing that you need to do.\n"
             "Given back now: 100 yen"
         ),
     ),
@@ -120,7 +121,7 @@ WHOLE: list[tuple[str, dict[str, Any], str, str]] = [
             "2026年5月2日に受け付けました2026年4月分のご申請(受付番号: c1)を審査し、使用不能時間を4時間と認めまし"
             "た。つきましては、月額利用料金の20%に当たる金額を減額いたします。(第9条第2項)\n"
             "この金額は、2026年6月1日以後に発行する最初のご請求から差し引きます。差し引ききれない分は、その次のご"
-            "請求に繰り越します。お手続きは必要ありません。\n"
+            "請求に繰り越します。ご契約の終了などにより今後のご請求がない場合は、お支払いに使われたカードへ返金いたします。お手続きは必要ありません。\n"
             "今回お認めした減額: 100円\n"
             "2026年4月分の減額の合計: 200円"
         ),
@@ -128,7 +129,8 @@ WHOLE: list[tuple[str, dict[str, Any], str, str]] = [
             "We have decided your claim for April 2026 (number: c1), which we received on 2 May 2026. We recognis"
             "e 4 h of unusable time, so 20% of the monthly fee is given back. (Article 9.2)\n"
             "It is taken off the first bill that is issued on or after 1 June 2026; what is left over is taken of"
-            "f the next one. There is nothing that you need to do.\n"
+            "f the next one. If no bill comes any more, as when your contract ends, "
+            "it is refunded to the card that you paid with. There is nothing that you need to do.\n"
             "Given back now: 100 yen\n"
             "Given back for April 2026 in all: 200 yen"
         ),
