@@ -60,7 +60,10 @@ class OAuthClient:
 
     def __init__(self, place: OAuthPlace, adapter: HTTPAdapter | None = None) -> None:
         self._place = place
-        self._key, self._algorithm = _signing_key(place) if place.private_key else (None, "")
+        self._key: Any = None
+        self._algorithm = ""
+        if place.private_key:
+            self._key, self._algorithm = _signing_key(place)
         self._adapter = adapter or HTTPAdapter()
 
     def authorization_url(self, scopes: Sequence[str], redirect_uri: str, state: str, verifier: str) -> str:
