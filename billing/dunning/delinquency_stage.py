@@ -18,6 +18,7 @@ from keizoku.billing.contracts.contract_facts import states_of
 from keizoku.billing.documents.notices import save_notice, transfer_of
 from keizoku.billing.dunning.termination import accelerate, terminate
 from keizoku.billing.dunning.write_off import Act, give_up
+from keizoku.billing.receivables import account_holds
 from keizoku.billing.receivables.open_items import OpenItem, by_account, by_contract, load_open_items, lock_accounts
 from keizoku.billing.rules.delinquency import (
     DefaultState,
@@ -55,6 +56,7 @@ class Case:
     elsewhere: tuple[OpenItem, ...]  # unpaid fees of the account's other contracts
     notified: frozenset[str]  # occasions of the overdue notices that were sent
     renews_on: date | None  # the end of its last term, while it runs
+    held: bool = False  # people hold back what would be done to it
 
     def waits_for_charge(self, today: date) -> bool:
         """Whether a card is to be asked for one of the fees by today, and was not."""
@@ -75,12 +77,16 @@ class DelinquencyRuling:
     @property
     def suspends(self) -> bool:
         """Whether access is to be switched off now."""
-        return self.case.running and self.state is DefaultState.SUSPEND and not self.case.suspended
+        return self._may_act and self.state is DefaultState.SUSPEND and not self.case.suspended
 
     @property
     def terminates(self) -> bool:
         """Whether the contract is to end now."""
-        return self.case.running and self.state is DefaultState.TERMINATE
+        return self._may_act and self.state is DefaultState.TERMINATE
+
+    @property
+    def _may_act(self) -> bool:
+        return self.case.running and not self.case.held
 
     @property
     def lifts(self) -> bool:
@@ -120,6 +126,7 @@ def due(session: Session, rules: Rules, today: date, *, contract_ids: Collection
     ).all()
     unpaid = load_open_items(session, rules, today, contract_ids=[row.id for row in rows])
     of_contract, of_account = by_contract(unpaid), by_account(unpaid)
+    held = account_holds.in_force(session, today)
     notified: dict[int, set[str]] = defaultdict(set)
     for row in session.execute(
         sa.select(user_notice.c.contract_id, user_notice.c.occasion).where(
@@ -138,6 +145,7 @@ def due(session: Session, rules: Rules, today: date, *, contract_ids: Collection
             elsewhere=tuple(each for each in of_account.get(row.account, ()) if each.contract_id != row.id),
             notified=frozenset(notified[row.id]),
             renews_on=row.renews_on,
+            held=row.account in held,
         )
         for row in rows
         if row.id in ids
@@ -172,6 +180,9 @@ def decide(rules: Rules, cases: Sequence[Case], today: date) -> list[Delinquency
     for case in cases:
         fees = [each.fee for each in case.unpaid]
         state, days = default_state(fees, today, settings.suspend_after_days, settings.terminate_after_days)
+        if case.held:  # a suspension whose reason is gone is lifted all the same
+            rulings.append(DelinquencyRuling(case, state, days))
+            continue
         tell = tuple(
             each
             for each in case.unpaid
