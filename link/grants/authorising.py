@@ -98,7 +98,7 @@ def finish(link: Link, state: str, code: str, now: datetime) -> int:
         verifier = None
     if verifier is None:
         raise Refused("link.state_used", f"account {row.account}: this authorisation was used", "begin one anew")
-    asked_at = clock.at()
+    asked_at = now  # whatever passed since then, the token ends early rather than late
     try:
         answer = link.partner.exchange(code, verifier, row.redirect_uri)
     except PartnerError as error:
