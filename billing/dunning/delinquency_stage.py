@@ -212,7 +212,10 @@ def save(
     def carry_out(session: Session, ids: Sequence[int]) -> int:
         _lock(session, [acting[each] for each in ids])
         present = decide(rules, due(session, rules, today, contract_ids=ids), today)
-        written = sum(_carry_out(session, rules, ruling, now) for ruling in present)
+        told = [each.case.contract_id for each in present if each.case.running and (each.tell or each.suspends)]
+        states = states_of(session, rules, told, now) if told else {}
+        ending = frozenset(each for each, state in states.items() if state.ends_on is not None)
+        written = sum(_carry_out(session, rules, ruling, now, ending) for ruling in present)
         session.commit()
         return written
 
@@ -245,12 +248,17 @@ def _lock(session: Session, cases: Sequence[Case]) -> None:
     )
 
 
-def _carry_out(session: Session, rules: Rules, ruling: DelinquencyRuling, now: datetime) -> int:
-    """Write what follows for one contract; returns the rows written. Does not commit."""
+def _carry_out(
+    session: Session, rules: Rules, ruling: DelinquencyRuling, now: datetime, ending: Collection[int]
+) -> int:
+    """Write what follows for one contract; returns the rows written. Does not commit.
+
+    `ending`: contracts that end with their term as things stand, of those whose letters say what comes.
+    """
     case, today = ruling.case, jst_day(now)
     changes = 0
     for each in ruling.tell:
-        notice = _overdue(session, rules, each, now, case)
+        notice = _overdue(session, rules, each, today, case, ending)
         changes += save_notice(session, case.account, case.contract_id, notice, f"invoice:{each.invoice_id}", now)
     changes += sum(_small_rest(session, rules, each, now) for each in ruling.rests)
     if ruling.accelerate:
@@ -262,7 +270,7 @@ def _carry_out(session: Session, rules: Rules, ruling: DelinquencyRuling, now: d
         why = notice_text.Termination(ruling.days, ruling.open_yen)
         changes += terminate(session, rules, case.contract_id, case.account, why, now)
     elif ruling.suspends:
-        comes = _comes(session, rules, case, [each.fee for each in case.unpaid], now)
+        comes = _comes(rules, case, [each.fee for each in case.unpaid], ending)
         ends_on = comes.ends_on or comes.terminates_on if comes is not None else None
         notice = notice_text.suspension(today, ruling.days, ruling.open_yen, ends_on)
         notice = notice_text.with_transfer(notice, *transfer_of(session, rules, case.account))
@@ -319,19 +327,21 @@ def _lift(session: Session, case: Case, now: datetime) -> int:
     return changes
 
 
-def _comes(session: Session, rules: Rules, case: Case, fees: Sequence[UnpaidFee], now: datetime) -> Prospect | None:
+def _comes(rules: Rules, case: Case, fees: Sequence[UnpaidFee], ending: Collection[int]) -> Prospect | None:
     """What comes of a running contract if nothing more is paid; None: it is over, or nothing comes of these fees."""
     settings = rules.discretion
     ahead = outlook(fees, settings.suspend_after_days, settings.terminate_after_days)
     if ahead is None or not case.running:
         return None
-    renews = states_of(session, rules, [case.contract_id], now)[case.contract_id].ends_on is None
+    renews = case.contract_id not in ending
     return prospect(ahead, case.renews_on, renews=renews, suspended_term_renews=settings.suspended_term_renews)
 
 
-def _overdue(session: Session, rules: Rules, fee: OpenItem, now: datetime, case: Case) -> notice_text.Notice:
-    settings, today = rules.discretion, jst_day(now)
-    comes = _comes(session, rules, case, [fee.fee], now)
+def _overdue(
+    session: Session, rules: Rules, fee: OpenItem, today: date, case: Case, ending: Collection[int]
+) -> notice_text.Notice:
+    settings = rules.discretion
+    comes = _comes(rules, case, [fee.fee], ending)
     suspends_on = max(comes.suspends_on, today) if comes is not None and comes.suspends_on is not None else None
     chargeable = fee.method == "card" and fee.open_yen >= settings.minimum_card_charge_yen
     wanted_on = max(fee.wanted_on, today) if fee.wanted_on is not None else None
