@@ -20,7 +20,20 @@ from keizoku.web.identity.principal import Role
 from keizoku.web.pages.shared.addresses import back_to
 from keizoku.web.pages.staff.console import SCREENS
 from tests.integration.web.conftest import House
-from tests.worlds.console_world import TOKEN, Sitting, addresses_of, staff_of
+from tests.worlds.console_world import TOKEN, Sitting, addresses_of, fill, staff_of
+
+@pytest.fixture(scope="module")
+def full(house: House) -> House:
+    """The house with hostile names in it."""
+
+    def upload(path: str, content: bytes) -> int:
+        headers = {"Content-Type": "application/octet-stream", "Idempotency-Key": uuid.uuid4().hex}
+        return house.ask("POST", path, content=content, headers=headers)[0]
+
+    house.door.settings = house.door.settings.model_copy(update={"issuer_name": "Example KK"})
+    fill(house.act, upload)
+    return house
+
 
 HIDDEN = re.compile(r'name="(\w+)" value="([^"]*)"')
 
@@ -44,15 +57,17 @@ def send(client: TestClient, act: str, step: str, **fields: str) -> tuple[int, s
 
 
 @pytest.mark.parametrize(("role", "lang"), [("worker", "ja"), ("finance", "en"), ("support", "ja")])
-def test_every_screen_is_shown_to_every_role(house: House, role: Role, lang: str) -> None:
+def test_every_screen_is_shown_to_every_role(full: House, role: Role, lang: str) -> None:
     titles: set[str] = set()
-    with seated(house, role, lang) as client:
+    with seated(full, role, lang) as client:
         for address in addresses_of(SCREENS):
             page = client.get(address)
             assert page.status_code == 200, (address, page.text)
             assert f'<html lang="{lang}">' in page.text
             assert "default-src 'none'" in page.headers["content-security-policy"]
             assert "unsafe" not in page.headers["content-security-policy"]
+            assert "<img" not in page.text
+            assert page.text.count("<script") == 1, address
             assert [each for each in ("<style", " style=", " onclick") if each in page.text] == [], address
             assert f"/console/language/{'ja' if lang == 'en' else 'en'}" in page.text
             titles.add(re.search("<h1>(.*?)</h1>", page.text, re.DOTALL)[1])  # type: ignore[index]

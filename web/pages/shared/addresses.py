@@ -5,15 +5,26 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import quote, urlencode, urlsplit
 
-__all__ = ["CONSOLE", "act_at", "back_to", "to", "with_query"]
+__all__ = ["CONSOLE", "act_at", "back_to", "of_segment", "segment", "to", "with_query"]
 
 CONSOLE: Final = "/console"
 
 
 def to(*parts: object, **query: object) -> str:
     """A page of the console; parts and values are quoted, what is None is left out."""
-    path = "/".join([CONSOLE, *(quote(str(part), safe="") for part in parts)])
+    path = "/".join([CONSOLE, *map(segment, parts)])
     return with_query(path, **query)
+
+
+def segment(part: object) -> str:
+    """A value as one part of a path. A slash and dots alone would be read as the path's own: ~1 and ~2 stand for them."""
+    text = str(part).replace("~", "~0").replace("/", "~1")
+    return quote(text if text.strip(".") else text.replace(".", "~2"), safe="~")
+
+
+def of_segment(text: str) -> str:
+    """The value again."""
+    return text.replace("~2", ".").replace("~1", "/").replace("~0", "~")
 
 
 def with_query(path: str, **query: object) -> str:

@@ -196,7 +196,7 @@ class View:
 
     def clause(self, value: str | None) -> Cell:
         """A clause, with its page."""
-        return Cell(NOTHING) if not value else Cell(value, value, to("terms", "clauses", value), "code")
+        return Cell(NOTHING) if not value else Cell(value, value, to("terms", "clauses", *value.split("/", 1)), "code")
 
     # ------------------------------------------------------------------ blocks
 
