@@ -9,6 +9,7 @@ import uuid
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import unquote
 
 import pytest
 import sqlalchemy as sa
@@ -17,10 +18,11 @@ from starlette.testclient import TestClient
 from keizoku.db.tables.contracts import contract_fact
 from keizoku.db.tables.web import http_request
 from keizoku.web.identity.principal import Role
-from keizoku.web.pages.shared.addresses import back_to
+from keizoku.web.pages.shared.addresses import back_to, of_segment, segment, to
 from keizoku.web.pages.staff.console import SCREENS
 from tests.integration.web.conftest import House
 from tests.worlds.console_world import TOKEN, Sitting, addresses_of, fill, staff_of
+
 
 @pytest.fixture(scope="module")
 def full(house: House) -> House:
@@ -173,6 +175,16 @@ def test_a_list_is_sorted_and_paged_by_its_address(house: House) -> None:
         assert first("/console/accounts?rows.sort=-0") > first("/console/accounts?rows.sort=0")
         assert 'aria-sort="descending"' in client.get("/console/accounts?rows.sort=-0").text
         assert first("/console/accounts?rows.after=a5") > "a5"
+
+
+def test_what_a_path_keeps_for_itself_is_carried_through_it(house: House) -> None:
+    for value in ("a/b", "..", ".", "~1", "a~b", "a b?#%", "利用者/1"):
+        assert of_segment(unquote(segment(value))) == value
+        assert "/" not in segment(value)
+        assert segment(value).strip(".")
+    with seated(house, "finance") as client:
+        page = client.get(to("accounts", "a/../b"))
+        assert (page.status_code, "a/../b" in page.text) == (404, True)
 
 
 def test_the_way_back_leads_to_us_alone(house: House) -> None:

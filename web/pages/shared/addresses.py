@@ -17,7 +17,7 @@ def to(*parts: object, **query: object) -> str:
 
 
 def segment(part: object) -> str:
-    """A value as one part of a path. A slash and dots alone would be read as the path's own: ~1 and ~2 stand for them."""
+    """A value as one part of a path; ~1 stands for a slash and ~2 for dots alone, which paths keep for themselves."""
     text = str(part).replace("~", "~0").replace("/", "~1")
     return quote(text if text.strip(".") else text.replace(".", "~2"), safe="~")
 

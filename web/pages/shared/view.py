@@ -107,6 +107,11 @@ class View:
         shown = rows[:most]
         return Rows([jsonable(row) for row in shown], listing.name(shown[-1]) if more else None)
 
+    def whole_number(self, name: str) -> int | None:
+        """What the address says under a name, if it is a whole number of at most twelve digits."""
+        text = self.query.get(name, "")
+        return int(text) if text.isascii() and text.isdecimal() and len(text) <= 12 else None
+
     def may(self, name: str) -> bool:
         """Whether whoever looks may do an act."""
         operation, principal = self.operations[name], self.call.principal

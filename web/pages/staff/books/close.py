@@ -69,7 +69,10 @@ def close(view: View, month: MonthText) -> Page:
         Figures(
             [
                 Figure(say("State"), view.word("state", state, tone="good" if found["closed"] else "warn")),
-                Figure(say("Differences to explain"), view.number(found["unexplained"], to("tasks", kind="reconciliation_exception"))),
+                Figure(
+                    say("Differences to explain"),
+                    view.number(found["unexplained"], to("tasks", kind="reconciliation_exception")),
+                ),
                 Figure(say("Deferred at the end"), view.yen(deferred["closing_yen"], to("ledger", "accounts", "2120"))),
             ]
         ),

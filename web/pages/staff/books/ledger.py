@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from datetime import date
+from typing import Annotated, Any, Final
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 
 from keizoku.billing.ledger.entry_search import Sought, entries_found
 from keizoku.web.calls.answering import jsonable
 from keizoku.web.calls.call import number_in
-from keizoku.web.calls.values import Number
+from keizoku.web.calls.values import Day, Number
 from keizoku.web.pages.shared.addresses import to
 from keizoku.web.pages.shared.blocks import Block, Facts, Figure, Figures, Filters, Input, Page
 from keizoku.web.pages.shared.plain import shown
@@ -18,6 +19,7 @@ from keizoku.web.pages.staff.navigation import staff
 
 __all__ = ["entries", "entry", "ledger", "ledger_account"]
 
+_DAY: Final[TypeAdapter[date]] = TypeAdapter(Day)
 Code = Annotated[str, Field(pattern="^[0-9]{4}$")]
 
 
@@ -39,7 +41,14 @@ def ledger(view: View) -> Page:
     ]
     debit, credit = (sum(each[side] for each in found["accounts"]) for side in ("debit", "credit"))
     columns = [say("Code"), say("Ledger account"), say("Kind"), say("Debit"), say("Credit side"), say("Balance")]
-    total = [view.text(say("in all")), view.text(None), view.text(None), view.yen(debit), view.yen(credit), view.yen(debit - credit)]
+    total = [
+        view.text(say("in all")),
+        view.text(None),
+        view.text(None),
+        view.yen(debit),
+        view.yen(credit),
+        view.yen(debit - credit),
+    ]
     blocks: list[Block] = [
         Filters((Input("as_of", say("As of the end of"), "date", as_of),), say("Show")),
         view.table(say("Trial balance"), columns, rows, empty=say("Nothing was posted."), name="trial", total=total),
@@ -90,14 +99,12 @@ def ledger_account(view: View, code: Code) -> Page:
 def entries(view: View) -> Page:
     """Entries by day, sum and account."""
     say, query = view.say, view.query
-    from pydantic import TypeAdapter
-
-    from keizoku.web.calls.values import Day
-
-    days = {key: TypeAdapter(Day).validate_python(query[key]) for key in ("from_on", "to_on") if query.get(key)}
-    sums = {key: int(query[key]) for key in ("from_yen", "to_yen") if query.get(key, "").isdecimal()}
-    sought = Sought(**days, **sums, account=query.get("account"), late_only="late" in query)
-    found = entries_found(view.call.session, sought, limit=ROWS + 1, after=number_in(query.get("entries.after", "")) or 0)
+    from_on, to_on = (_DAY.validate_python(query[key]) if query.get(key) else None for key in ("from_on", "to_on"))
+    from_yen, to_yen = view.whole_number("from_yen"), view.whole_number("to_yen")
+    sought = Sought(from_on, to_on, from_yen, to_yen, query.get("account"), late_only="late" in query)
+    found = entries_found(
+        view.call.session, sought, limit=ROWS + 1, after=number_in(query.get("entries.after", "")) or 0
+    )
     rows = [
         [
             view.code(each["id"], to("ledger", "entries", each["id"])),

@@ -99,9 +99,13 @@ def transfers(view: View) -> Page:
         waits = str(row.get("state")) == "proposed" and view.may("bank.approve_transfer")
         return act_at("bank.approve_transfer", transfer=row["id"], back=view.path) if waits else None
 
-    table = table_of(view, "", found.data, next=found.next, empty=say("No transfer was proposed."), hrefs={"id": decide})
+    table = table_of(
+        view, "", found.data, next=found.next, empty=say("No transfer was proposed."), hrefs={"id": decide}
+    )
     acts = [view.act(name) for name in ("bank.propose", "bank.transfer_file")]
-    return Page(say("Bank and matching"), [table, view.acts(say("What may be done"), acts)], tabs=_tabs(view, "transfers"))
+    return Page(
+        say("Bank and matching"), [table, view.acts(say("What may be done"), acts)], tabs=_tabs(view, "transfers")
+    )
 
 
 @staff.screen("/bank/{payment}", command="bank list", resource="bank")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from keizoku.web.calls.values import Id
 from keizoku.web.pages.shared.addresses import to
 from keizoku.web.pages.shared.blocks import Filters, Input, Page
@@ -16,9 +19,13 @@ __all__ = ["document", "documents"]
 def documents(view: View) -> Page:
     """The search of the archive."""
     say, query = view.say, view.query
-    sums = {key: int(query[key]) for key in ("from_yen", "to_yen") if query.get(key, "").isdecimal()}
     found = view.rows(
-        "documents.search", from_on=query.get("from_on"), to_on=query.get("to_on"), account=query.get("account"), **sums
+        "documents.search",
+        from_on=query.get("from_on"),
+        to_on=query.get("to_on"),
+        from_yen=view.whole_number("from_yen"),
+        to_yen=view.whole_number("to_yen"),
+        account=query.get("account"),
     )
     filters = Filters(
         (
@@ -30,8 +37,14 @@ def documents(view: View) -> Page:
         ),
         say("Show"),
     )
-    table = table_of(view, "", found.data, next=found.next, empty=say("No document was issued like this."),
-                     hrefs={name: lambda row: to("documents", row.get("id") or row["number"]) for name in ("id", "number")})  # fmt: skip
+
+    def leads(row: Mapping[str, Any]) -> str:
+        return to("documents", row.get("id") or row["number"])
+
+    table = table_of(
+        view, "", found.data, next=found.next, empty=say("No document was issued like this."),
+        hrefs={"id": leads, "number": leads},
+    )  # fmt: skip
     acts = view.acts(say("What may be done"), [view.act("documents.issue")])
     return Page(say("Documents"), [filters, table, acts])
 

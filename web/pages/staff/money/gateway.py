@@ -39,7 +39,8 @@ def gateway(view: View) -> Page:
             ]
         ),
         table_of(view, say("Charges without an answer"), charges.data, name="charges", next=charges.next,
-                 empty=say("Every charge has its answer."), hrefs=leads("payments.nothing_charged", "attempt", "attempt")),
+                 empty=say("Every charge has its answer."),
+                 hrefs=leads("payments.nothing_charged", "attempt", "attempt")),
         table_of(view, say("Refunds without an answer"), refunds.data, name="refunds", next=refunds.next,
                  empty=say("Every refund has its answer."), hrefs=leads("payments.nothing_refunded", "key", "key")),
         table_of(view, say("Failed refunds"), failed.data, name="failed", next=failed.next,

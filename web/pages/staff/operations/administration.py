@@ -42,7 +42,9 @@ def endpoint(view: View, number: Number) -> Page:
     say = view.say
     found = view.ask("endpoints.show", number=number)
     sent = view.rows("endpoints.deliveries", number=number, failed="failed" in view.query, table="sent")
-    table = table_of(view, say("Deliveries"), sent.data, name="sent", next=sent.next, empty=say("Nothing was sent yet."))
+    table = table_of(
+        view, say("Deliveries"), sent.data, name="sent", next=sent.next, empty=say("Nothing was sent yet.")
+    )
     acts = view.acts(say("What may be done"), [view.act(f"endpoints.{name}", number=number) for name in _ACTS])
     return Page(str(found["name"]), [*shown(view, "", found), table, acts],
                 above=[(say("Keys, roles, deliveries"), to("keys"))])  # fmt: skip

@@ -22,7 +22,13 @@ def prices(view: View) -> Page:
     found = view.rows("prices.list_prices", table="prices")
     filters = Filters(
         (
-            Input("plan", say("Plan"), "select", query.get("plan", ""), choices=[(e["plan"], e["plan"]) for e in plans.data]),
+            Input(
+                "plan",
+                say("Plan"),
+                "select",
+                query.get("plan", ""),
+                choices=[(e["plan"], e["plan"]) for e in plans.data],
+            ),
             Input("yen", say("New price, yen"), "number", query.get("yen", "")),
             Input("announced", say("Announced on"), "date", query.get("announced", "")),
             Input("for_new_from", say("For new contracts from"), "date", query.get("for_new_from", "")),
@@ -38,7 +44,9 @@ def prices(view: View) -> Page:
     if query.get("plan") and query.get("yen", "").isdecimal() and all(query.get(name) for name in _DAYS):
         asked: dict[str, Any] = {name: query[name] for name in _DAYS}
         blocks += shown(
-            view, say("What it would do"), view.ask("prices.simulate", plan=query["plan"], yen=int(query["yen"]), **asked)
+            view,
+            say("What it would do"),
+            view.ask("prices.simulate", plan=query["plan"], yen=int(query["yen"]), **asked),
         )
         known = {"plan": query["plan"], "yen": query["yen"], **asked}
     else:

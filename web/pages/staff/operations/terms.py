@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from collections.abc import Mapping
+from functools import partial
+from typing import Annotated, Any, Final
 
 from pydantic import Field
 
@@ -29,13 +31,14 @@ def terms(view: View) -> Page:
     blocks: list[Block] = []
     for contract in CONTRACTS:
         found = view.rows("terms.versions", contract=contract, table=contract)
-        blocks.append(
-            table_of(view, say("Versions of {contract}", contract=contract), found.data, name=contract,
-                     hrefs={"version": lambda row, contract=contract: to("terms", contract, row["version"])})  # type: ignore[misc]
-        )  # fmt: skip
+        hrefs = {"version": partial(_version_at, contract)}
+        title = say("Versions of {contract}", contract=contract)
+        blocks.append(table_of(view, title, found.data, name=contract, hrefs=hrefs))
     announced = view.ask("terms.announced")
     blocks.append(
-        table_of(view, say("Announcements"), announced["announced"], name="announced", empty=say("Nothing was announced."))
+        table_of(
+            view, say("Announcements"), announced["announced"], name="announced", empty=say("Nothing was announced.")
+        )
     )
     policy = view.call.rules.terms.at(view.call.today)
     readings = policy.readings
@@ -89,3 +92,7 @@ def version(view: View, contract: Contract, version: Id) -> Page:
         changed = view.ask("terms.diff", contract=contract, version=version)
         blocks += shown(view, say("What changed"), changed)
     return Page(f"{contract} {version}", blocks, above=[(say("Terms"), to("terms"))])
+
+
+def _version_at(contract: str, row: Mapping[str, Any]) -> str:
+    return to("terms", contract, row["version"])

@@ -28,7 +28,7 @@ def links(view: View) -> Page:
     orders = order_list(session, None, 0, ROWS)
     unknown = [each for each in orders if each.state == "unknown"]
     stops = stop_list(session)
-    down = [each for each in stops if each.lifted_at is None] if stops and hasattr(stops[0], "lifted_at") else stops
+    down = [each for each in stops if each.from_at <= now and (each.ended_at is None or now < each.ended_at)]
     blocks = [
         Figures(
             [

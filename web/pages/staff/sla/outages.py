@@ -62,7 +62,9 @@ def unknown_time(view: View) -> Page:
 
     def leads(row: Mapping[str, Any]) -> str | None:
         known = {"from_at": str(row.get("from"))[:16], "to_at": str(row.get("to"))[:16]}
-        return act_at("evidence.decide_unknown", **known, back=view.path) if view.may("evidence.decide_unknown") else None
+        return (
+            act_at("evidence.decide_unknown", **known, back=view.path) if view.may("evidence.decide_unknown") else None
+        )
 
     table = table_of(view, "", found.data, next=found.next, empty=say("No time is unknown."), hrefs={"from": leads})
     filters = Filters((Input("month", say("Month"), "month", month),), say("Show"))
@@ -77,7 +79,7 @@ def outage(view: View, incident: Id) -> Page:
     mine = [each for each in found.data if each["id"] == incident]
     table = table_of(view, say("Revisions"), mine, name="revisions", empty=say("No outage is on record."))
     last = mine[-1] if mine else {}
-    known = {"from_at": str(last.get("from", ""))[:16], "to_at": str(last.get("to") or "")[:16],
+    known: dict[str, Any] = {"from_at": str(last.get("from", ""))[:16], "to_at": str(last.get("to") or "")[:16],
              "affected": last.get("affected"), "cause": last.get("cause")}  # fmt: skip
     acts = [
         view.act("evidence.correct_incident", incident=incident, **known),
