@@ -73,7 +73,7 @@ def fill(act: Callable[[str, Mapping[str, object]], tuple[int, Any]], upload: Ca
         ("/v1/applications", {"account": HOSTILE, **plan}),
         (f"/v1/applications/{named}/approve", {"ground": HOSTILE}),
         (f"/v1/accounts/{named}/suspend", {"ground": HOSTILE}),
-        (f"/v1/accounts/{named}/deposit/refund", {"ground": HOSTILE}),
+        ("/v1/ledger/entries", {"lines": {"1110": 1, "7110": -1}, "ground": HOSTILE}),
         ("/v1/claims", {"account": HOSTILE, "month": "2026-04", "claim": HOSTILE, "ground": HOSTILE}),
         ("/v1/incidents", {"incident": HOSTILE, "ground": HOSTILE, **outage}),
         (

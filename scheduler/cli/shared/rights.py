@@ -7,7 +7,7 @@ of every role, and docs/explanation/security.md has this table from here.
 from collections.abc import Mapping
 from typing import Final
 
-__all__ = ["ALLOWED", "allowed_to"]
+__all__ = ["ALLOWED", "TOKENS", "allowed_to"]
 
 EVERYBODY: Final = ("worker", "finance", "support")
 WORKER: Final = ("worker",)
@@ -105,11 +105,18 @@ _COMMANDS: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
         "webhook list",
         "webhook deliveries",
         "api sessions",
+        "api proposals",
+        "api access",
+        "api requests",
         "backup held",
         "db status",
         "db check",
     ),
     WITH_SUPPORT: (
+        "api member-link",
+        "api approve",
+        "api turn-down",
+        "api withdraw",
         "sla incident add",
         "sla incident correct",
         "sla incident environment",

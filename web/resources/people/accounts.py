@@ -39,28 +39,28 @@ def list_accounts(call: Call, *, state: StateName | None = None, overdue: bool =
     return Listing(read, lambda row: str(row["account"]))
 
 
-@accounts.question("/accounts/{account}/access", command="account show", answer=Access)
+@accounts.question("/accounts/{account}/access", command="account show", answer=Access, member=True)
 def access(call: Call, account: Id) -> Any:
     """Whether this user may come in now; an account that is not known may not."""
     found = contract_view(call.session, call.rules, account, call.now)
     return {"account": account, "access": found.access, "state": found.state}
 
 
-@accounts.question("/accounts/{account}/contract", command="account show", answer=ContractView)
+@accounts.question("/accounts/{account}/contract", command="account show", answer=ContractView, member=True)
 def contract(call: Call, account: Id) -> Any:
     """The newest contract: access, term, whether it renews, method, when and why it ended."""
     want_account(call.session, account)
     return contract_view(call.session, call.rules, account, call.now)
 
 
-@accounts.question("/accounts/{account}/owed", command="account show", answer=Owed)
+@accounts.question("/accounts/{account}/owed", command="account show", answer=Owed, member=True)
 def owed(call: Call, account: Id) -> Any:
     """What the account owes now, and what we hold of it as a deposit."""
     want_account(call.session, account)
     return owed_view(call.session, call.rules, account, call.now)
 
 
-@accounts.question("/accounts/{account}/invoices", command="account show", answer=list[dict[str, Any]])
+@accounts.question("/accounts/{account}/invoices", command="account show", answer=list[dict[str, Any]], member=True)
 def invoices(call: Call, account: Id) -> list[InvoiceView]:
     """Every invoice of the account, the oldest first."""
     want_account(call.session, account)
@@ -97,6 +97,13 @@ def suspend(call: Call, account: Id, *, ground: Ground, accelerates: bool = Fals
 def resume(call: Call, account: Id, *, ground: Ground) -> Any:
     """Lift every suspension; one for fees that stay unpaid comes back by night."""
     call.billing.resume(account, ground, by=call.author, now=call.now)
+    return {"account": account, "done": True}
+
+
+@accounts.act("/accounts/{account}/base-closed", command="account base-closed", answer=Done, repeat="again")
+def base_closed(call: Call, account: Id, *, ground: Ground) -> Any:
+    """The bank account is closed: premium (6.2, 13) and link (api_link/12.2(1)) end at one instant."""
+    call.services.close_base_account(account, by=call.author, ground=ground, now=call.now)
     return {"account": account, "done": True}
 
 

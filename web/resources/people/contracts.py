@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, cast
 
@@ -30,7 +31,7 @@ Formed = listed("Formed", account=str, contract=int)
 ContractAct = listed("ContractAct", account=str, done=bool)
 
 
-@contracts.question("/offers/{plan}", command="offer", answer=dict[str, Any])
+@contracts.question("/offers/{plan}", command="offer", answer=dict[str, Any], member=True)
 def offer(
     call: Call,
     plan: Plan,
@@ -73,7 +74,12 @@ def list_applications(call: Call) -> Listing:
     return whole(application_queue(call.session, call.now), "account")
 
 
-@contracts.act("/applications", command="contract apply", answer=Applied)
+def _charge_if_approved(call: Call, answer: Mapping[str, Any], *, account: str, **_: object) -> None:
+    if answer.get("outcome", "approved") == "approved":
+        call.billing.charge_open(account, now=call.now)
+
+
+@contracts.act("/applications", command="contract apply", answer=Applied, then=_charge_if_approved)
 def apply(
     call: Call,
     *,
@@ -102,17 +108,14 @@ def apply(
         now=call.now,
     )
     screened = call.billing.screen(rule, accounts=[account], charge=False, now=call.now) if rule is not None else []
-    if any(each.outcome == "approved" for each in screened):
-        call.after.append(lambda: call.billing.charge_open(account, now=call.now))
     outcome, ground = (screened[0].outcome, screened[0].ground) if screened else ("applied", None)
     return {"account": account, "contract": made, "outcome": outcome, "ground": ground}
 
 
-@contracts.act("/applications/{account}/approve", command="contract approve", answer=Formed)
+@contracts.act("/applications/{account}/approve", command="contract approve", answer=Formed, then=_charge_if_approved)
 def approve(call: Call, account: Id, *, ground: Ground | None = None) -> Any:
     """Approve: the contract is formed at this instant, its first term invoiced, and charged just after (3.3)."""
     made = call.billing.approve(account, by=call.author, ground=ground, charge=False, now=call.now)
-    call.after.append(lambda: call.billing.charge_open(account, now=call.now))
     return {"account": account, "contract": made}
 
 
@@ -136,13 +139,15 @@ def show_again(
     return {"account": account, **found._asdict()}
 
 
-@contracts.act("/contracts/{account}/end-of-use", command="contract end-of-use", answer=Ends)
+@contracts.act("/contracts/{account}/end-of-use", command="contract end-of-use", answer=Ends, member=True)
 def end_of_use(call: Call, account: Id) -> Any:
     """The user asks not to renew (6.1): on which day the contract is over."""
     return {"account": account, "ends_on": call.billing.end_of_use(account, now=call.now)}
 
 
-@contracts.act("/contracts/{account}/withdraw-end-of-use", command="contract withdraw-end-of-use", answer=ContractAct)
+@contracts.act(
+    "/contracts/{account}/withdraw-end-of-use", command="contract withdraw-end-of-use", answer=ContractAct, member=True
+)
 def withdraw_end_of_use(call: Call, account: Id) -> Any:
     """The user takes back a request to end use, before the term ends."""
     call.billing.withdraw_end_of_use(account, now=call.now)
@@ -155,7 +160,13 @@ def store_stop(call: Call, account: Id) -> Any:
     return {"account": account, "ends_on": call.billing.store_stop(account, now=call.now)}
 
 
-@contracts.act("/contracts/{account}/change-method", command="contract change-method", answer=ContractAct)
+@contracts.act(
+    "/contracts/{account}/change-method",
+    command="contract change-method",
+    answer=ContractAct,
+    member=True,
+    not_by_member=("store_stop_recorded",),
+)
 def change_method(call: Call, account: Id, *, method: Method, store_stop_recorded: bool = False) -> Any:
     """The user asks for another method of payment, from the next renewal on (5.1)."""
     call.billing.change_method(account, method, store_stop_recorded=store_stop_recorded, now=call.now)
