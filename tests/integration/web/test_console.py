@@ -96,7 +96,7 @@ def test_acts_are_offered_to_the_role_that_may_do_them(house: House) -> None:
 def test_an_act_is_shown_before_it_is_done_and_done_once(house: House) -> None:
     before = house.count(contract_fact)
     with seated(house, "worker") as client:
-        status, page = send(client, "contracts.end_of_use", "look", account="a6", back="/console/accounts/a6")
+        status, page = send(client, "contracts.end_of_use", "look", account="a6", return_to="/console/accounts/a6")
         assert status == 200
         assert "What it would change" in page
         assert "premium/6.1" in page
@@ -109,7 +109,7 @@ def test_an_act_is_shown_before_it_is_done_and_done_once(house: House) -> None:
         assert again == done
         assert house.count(contract_fact) == before + 1
         back = "/console/accounts/a6"
-        answer = send(client, "contracts.withdraw_end_of_use", "do", account="a6", back=back)
+        answer = send(client, "contracts.withdraw_end_of_use", "do", account="a6", return_to=back)
         assert answer == (303, f"{back}?done=contracts.withdraw_end_of_use")
         assert "Done: Withdraw the end of use" in client.get(answer[1]).text
     with house.engine.connect() as session:

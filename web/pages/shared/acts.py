@@ -153,7 +153,7 @@ def _done(
         where = with_query(to("proposals", answer["proposal"]), done=operation.name)
         return RedirectResponse(where, 303, dict(PAGE_HEADERS))
     if isinstance(answer, Mapping) and set(answer) <= _PLAIN and not answer.get("doubts"):
-        back = back_to(form.get("back"))
+        back = back_to(form.get("return_to"))
         where = f"{back}{'&' if '?' in back else '?'}done={operation.name}"
         return RedirectResponse(where, 303, dict(PAGE_HEADERS))
     return _page(frame, request, operation, form, answer=answer)
@@ -181,7 +181,7 @@ def _page(
         operation=operation, title=word("act", operation.name, lang), said=_said(operation, lang),
         inputs=inputs_of(operation, lang, given, wrong), given=given, problem=told, effects=effects, answer=answer,
         key=given.get(_KEY) or uuid.uuid4().hex, form_token=door.signed_in.token(request),
-        back=back_to(given.get("back")),
+        back=back_to(given.get("return_to")),
         subject=given.get("account") or next((given[name] for name in operation.in_path if given.get(name)), ""),
         principal=principal, shown_name=partial(_name, lang), shown_value=partial(_value, lang), **frame(request),
     )  # fmt: skip

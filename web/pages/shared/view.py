@@ -236,7 +236,7 @@ class View:
         """A link to the form of an act that whoever looks may do; None where they may not."""
         if not self.may(name):
             return None
-        known.setdefault("back", self.path)
+        known.setdefault("return_to", self.path)
         words_of = word("act", name, self.lang)
         return Act(title or words_of, act_at(name, **known))
 

@@ -72,10 +72,10 @@ def statement(view: View) -> Page:
     rules = view.rows("bank.list_rules", table="rules")
 
     def forget(row: Mapping[str, Any]) -> str | None:
-        return act_at("bank.forget", rule=row["id"], back=view.path) if view.may("bank.forget") else None
+        return act_at("bank.forget", rule=row["id"], return_to=view.path) if view.may("bank.forget") else None
 
     def take_back(row: Mapping[str, Any]) -> str | None:
-        return act_at("bank.take_back", number=row["id"], back=view.path) if view.may("bank.take_back") else None
+        return act_at("bank.take_back", number=row["id"], return_to=view.path) if view.may("bank.take_back") else None
 
     blocks: list[Block] = [
         table_of(view, say("Lines"), lines.data, name="lines", next=lines.next,
@@ -97,7 +97,7 @@ def transfers(view: View) -> Page:
 
     def decide(row: Mapping[str, Any]) -> str | None:
         waits = str(row.get("state")) == "proposed" and view.may("bank.approve_transfer")
-        return act_at("bank.approve_transfer", transfer=row["id"], back=view.path) if waits else None
+        return act_at("bank.approve_transfer", transfer=row["id"], return_to=view.path) if waits else None
 
     table = table_of(
         view, "", found.data, next=found.next, empty=say("No transfer was proposed."), hrefs={"id": decide}
@@ -156,7 +156,7 @@ def _reasons(view: View, each: Mapping[str, Any]) -> Cell:
 
 def _matched(view: View, each: Mapping[str, Any]) -> Cell:
     reasons = "; ".join(each["reasons"])
-    there = act_at("bank.match", payment=each["id"], account=each["account"], ground=reasons, back=view.path)
+    there = act_at("bank.match", payment=each["id"], account=each["account"], ground=reasons, return_to=view.path)
     return view.text(view.say("Match"), there)
 
 

@@ -25,7 +25,7 @@ def gateway(view: View) -> Page:
 
     def leads(act: str, part: str, key: str) -> Any:
         def to_act(row: Mapping[str, Any]) -> str | None:
-            return act_at(act, **{part: row[key]}, back=view.path) if view.may(act) else None
+            return act_at(act, **{part: row[key]}, return_to=view.path) if view.may(act) else None
 
         return {key: to_act}
 

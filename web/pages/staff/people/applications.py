@@ -30,8 +30,12 @@ def applications(view: View) -> Page:
             view.text(", ".join(each["consents"])),
             *(
                 [
-                    view.text(say("Approve"), act_at("contracts.approve", account=each["account"], back=view.path)),
-                    view.text(say("Turn down"), act_at("contracts.reject", account=each["account"], back=view.path)),
+                    view.text(
+                        say("Approve"), act_at("contracts.approve", account=each["account"], return_to=view.path)
+                    ),
+                    view.text(
+                        say("Turn down"), act_at("contracts.reject", account=each["account"], return_to=view.path)
+                    ),
                 ]
                 if may
                 else []

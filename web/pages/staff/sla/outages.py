@@ -32,7 +32,7 @@ def outages(view: View) -> Page:
 
     def revised(row: Mapping[str, Any]) -> str | None:
         known = {"notice": row["id"], "from_at": str(row.get("from"))[:16], "to_at": str(row.get("to"))[:16]}
-        return act_at("evidence.add_notice", **known, back=view.path) if view.may("evidence.add_notice") else None
+        return act_at("evidence.add_notice", **known, return_to=view.path) if view.may("evidence.add_notice") else None
 
     names = ("add_incident", "add_notice", "add_interruption", "add_population", "decide_unknown")
     blocks: list[Block] = [
@@ -63,7 +63,9 @@ def unknown_time(view: View) -> Page:
     def leads(row: Mapping[str, Any]) -> str | None:
         known = {"from_at": str(row.get("from"))[:16], "to_at": str(row.get("to"))[:16]}
         return (
-            act_at("evidence.decide_unknown", **known, back=view.path) if view.may("evidence.decide_unknown") else None
+            act_at("evidence.decide_unknown", **known, return_to=view.path)
+            if view.may("evidence.decide_unknown")
+            else None
         )
 
     table = table_of(view, "", found.data, next=found.next, empty=say("No time is unknown."), hrefs={"from": leads})
