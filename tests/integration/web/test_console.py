@@ -72,6 +72,9 @@ def test_every_screen_is_shown_to_every_role(full: House, role: Role, lang: str)
             assert page.text.count("<script") == 1, address
             assert [each for each in ("<style", " style=", " onclick") if each in page.text] == [], address
             assert f"/console/language/{'ja' if lang == 'en' else 'en'}" in page.text
+            assert re.findall(r"<(?:th scope=.col.[^>]*|dt)>\s*(?:<a [^>]*>)?([a-z]+(?:_[a-z]+)+)", page.text) == [], (
+                address
+            )
             titles.add(re.search("<h1>(.*?)</h1>", page.text, re.DOTALL)[1])  # type: ignore[index]
     assert len(titles) > len(SCREENS) / 2
 

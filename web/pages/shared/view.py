@@ -149,7 +149,7 @@ class View:
 
     def day(self, value: date | str | None, href: str | None = None, tone: Tone = "") -> Cell:
         """A day, as it is written in tables everywhere."""
-        return Cell(NOTHING) if value is None else Cell(str(value)[:10], str(value)[:10], href, tone=tone)
+        return Cell(NOTHING) if value is None else Cell(str(value)[:10], str(value)[:10], href, "day", tone)
 
     def long_day(self, value: date | str | None, href: str | None = None, tone: Tone = "") -> Cell:
         """A day in words."""
@@ -160,7 +160,7 @@ class View:
         if value is None:
             return Cell(NOTHING)
         local = (datetime.fromisoformat(value) if isinstance(value, str) else value).astimezone(JST)
-        return Cell(local.strftime("%Y-%m-%d %H:%M"), iso_jst(local), href, tone=tone)
+        return Cell(local.strftime("%Y-%m-%d %H:%M"), iso_jst(local), href, "day", tone)
 
     def month(self, value: str, href: str | None = None) -> Cell:
         """A month in words."""
@@ -168,7 +168,7 @@ class View:
 
     def term(self, value: Sequence[str] | None, href: str | None = None) -> Cell:
         """A period from its first day to the first day after it."""
-        return Cell(NOTHING) if not value else Cell(f"{value[0]} – {value[1]}", f"{value[0]}/{value[1]}", href)
+        return Cell(NOTHING) if not value else Cell(f"{value[0]} – {value[1]}", f"{value[0]}/{value[1]}", href, "day")
 
     def code(self, value: object, href: str | None = None) -> Cell:
         """What can be typed: a number, a key, a digest."""

@@ -10,7 +10,7 @@ from keizoku.web.pages.shared.addresses import act_at, to
 from keizoku.web.pages.shared.blocks import Block, Cell, Facts, Figure, Figures, Page
 from keizoku.web.pages.shared.plain import shown, table_of
 from keizoku.web.pages.shared.view import View
-from keizoku.web.pages.shared.words import named
+from keizoku.web.pages.shared.words import named, word
 from keizoku.web.pages.staff.navigation import staff
 
 __all__ = ["bank", "payment", "statement", "transfers"]
@@ -139,7 +139,7 @@ def _payments(view: View, title: str, found: Any, following: str | None, name: s
             view.word("state", each["state"]),
             view.account(each["account"]),
             view.text(each["by"]),
-            view.text(each["why"]),
+            view.text(_reason(view, each["why"] or "")),
         ]
         for each in found
     ]
@@ -151,7 +151,12 @@ def _payments(view: View, title: str, found: Any, following: str | None, name: s
 
 
 def _reasons(view: View, each: Mapping[str, Any]) -> Cell:
-    return view.text("; ".join(each["reasons"]))
+    return view.text("; ".join(_reason(view, reason) for reason in each["reasons"]))
+
+
+def _reason(view: View, reason: str) -> str:
+    head, joint, rest = reason.partition(": ")
+    return f"{word('bank_reason', head, view.lang)}{joint}{rest}"
 
 
 def _matched(view: View, each: Mapping[str, Any]) -> Cell:
