@@ -144,8 +144,6 @@ def test_an_act_is_looked_at_and_done(browser: Browser, console: str, script: bo
     assert page.get_by_role("status").inner_text() == "Done: Suspend"
     assert page.url.startswith(f"{console}/console/accounts/{account}")
     assert page.locator(".key").nth(1).inner_text().split("\n")[1] == "suspended"
-    page.go_back()
-    page.go_forward()
     page.get_by_role("link", name="Lift the suspension").click()
     page.get_by_role("button", name="Show what it would change").click()
     context.close()
