@@ -5,6 +5,7 @@ from __future__ import annotations
 import urllib.error
 import urllib.request
 from datetime import datetime
+from http.client import HTTPException
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -30,7 +31,10 @@ _STAYS: Final = urllib.request.build_opener(_Stays)
 
 def fetched(url: str, headers: dict[str, str] | None = None) -> bytes:
     """Its bytes. Raises Refused for an address that is none, that does not answer, or answers too much."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # a bracket that nothing closes
+        parts = urlsplit("")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise Refused.fact("address.form", "address", url[:200], "an address begins with https://", "write it whole")
     shown = f"{parts.scheme}://{parts.hostname}{parts.path}"
@@ -39,8 +43,8 @@ def fetched(url: str, headers: dict[str, str] | None = None) -> bytes:
     try:
         with opened.open(request, timeout=SECONDS) as answer:
             body: bytes = answer.read(LARGEST_PAGE + 1)
-    except (OSError, ValueError) as error:
-        why = getattr(error, "reason", None) or error
+    except (OSError, ValueError, HTTPException) as error:  # the last: cut off, no HTTP at all, no address
+        why = getattr(error, "reason", None) or str(error).strip() or type(error).__name__
         raise Refused.fact(
             "address.silent", "address", shown, f"it does not answer: {why}", "try again later"
         ) from None
