@@ -6,6 +6,7 @@ import urllib.error
 import urllib.request
 from datetime import datetime
 from http.client import HTTPException
+from time import monotonic
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -17,6 +18,7 @@ from keizoku.terms.refusal import Refused
 __all__ = ["fetched", "see_published"]
 
 SECONDS: Final = 20
+WHOLE_SECONDS: Final = 120
 
 
 class _Stays(urllib.request.HTTPRedirectHandler):
@@ -42,7 +44,7 @@ def fetched(url: str, headers: dict[str, str] | None = None) -> bytes:
     request = urllib.request.Request(url, headers={"User-Agent": "keizoku", **(headers or {})})  # noqa: S310  checked
     try:
         with opened.open(request, timeout=SECONDS) as answer:
-            body: bytes = answer.read(LARGEST_PAGE + 1)
+            body = _whole(answer)
     except (OSError, ValueError, HTTPException) as error:  # the last: cut off, no HTTP at all, no address
         why = getattr(error, "reason", None) or str(error).strip() or type(error).__name__
         raise Refused.fact(
@@ -52,6 +54,16 @@ def fetched(url: str, headers: dict[str, str] | None = None) -> bytes:
         rule = f"an answer has at most {LARGEST_PAGE:,} bytes"
         raise Refused.fact("address.silent", "address", shown, rule, "ask for less")
     return body
+
+
+def _whole(answer: Any) -> bytes:
+    """All that comes, a byte more than allowed at most. Raises TimeoutError for what never ends."""
+    body, until = bytearray(), monotonic() + WHOLE_SECONDS
+    while len(body) <= LARGEST_PAGE and (part := answer.read1(1 << 16)):
+        body += part
+        if monotonic() > until:
+            raise TimeoutError(f"its answer takes longer than {WHOLE_SECONDS} s")
+    return bytes(body)
 
 
 def see_published(session: Session, url: str, now: datetime, *, by: str) -> str:
