@@ -99,7 +99,7 @@ def test_9_3__day_by_day_is_the_whole_month(session: Session, seed: int, monkeyp
             start = now - timedelta(hours=chance.randint(1, 200))
             service.notice("n1", start - timedelta(days=9), start, start + timedelta(hours=3), now=now)
         if chance.random() < 0.3:
-            start = now - timedelta(hours=chance.randint(1, 99))
+            start = now - timedelta(hours=chance.randint(2, 99))
             service.record_outage(start, start + timedelta(hours=2), 1, cause="system_update", ground="x", now=now)
         if chance.random() < 0.6:
             keep_days(session, RULES, APRIL, now)
