@@ -74,8 +74,9 @@ WRITE ?=
 soak: $(VENV)/.installed-test  ## random nights, kills, restores, poison, calls, commands, quarters, lives: make soak NIGHTS=200 POISON=50 SEED=7
 	@$(BIN)/python -m tests.soak --nights $(NIGHTS) --kills $(KILLS) --poison $(POISON) --calls $(CALLS) \
 		--commands $(COMMANDS) --restores $(RESTORES) --quarters $(QUARTERS) --orders $(ORDERS) --seed $(SEED) $(WRITE)
-	@KEIZOKU_TEST_SOAK=$(LIVES) $(BIN)/python -m pytest -n $(JOBS) tests/integration/night/test_lives.py \
-		tests/integration/night/test_missed_nights.py
+	@KEIZOKU_TEST_SOAK=$(LIVES) KEIZOKU_TEST_KILLS=all $(BIN)/python -m pytest -n $(JOBS) \
+		tests/integration/night/test_lives.py tests/integration/night/test_missed_nights.py \
+		tests/integration/web/test_killed_acts.py
 
 audit: $(VENV)/.installed-test  ## known vulnerabilities of the pinned versions, where their list can be reached
 	@$(PIP) pip-audit

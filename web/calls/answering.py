@@ -94,8 +94,8 @@ def done(operation: Operation, given: Mapping[str, Any]) -> tuple[Any, int, bool
             return done
 
         answer, fresh = _done_once(operation, call, given["idempotency_key"], content, do)
-        for each in call.after:
-            each()
+        if operation.then is not None:
+            operation.then(call, answer, **arguments)
     if call.reveal and fresh:
         answer = {**answer, **call.reveal}
     return answer, status, fresh

@@ -39,8 +39,6 @@ class Call:
     approver: str | None = None
     """Who approved it, where it wanted a second person: the act is then the proposer's, on their word."""
     on_behalf: str | None = None
-    after: list[Callable[[], object]] = field(default_factory=list)
-    """What is done once the act is committed, and again at each repeat: level-triggered work."""
     reveal: dict[str, Any] = field(default_factory=dict)
     """What is in the first answer and kept nowhere: secrets that are shown once."""
 

@@ -23,7 +23,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, create_model
 
-from keizoku.scheduler.cli.shared.rights import ALLOWED
+from keizoku.scheduler.cli.shared.rights import ALLOWED, TOKENS
 from keizoku.web.calls.answers import answer_model, rows_of
 from keizoku.web.calls.uploads import Uploaded, uploaded
 
@@ -55,6 +55,9 @@ class Operation:
     """once: act and key are one transaction; again: a repeat after a loss does it again, which is harmless."""
     four_eyes: bool = False
     real_gateway: bool = False
+    then: Handler | None = None
+    """What follows the act, once it is committed, and again at each repeat: work that is done where it is left to do.
+    It is given the call, the answer, and the arguments."""
     streams: bool = False
 
     @property
@@ -65,7 +68,12 @@ class Operation:
     @property
     def roles(self) -> tuple[str, ...]:
         """The roles of the database that may call it."""
-        return ALLOWED[self.command]
+        return ("worker",) if self.with_tokens else ALLOWED[self.command]
+
+    @property
+    def with_tokens(self) -> bool:
+        """Whether it uses a token of the linked service: then it runs as the login, which has the role for that."""
+        return ALLOWED[self.command] == TOKENS
 
     def arguments(self, content: Mapping[str, Any]) -> dict[str, Any]:
         """The handler's arguments again, from what was kept of a call."""
@@ -125,12 +133,16 @@ class Resource:
         upload: str | None = None,
         repeat: Repeat = "once",
         four_eyes: bool = False,
+        then: Handler | None = None,
     ) -> Callable[[Handler], Handler]:
-        """An act: POST with an Idempotency-Key. `four_eyes`: it is proposed, and done when another person approves."""
+        """An act: POST with an Idempotency-Key. `four_eyes`: it is proposed, and done when another person approves.
+
+        `then` follows the commit, at each repeat too.
+        """
 
         def declare(handler: Handler) -> Handler:
             made = self._operation(
-                "act", "POST", path, command, handler, upload=upload, repeat=repeat, four_eyes=four_eyes
+                "act", "POST", path, command, handler, upload=upload, repeat=repeat, four_eyes=four_eyes, then=then
             )
             self._serve(made, answer_model(answer))
             return handler

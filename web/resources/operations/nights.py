@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any
 
 import sqlalchemy as sa
@@ -53,7 +54,15 @@ def show(call: Call, on: Day) -> Any:
     return {"business_date": on, "certificate": None if row is None else _shown(row), "run": running}
 
 
-@nights.act("/nights", command="night", answer=Job)
+def _queue(call: Call, _: object, *, on: date, whole_audit: bool, catch_up: bool) -> None:
+    call.jobs.run_night(_wish(call, on, whole_audit, catch_up))
+
+
+def _wish(call: Call, on: date, whole_audit: bool, catch_up: bool) -> Wish:
+    return Wish([on], None if catch_up else call.settings.most_missed_nights, whole_audit)
+
+
+@nights.act("/nights", command="night", answer=Job, then=_queue)
 def run(call: Call, *, on: Day, whole_audit: bool = False, catch_up: bool = False) -> Any:
     """Run the night of a business date, after those that were missed, as a job; watch it under /jobs/{id}/events.
 
@@ -62,9 +71,7 @@ def run(call: Call, *, on: Day, whole_audit: bool = False, catch_up: bool = Fals
     """
     if on > call.today:
         raise ProblemError(422, "to_come", "It has not come yet.", f"today is {call.today} in Japan", "wait for it")
-    wish = Wish([on], None if catch_up else call.settings.most_missed_nights, whole_audit)
-    check_may_run(call.session, call.rules, wish)
-    call.after.append(lambda: call.jobs.run_night(wish))
+    check_may_run(call.session, call.rules, _wish(call, on, whole_audit, catch_up))
     return {"business_date": on, "state": "queued", "job": night_job(on)}
 
 

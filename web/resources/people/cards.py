@@ -48,11 +48,14 @@ def detach(call: Call, account: Id, *, card: Id) -> Any:
     return {"account": account, "card": card, "ended": call.billing.detach_card(account, card, now=call.now)}
 
 
-@cards.act("/accounts/{account}/cards/new", command="card new", answer=Recorded)
+def _charge(call: Call, _: object, account: str) -> None:
+    call.billing.charge_open(account, now=call.now)
+
+
+@cards.act("/accounts/{account}/cards/new", command="card new", answer=Recorded, then=_charge)
 def new(call: Call, account: Id) -> Any:
     """A new card is registered at the gateway (5.4); what is open is charged to it just after."""
     call.billing.new_card(account, charge=False, now=call.now)
-    call.after.append(lambda: call.billing.charge_open(account, now=call.now))
     return {"account": account, "done": True}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, cast
 
@@ -73,7 +74,12 @@ def list_applications(call: Call) -> Listing:
     return whole(application_queue(call.session, call.now), "account")
 
 
-@contracts.act("/applications", command="contract apply", answer=Applied)
+def _charge_if_approved(call: Call, answer: Mapping[str, Any], *, account: str, **_: object) -> None:
+    if answer.get("outcome", "approved") == "approved":
+        call.billing.charge_open(account, now=call.now)
+
+
+@contracts.act("/applications", command="contract apply", answer=Applied, then=_charge_if_approved)
 def apply(
     call: Call,
     *,
@@ -102,17 +108,14 @@ def apply(
         now=call.now,
     )
     screened = call.billing.screen(rule, accounts=[account], charge=False, now=call.now) if rule is not None else []
-    if any(each.outcome == "approved" for each in screened):
-        call.after.append(lambda: call.billing.charge_open(account, now=call.now))
     outcome, ground = (screened[0].outcome, screened[0].ground) if screened else ("applied", None)
     return {"account": account, "contract": made, "outcome": outcome, "ground": ground}
 
 
-@contracts.act("/applications/{account}/approve", command="contract approve", answer=Formed)
+@contracts.act("/applications/{account}/approve", command="contract approve", answer=Formed, then=_charge_if_approved)
 def approve(call: Call, account: Id, *, ground: Ground | None = None) -> Any:
     """Approve: the contract is formed at this instant, its first term invoiced, and charged just after (3.3)."""
     made = call.billing.approve(account, by=call.author, ground=ground, charge=False, now=call.now)
-    call.after.append(lambda: call.billing.charge_open(account, now=call.now))
     return {"account": account, "contract": made}
 
 

@@ -1,0 +1,216 @@
+"""Every act over HTTP, its connection killed before any statement, before its commit, and after it: done exactly once.
+
+A sample by a fixed seed; KEIZOKU_TEST_KILLS=all kills before every statement of every act (`make soak`).
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+
+from keizoku.db.session import Session
+from keizoku.db.tables import metadata
+from keizoku.db.tables.money import review_task
+from keizoku.db.tables.web import http_request
+from keizoku.web.application import operations
+from keizoku.web.jobs import Jobs
+from tests.integration.web.act_walk import ACTS, FOUND
+from tests.integration.web.conftest import House
+from tests.worlds.link_world import KEY_LINE
+from tests.worlds.role_walk import leave_unanswered
+
+ALL = os.environ.get("KEIZOKU_TEST_KILLS") == "all"
+KILLS = 1
+"""Of the statements of an act, in the sample; its commit besides."""
+MOST = 30
+"""A sampled statement is one of the first so many."""
+AFTER_COMMIT = -1
+LOGGED = (http_request.name,)
+_WRITES_FREELY = {"payments.settle", "months.close"}
+"""They commit on the way; a repeat goes on from there."""
+
+
+class Killer:
+    """Counts what the door's connections are asked, and closes one before the statement of a number."""
+
+    def __init__(self, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.before, self.count, self.killed = 0, 0, False
+        self.ours: set[int] = set()
+        self.lock = threading.Lock()
+        for engine in house.door._engines.values():
+            sa.event.listen(engine, "connect", lambda connection, _: self.ours.add(id(connection)))
+            engine.dispose()
+        for name in ("execute", "executemany", "copy"):
+            monkeypatch.setattr(psycopg.Cursor, name, self._told(getattr(psycopg.Cursor, name)))
+        commit = psycopg.Connection.commit
+
+        def commits(connection: Any) -> None:
+            self._asked(connection)
+            commit(connection)
+            if self.before == AFTER_COMMIT and id(connection) in self.ours and not self.killed:
+                self._kill(connection)
+                raise psycopg.OperationalError("server closed the connection unexpectedly")
+
+        monkeypatch.setattr(psycopg.Connection, "commit", commits)
+
+    @contextmanager
+    def at(self, number: int) -> Iterator[None]:
+        """Kill before this statement."""
+        self.before, self.count, self.killed = number, 0, False
+        try:
+            yield
+        finally:
+            self.before = 0
+
+    def _told(self, real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(cursor: Any, *args: Any, **more: Any) -> Any:
+            self._asked(cursor.connection)
+            return real(cursor, *args, **more)
+
+        return call
+
+    def _asked(self, connection: Any) -> None:
+        with self.lock:
+            if self.before == 0 or id(connection) not in self.ours:
+                return
+            self.count += 1
+            if self.count == self.before:
+                self._kill(connection)
+
+    def _kill(self, connection: Any) -> None:
+        self.killed = True
+        connection.pgconn.finish()
+
+
+def fingerprint(session: Session) -> dict[str, tuple[int, int]]:
+    """Of each table how many rows, and the newest transaction that wrote one; on one connection, which is quick."""
+    query = " UNION ALL ".join(
+        f"SELECT '{name}', count(*), coalesce(max(xmin::text::bigint), 0) FROM {name}"
+        for name in metadata.tables
+        if name not in LOGGED
+    )
+    found = {row[0]: (row[1], row[2]) for row in session.exec_driver_sql(query)}
+    session.commit()
+    return found
+
+
+def say(house: House, path: str, body: Any, key: str, role: str) -> tuple[int, Any, bool]:
+    """(status, answer, whether it was done before); asks again while the act is still said to run."""
+    for _ in range(100):
+        headers = {"Authorization": f"Bearer {house.keys[role]}", "Idempotency-Key": key}
+        if isinstance(body, bytes):
+            headers["Content-Type"] = "application/octet-stream"
+            got = house.client.post(path, params={"name": "f.csv"}, content=body, headers=headers)
+        else:
+            got = house.client.post(path, json=body, headers=headers)
+        if got.status_code != 409 or got.json()["type"] != "/v1/problems/idempotency.running":
+            return got.status_code, got.json(), "idempotency-replayed" in got.headers
+        time.sleep(0.02)
+    raise AssertionError("it runs for ever")
+
+
+def found(house: House, path: str, body: Any) -> tuple[str, Any]:
+    with house.engine.connect() as session:
+        values = {
+            name: session.execute(sa.text(query)).scalar()
+            for name, query in FOUND.items()
+            if f"{{{name}}}" in f"{path} {body}"
+        }
+    if isinstance(body, dict):
+        body = {key: value.format(**values) if isinstance(value, str) else value for key, value in body.items()}
+    return f"/v1{path.format(**values)}", body
+
+
+def acts_logged(house: House) -> int:
+    house.door.log.flush()
+    with house.engine.connect() as session:
+        query = sa.select(sa.func.count()).where(http_request.c.act, http_request.c.status < 300)
+        return int(session.execute(query).scalar_one())
+
+
+@pytest.fixture
+def opened() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+def test_an_act_whose_connection_is_killed_anywhere_is_done_once_by_its_repeat(
+    house: House, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, opened: ExitStack
+) -> None:
+    (tmp_path / "keys").write_text(f"{KEY_LINE}\n", encoding="ascii")
+    (tmp_path / "keys").chmod(0o600)
+    house.door.settings = house.door.settings.model_copy(update={"webhook_key_file": tmp_path / "keys"})
+    queued: list[Any] = []
+    monkeypatch.setattr(Jobs, "run_night", lambda _, wish: queued.append(wish))
+    with house.engine.connect() as session:
+        leave_unanswered(session)
+        task = {"kind": "small_rest", "subject": "a6", "detail": {}, "opened_at": house.now}
+        session.execute(sa.insert(review_task).values(**task))
+        session.commit()
+    house.keys["second"] = house.key("worker", name="second")
+    looks = opened.enter_context(house.engine.connect())
+    killer = Killer(house, monkeypatch)
+    chance = random.Random(20_260_507)  # noqa: S311 - no secret
+    wrong: list[str] = []
+    killed, once = 0, fingerprint(looks)
+    for name, written, sent in ACTS:
+        path, body = found(house, written, sent)
+        role = "second" if name == "proposals.approve" else "worker"
+        key, logged, before = uuid.uuid4().hex, acts_logged(house), once
+        done: Any = None
+        numbers = iter(range(1, 500)) if ALL else iter([*chance.sample(range(1, MOST), KILLS), AFTER_COMMIT])
+        for number in (*numbers, AFTER_COMMIT) if ALL else numbers:
+            with killer.at(number):
+                status, told, replayed = say(house, path, body, key, role)
+            killed += killer.killed
+            after = fingerprint(looks)
+            if status < 300:
+                done = told
+                break
+            if status != 503:
+                wrong.append(f"{name} at {number}: {status} {told['type']} {told['detail']}")
+                break
+            if number != AFTER_COMMIT and after != before and name not in _WRITES_FREELY:
+                changed = [table for table in after if after[table] != before[table]]
+                wrong.append(f"{name} at {number}: written although it was killed: {changed}")
+            if number == AFTER_COMMIT and name not in _WRITES_FREELY and after == before:
+                wrong.append(f"{name} at {number}: it was committed, and nothing is there")
+        status, told, replayed = say(house, path, body, key, role)
+        once = fingerprint(looks)
+        if status >= 300:
+            wrong.append(f"{name}: {status} {told['type']} {told['detail']}")
+            continue
+        again = say(house, path, body, key, role)
+        if again != (status, told, True) or fingerprint(looks) != once:
+            wrong.append(f"{name}: said once more it was answered {again}, first {told}")
+        if acts_logged(house) != logged + 1:
+            wrong.append(f"{name}: {acts_logged(house) - logged} rows in the log of requests")
+        if done is not None and not replayed:
+            wrong.append(f"{name}: done, and done again")
+    assert not wrong, "\n".join(wrong)
+    assert killed >= len(ACTS)
+    assert queued
+    left = {each.name for each in operations() if each.kind == "act"} - {name for name, _, _ in ACTS}
+    assert left == NOT_KILLED
+
+
+NOT_KILLED = {
+    "accounts.set_off", "bank.approve_transfer", "bank.fee", "bank.forget", "bank.payout", "bank.propose",
+    "bank.reject_transfer", "bank.take_back", "bank.transfer", "bank.transfer_file", "bank.transfer_sent_back",
+    "cards.begin", "cards.detach", "cards.finish", "claims.grant_late", "claims.withdraw_remedy", "codes.check",
+    "codes.redeem", "documents.issue", "endpoints.test", "evidence.decide_unknown", "months.reconcile",
+    "months.resolve", "payments.apply_deposit", "payments.import_balance", "stores.import_file", "stores.refund",
+    "tasks.snooze",
+}  # fmt: skip
+"""Acts that the small world has nothing for, or that another party is asked in."""
