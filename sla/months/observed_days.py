@@ -127,10 +127,9 @@ class ObservedDays:
         known = self.kept.get(_before(first, before))
         if known is not None:
             return known.unable
-        start = epoch(self.reach[0])
+        start_at, start = self.reach[0], epoch(self.reach[0])
         with open_observations() as observed:
-            where = "started_at < %(from_at)s AND (ended_at IS NULL OR ended_at > %(from_at)s)"
-            self._take(observed, where, {"from_at": self.reach[0]})
+            self._take(observed, "started_at < %(from_at)s", {"from_at": start_at}, "ended_at > %(from_at)s")
             unable = self._unable_at(observed, "observation", start)
         if start <= epoch(self.at):
             self.found.append(MeasuredDay(jst_day(from_epoch(start - 1)), before, _before(first, before), (), unable))
@@ -158,13 +157,19 @@ class ObservedDays:
                     self.found.append(MeasuredDay(day.on, day.arrived, digest, own, unable))
         return windows
 
-    def _take(self, observed: Observations, where: str, bounds: Mapping[str, object]) -> None:
-        """Whole seconds outward; a row that was still open counts only until one with its end is known."""
+    def _take(
+        self, observed: Observations, where: str, bounds: Mapping[str, object], over: str = "ended_at IS NOT NULL"
+    ) -> None:
+        """Whole seconds outward; a row that was still open counts only until one with its end is known.
+
+        What is over and what is open are asked for apart: in one condition they would hide from PostgreSQL that few are
+        open, and it would walk the index of every row there ever was for the rows of a day.
+        """
         file = observed.free_file()
         with (
             file.open("wb") as out,
             driver_cursor(self.session) as cursor,
-            cursor.copy(_EXPORT.format(where=where), {**bounds, "at": self.at}) as copy,
+            cursor.copy(_EXPORT.format(where=where, over=over), {**bounds, "at": self.at}) as copy,
         ):
             for block in copy:
                 out.write(block)
@@ -275,12 +280,14 @@ _ARRIVED = sa.text(
 _EXPORT = """
     COPY (
         SELECT user_id, extract(epoch FROM started_at)::bigint, extract(epoch FROM ended_at)::bigint
-        FROM observation o
-        WHERE {where} AND recorded_at <= %(at)s
-          AND (ended_at IS NOT NULL OR NOT EXISTS (
+        FROM observation WHERE {where} AND {over} AND recorded_at <= %(at)s
+        UNION ALL
+        SELECT user_id, extract(epoch FROM started_at)::bigint, NULL
+        FROM observation o WHERE {where} AND ended_at IS NULL AND recorded_at <= %(at)s
+          AND NOT EXISTS (
               SELECT 1 FROM observation closed
               WHERE closed.user_id = o.user_id AND closed.symptom = o.symptom
-                AND closed.started_at = o.started_at AND closed.ended_at IS NOT NULL AND closed.recorded_at <= %(at)s))
+                AND closed.started_at = o.started_at AND closed.ended_at IS NOT NULL AND closed.recorded_at <= %(at)s)
     ) TO STDOUT (FORMAT csv)
 """
 _EXPORTED = """
