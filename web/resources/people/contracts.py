@@ -31,7 +31,7 @@ Formed = listed("Formed", account=str, contract=int)
 ContractAct = listed("ContractAct", account=str, done=bool)
 
 
-@contracts.question("/offers/{plan}", command="offer", answer=dict[str, Any])
+@contracts.question("/offers/{plan}", command="offer", answer=dict[str, Any], member=True)
 def offer(
     call: Call,
     plan: Plan,
@@ -139,13 +139,15 @@ def show_again(
     return {"account": account, **found._asdict()}
 
 
-@contracts.act("/contracts/{account}/end-of-use", command="contract end-of-use", answer=Ends)
+@contracts.act("/contracts/{account}/end-of-use", command="contract end-of-use", answer=Ends, member=True)
 def end_of_use(call: Call, account: Id) -> Any:
     """The user asks not to renew (6.1): on which day the contract is over."""
     return {"account": account, "ends_on": call.billing.end_of_use(account, now=call.now)}
 
 
-@contracts.act("/contracts/{account}/withdraw-end-of-use", command="contract withdraw-end-of-use", answer=ContractAct)
+@contracts.act(
+    "/contracts/{account}/withdraw-end-of-use", command="contract withdraw-end-of-use", answer=ContractAct, member=True
+)
 def withdraw_end_of_use(call: Call, account: Id) -> Any:
     """The user takes back a request to end use, before the term ends."""
     call.billing.withdraw_end_of_use(account, now=call.now)
@@ -158,7 +160,13 @@ def store_stop(call: Call, account: Id) -> Any:
     return {"account": account, "ends_on": call.billing.store_stop(account, now=call.now)}
 
 
-@contracts.act("/contracts/{account}/change-method", command="contract change-method", answer=ContractAct)
+@contracts.act(
+    "/contracts/{account}/change-method",
+    command="contract change-method",
+    answer=ContractAct,
+    member=True,
+    not_by_member=("store_stop_recorded",),
+)
 def change_method(call: Call, account: Id, *, method: Method, store_stop_recorded: bool = False) -> Any:
     """The user asks for another method of payment, from the next renewal on (5.1)."""
     call.billing.change_method(account, method, store_stop_recorded=store_stop_recorded, now=call.now)
