@@ -17,6 +17,7 @@ from keizoku.billing.accounts.contract_history import contract_events
 from keizoku.billing.accounts.money_history import money_events
 from keizoku.billing.accounts.read_models import AccountState, UnpaidInvoice
 from keizoku.billing.contracts.contract_facts import latest_state
+from keizoku.billing.receivables.account_holds import held_until
 from keizoku.billing.receivables.known_accounts import want_account
 from keizoku.billing.receivables.open_items import interest_owed, open_items_on
 from keizoku.billing.rules.account_event import Event, event_sentence, known, to_json
@@ -119,6 +120,7 @@ def state_at(session: Session, rules: Rules, account: str, *, until: datetime, k
         terminates_on=comes.terminates_on if comes is not None else None,
         credit_yen=_credit_at(session, account, on, known_at),
         deposit_yen=_deposit_at(session, account, on, known_at),
+        held_until=held_until(session, account, on, known_at),
     )
 
 
@@ -143,10 +145,14 @@ def _credit_at(session: Session, account: str, on: date, known_at: datetime) -> 
         credit_refund.c.answer_recorded_at <= known_at,
         came_back.is_not(True),
     )
-    row = session.execute(
-        sa.select(granted.scalar_subquery() - applied.scalar_subquery() - refunded.scalar_subquery())
-    ).scalar_one()
-    return int(row)
+    kept = sa.select(sa.func.coalesce(-sa.func.sum(deposit_use.c.yen), 0)).where(
+        deposit_use.c.account == account,
+        deposit_use.c.kind == "credit",
+        deposit_use.c.used_on <= on,
+        deposit_use.c.recorded_at <= known_at,
+    )
+    gone = applied.scalar_subquery() + refunded.scalar_subquery() + kept.scalar_subquery()
+    return int(session.execute(sa.select(granted.scalar_subquery() - gone)).scalar_one())
 
 
 def _deposit_at(session: Session, account: str, on: date, known_at: datetime) -> int:
