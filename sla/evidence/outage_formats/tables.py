@@ -65,8 +65,8 @@ def _beats(file: OutageFile) -> Iterator[tuple[str, Mapping[str, Any]]]:
         for row in (rows if isinstance(rows, list) else [])
         if isinstance(row, dict)
     ]
-    for row in file.chosen(beats):
-        yield text_of(row, "monitor_id"), row
+    for beat in file.chosen(beats):
+        yield text_of(beat, "monitor_id"), beat
 
 
 def _runs(beats: list[Beat]) -> Iterator[tuple[datetime, datetime, bool, str, str]]:

@@ -73,7 +73,7 @@ def test_9_3__zabbixs_events_are_over_by_events_of_their_own(tmp_path: Path) -> 
 
 def test_9_3__rows_of_an_answer_are_chosen_as_rows_of_a_table_are(tmp_path: Path) -> None:
     times = {"started_at": "2026-04-15T00:00:00Z", "resolved_at": "2026-04-15T01:00:00Z"}
-    data = [{"id": name, "attributes": times | {"name": name, "cause": None}} for name in ("web", "app")]
+    data = [{"id": name, "attributes": times | {"name": name}} for name in ("web", "app")]
     only = [("attributes.name", "WEB")]
     assert read(tmp_path, "better-stack", {"data": data}, only=only) == (
         [("better-stack-web", *AN_HOUR, 100, "fault")],
