@@ -27,6 +27,7 @@ from keizoku.web.calls.problems import ProblemError, of_refusal
 from keizoku.web.calls.size_limit import SizeLimit
 from keizoku.web.description import SERVERS, bounded
 from keizoku.web.door import Door
+from keizoku.web.pages.members.pages import PAGES as MEMBER_PAGES
 from keizoku.web.pages.shared.problem_page import as_page
 from keizoku.web.pages.staff.console import PAGES
 from keizoku.web.resources.catalogue import RESOURCES, SESSIONS, SYSTEM, WEBHOOKS
@@ -69,7 +70,7 @@ def make_application(door: Door | None) -> FastAPI:
     app.include_router(SESSIONS)
     for resource in RESOURCES:
         app.include_router(resource.router)
-    for router in PAGES:
+    for router in (*PAGES, *MEMBER_PAGES):
         app.include_router(router)
     app.add_exception_handler(ProblemError, as_page(_of_problem))
     app.add_exception_handler(Refused, as_page(_of_refused))
