@@ -49,6 +49,7 @@ def serve(settings: Settings, place: Place, started: Callable[[str], None] = not
         import uvicorn
 
         from keizoku.web.application import make_application
+        from keizoku.web.protocol import DoorProtocol
 
     site = site_at(settings, place)
     directory = directory_at(place, site)
@@ -59,6 +60,7 @@ def serve(settings: Settings, place: Place, started: Callable[[str], None] = not
             app = make_application(door)
             config = uvicorn.Config(
                 app,
+                http=DoorProtocol,
                 host=place.host,
                 port=place.port,
                 log_config=None,

@@ -25,6 +25,7 @@ from pydantic import BaseModel, ConfigDict, create_model
 
 from keizoku.scheduler.cli.shared.rights import ALLOWED
 from keizoku.web.calls.answers import answer_model, rows_of
+from keizoku.web.calls.strict_json import StrictRoute
 from keizoku.web.calls.uploads import Uploaded, uploaded
 
 __all__ = ["MOST_ROWS", "Operation", "Resource"]
@@ -88,7 +89,7 @@ class Resource:
     operations: list[Operation] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.router = APIRouter(prefix="/v1", tags=[self.name])
+        self.router = APIRouter(prefix="/v1", tags=[self.name], route_class=StrictRoute)
 
     def question(self, path: str, *, command: str, answer: Any, gateway: bool = False) -> Callable[[Handler], Handler]:
         """A question: GET, answered from one session, nothing is written."""

@@ -98,10 +98,10 @@ ACTS: Final[tuple[tuple[str, str, Any], ...]] = (
     ("terms.service_change", "/operator-acts/service-change", {"what": "new", **G}),
     ("terms.disclosure", "/accounts/a0/disclosures", {"recipient": "court", "what": "name", **G}),
     ("endpoints.add", "/endpoints", {"name": "shop", "url": "https://shop.example/hooks"}),
-    ("endpoints.change", "/endpoints/1/change", {"types": ["invoice.paid"], **G}),
-    ("endpoints.rotate", "/endpoints/1/rotate", {}),
-    ("endpoints.replay", "/endpoints/1/replay", {"after": "0-0"}),
-    ("endpoints.switch", "/endpoints/1/switch", {"on": False, **G}),
+    ("endpoints.change", "/endpoints/{endpoint}/change", {"types": ["invoice.paid"], **G}),
+    ("endpoints.rotate", "/endpoints/{endpoint}/rotate", {}),
+    ("endpoints.replay", "/endpoints/{endpoint}/replay", {"after": "0-0"}),
+    ("endpoints.switch", "/endpoints/{endpoint}/switch", {"on": False, **G}),
     ("nights.run", "/nights", {"on": "2026-05-07"}),
 )  # fmt: skip
 """(operation, path, what is sent)."""
@@ -110,6 +110,7 @@ FOUND: Final = {
     "u01_term": "SELECT t.starts_on FROM invoice i JOIN term t ON t.id = i.term_id "
     "WHERE i.account = 'u01' AND i.state = 'open' ORDER BY i.id LIMIT 1",
     "proposal": "SELECT max(id) FROM proposal",
+    "endpoint": "SELECT max(id) FROM webhook_endpoint",
     "attempt": "SELECT id FROM payment_attempt WHERE key = 'unanswered'",
     "first_line": "SELECT min(id) FROM bank_line",
     "second_line": "SELECT max(id) FROM bank_line",
