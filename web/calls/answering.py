@@ -14,6 +14,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
@@ -27,6 +28,7 @@ from keizoku.terms.read_model import to_json as mapping_to_json
 from keizoku.web.calls.call import Call, Listing, no_cursor
 from keizoku.web.calls.problems import ProblemError
 from keizoku.web.calls.streaming import Stream
+from keizoku.web.calls.versions import check_version, held, tag_of
 from keizoku.web.request_log import Entry, write_entry
 
 if TYPE_CHECKING:
@@ -50,7 +52,8 @@ def answer_question(operation: Operation, given: Mapping[str, Any]) -> Response:
     answer = answer_to(operation, given)
     if isinstance(answer, Stream):
         return answer.response(given["request"].headers.get("last-event-id", ""))
-    return _json(answer)
+    tag = getattr(given["request"].state, "tag", None)
+    return _json(answer) if tag is None else _json(answer, headers={"ETag": tag})
 
 
 def answer_to(operation: Operation, given: Mapping[str, Any]) -> Any:
@@ -62,6 +65,8 @@ def answer_to(operation: Operation, given: Mapping[str, Any]) -> Any:
         if operation.kind == "list":
             answer: Any = _page(operation, call, arguments)
         else:
+            if operation.version is not None:  # before the answer: what comes between is seen as a change
+                request.state.tag = tag_of(call.session, operation.version, arguments[operation.version.in_path])
             answer = operation.handler(call, **arguments)
             if not isinstance(answer, Stream):
                 answer = jsonable(answer)
@@ -87,18 +92,28 @@ def done(operation: Operation, given: Mapping[str, Any]) -> tuple[Any, int, bool
         status = 202 if operation.four_eyes else 200
 
         def do() -> Any:
+            if operation.version is not None:
+                check_version(call, operation.version, arguments[operation.version.in_path], given.get("if_match"))
             done = _propose(operation, call, content, account) if operation.four_eyes else perform(
                 operation, call, arguments
             )  # fmt: skip
             write_entry(call.session, Entry.of(operation, call.who, call.now, account, status, began))
             return done
 
-        answer, fresh = _done_once(operation, call, given["idempotency_key"], content, do)
+        with _kept_apart(operation, call, arguments):
+            answer, fresh = _done_once(operation, call, given["idempotency_key"], content, do)
         if operation.then is not None:
             operation.then(call, answer, **arguments)
     if call.reveal and fresh:
         answer = {**answer, **call.reveal}
     return answer, status, fresh
+
+
+def _kept_apart(operation: Operation, call: Call, arguments: Mapping[str, Any]) -> AbstractContextManager[None]:
+    """An act of one transaction keeps others away by itself; one that commits on the way has to be told to."""
+    if operation.version is None or operation.repeat == "once":
+        return nullcontext()
+    return held(call.session, operation.version, arguments[operation.version.in_path])
 
 
 def perform(operation: Operation, call: Call, arguments: Mapping[str, Any]) -> Any:

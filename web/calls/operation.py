@@ -27,6 +27,7 @@ from keizoku.scheduler.cli.shared.rights import ALLOWED
 from keizoku.web.calls.answers import answer_model, rows_of
 from keizoku.web.calls.strict_json import StrictRoute
 from keizoku.web.calls.uploads import Uploaded, uploaded
+from keizoku.web.calls.versions import Versioned
 
 __all__ = ["MOST_ROWS", "Operation", "Resource"]
 
@@ -59,6 +60,8 @@ class Operation:
     then: Handler | None = None
     """What follows the act, once it is committed, and again at each repeat: work that is done where it is left to do.
     It is given the call, the answer, and the arguments."""
+    version: Versioned | None = None
+    """Of what it is about: a question answers its ETag, an act takes If-Match."""
     streams: bool = False
 
     @property
@@ -91,11 +94,13 @@ class Resource:
     def __post_init__(self) -> None:
         self.router = APIRouter(prefix="/v1", tags=[self.name], route_class=StrictRoute)
 
-    def question(self, path: str, *, command: str, answer: Any, gateway: bool = False) -> Callable[[Handler], Handler]:
+    def question(
+        self, path: str, *, command: str, answer: Any, gateway: bool = False, version: Versioned | None = None
+    ) -> Callable[[Handler], Handler]:
         """A question: GET, answered from one session, nothing is written."""
 
         def declare(handler: Handler) -> Handler:
-            made = self._operation("question", "GET", path, command, handler, real_gateway=gateway)
+            made = self._operation("question", "GET", path, command, handler, real_gateway=gateway, version=version)
             self._serve(made, answer_model(answer))
             return handler
 
@@ -130,6 +135,7 @@ class Resource:
         repeat: Repeat = "once",
         four_eyes: bool = False,
         then: Handler | None = None,
+        version: Versioned | None = None,
     ) -> Callable[[Handler], Handler]:
         """An act: POST with an Idempotency-Key. `four_eyes`: it is proposed, and done when another person approves.
 
@@ -138,8 +144,9 @@ class Resource:
 
         def declare(handler: Handler) -> Handler:
             made = self._operation(
-                "act", "POST", path, command, handler, upload=upload, repeat=repeat, four_eyes=four_eyes, then=then
-            )
+                "act", "POST", path, command, handler, upload=upload, repeat=repeat, four_eyes=four_eyes, then=then,
+                version=version,
+            )  # fmt: skip
             self._serve(made, answer_model(answer))
             return handler
 
@@ -182,6 +189,8 @@ class Resource:
             wanted.append(_keyword("fields", Annotated[made.fields, where]))
         if is_act:
             wanted.append(_keyword("idempotency_key", Annotated[str, Header(min_length=1, max_length=255)]))
+        if is_act and made.version is not None:
+            wanted.append(_keyword("if_match", Annotated[str | None, Header(max_length=400)], None))
         if made.upload:
             wanted.append(_keyword("file", Annotated[Uploaded, uploaded]))
 
@@ -209,13 +218,13 @@ class Resource:
             status_code=202 if made.four_eyes else 200,
             openapi_extra=_extra_of(made),
             dependencies=[Depends(admit)],
-            responses=_PROBLEMS,
+            responses={k: v for k, v in _PROBLEMS.items() if k != 412 or (is_act and made.version is not None)},
             response_class=StreamingResponse if made.streams else JSONResponse,
         )
 
 
-def _keyword(name: str, annotation: Any) -> inspect.Parameter:
-    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation)
+def _keyword(name: str, annotation: Any, default: Any = inspect.Parameter.empty) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default)
 
 
 def _said_of(name: str) -> str:
@@ -261,6 +270,7 @@ _PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
         (403, "The key may not do this."),
         (404, "There is no such thing."),
         (409, "The rules refuse it."),
+        (412, "It was changed since you looked."),
         (422, "The call has another form."),
     )
 }  # fmt: skip

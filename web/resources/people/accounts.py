@@ -18,6 +18,7 @@ from keizoku.web.calls.call import Call, Listing
 from keizoku.web.calls.operation import Resource
 from keizoku.web.calls.problems import ProblemError
 from keizoku.web.calls.values import Day, Ground, Id, Instant, Lang
+from keizoku.web.calls.versions import CONTRACT
 
 __all__ = ["StateName", "accounts"]
 
@@ -46,7 +47,7 @@ def access(call: Call, account: Id) -> Any:
     return {"account": account, "access": found.access, "state": found.state}
 
 
-@accounts.question("/accounts/{account}/contract", command="account show", answer=ContractView)
+@accounts.question("/accounts/{account}/contract", command="account show", answer=ContractView, version=CONTRACT)
 def contract(call: Call, account: Id) -> Any:
     """The newest contract: access, term, whether it renews, method, when and why it ended."""
     want_account(call.session, account)
@@ -86,21 +87,21 @@ def show(
     return story.to_json(lang)
 
 
-@accounts.act("/accounts/{account}/suspend", command="account suspend", answer=Done)
+@accounts.act("/accounts/{account}/suspend", command="account suspend", answer=Done, version=CONTRACT)
 def suspend(call: Call, account: Id, *, ground: Ground, accelerates: bool = False) -> Any:
     """Switch access off for a ground other than unpaid fees (7.1). The fee of the running term stays due (4.2)."""
     call.billing.suspend(account, ground, by=call.author, accelerates=accelerates, now=call.now)
     return {"account": account, "done": True}
 
 
-@accounts.act("/accounts/{account}/resume", command="account resume", answer=Done)
+@accounts.act("/accounts/{account}/resume", command="account resume", answer=Done, version=CONTRACT)
 def resume(call: Call, account: Id, *, ground: Ground) -> Any:
     """Lift every suspension; one for fees that stay unpaid comes back by night."""
     call.billing.resume(account, ground, by=call.author, now=call.now)
     return {"account": account, "done": True}
 
 
-@accounts.act("/accounts/{account}/terminate", command="account terminate", answer=Done)
+@accounts.act("/accounts/{account}/terminate", command="account terminate", answer=Done, version=CONTRACT)
 def terminate(call: Call, account: Id, *, ground: Ground) -> Any:
     """End the contract at once (7.1). What is unpaid stays owed, and all of it becomes due (7.2)."""
     call.billing.terminate(account, ground, by=call.author, now=call.now)
