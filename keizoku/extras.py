@@ -26,7 +26,7 @@ EXTRAS: Final[Mapping[str, tuple[str, ...]]] = {
     "backup": ("fsspec", "pyrage"),
     "banks": ("defusedxml", "mt940", "ofxtools", "zengin_code"),
     "link": ("authlib", "cryptography", "requests"),
-    "web": ("authlib", "fastapi", "joserfc", "python_multipart", "requests", "uvicorn"),
+    "web": ("authlib", "fastapi", "jinja2", "joserfc", "python_multipart", "requests", "uvicorn", "xlsxwriter"),
     "s3": ("s3fs",),
     "spark": ("pyspark",),
 }

@@ -26,6 +26,8 @@ from keizoku.web.calls.operation import Operation, ProblemForm
 from keizoku.web.calls.problems import ProblemError, of_refusal
 from keizoku.web.calls.size_limit import SizeLimit
 from keizoku.web.door import Door
+from keizoku.web.pages.shared.problem_page import as_page
+from keizoku.web.pages.staff.console import PAGES
 from keizoku.web.resources.catalogue import RESOURCES, SESSIONS, SYSTEM, WEBHOOKS
 
 __all__ = ["make_application", "openapi_of", "operations"]
@@ -57,18 +59,21 @@ def make_application(door: Door | None) -> FastAPI:
         strict_content_type=True,
     )
     app.state.door = door
+    app.state.operations = {each.name: each for each in operations()}
     app.include_router(SYSTEM)
     app.include_router(WEBHOOKS)
     app.include_router(SESSIONS)
     for resource in RESOURCES:
         app.include_router(resource.router)
-    app.add_exception_handler(ProblemError, _of_problem)
-    app.add_exception_handler(Refused, _of_refused)
-    app.add_exception_handler(RequestValidationError, _of_form)
-    app.add_exception_handler(HTTPException, _of_http)
-    app.add_exception_handler(Exception, _of_any)
+    for router in PAGES:
+        app.include_router(router)
+    app.add_exception_handler(ProblemError, as_page(_of_problem))
+    app.add_exception_handler(Refused, as_page(_of_refused))
+    app.add_exception_handler(RequestValidationError, as_page(_of_form))
+    app.add_exception_handler(HTTPException, as_page(_of_http))
+    app.add_exception_handler(Exception, as_page(_of_any))
     for kind in (NightBusyError, UncoveredDateError, NoPopulationError, UnknownReadingError, RecursionError):
-        app.add_exception_handler(kind, _of_any)
+        app.add_exception_handler(kind, as_page(_of_any))
     app.add_middleware(_Headers)
     app.add_middleware(SizeLimit)
     return app

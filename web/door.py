@@ -30,6 +30,7 @@ from keizoku.web.identity.browser import FORM_HEADER, SAFE, Site, check_form, pr
 from keizoku.web.identity.keys import digest_of, key_holder
 from keizoku.web.identity.principal import ROLES, Principal, Role
 from keizoku.web.jobs import Jobs, NightPlace
+from keizoku.web.pages.shared.signed_in import BY_COOKIE, SignedIn
 from keizoku.web.request_log import Entry, RequestLog
 
 if TYPE_CHECKING:
@@ -64,9 +65,13 @@ class Door:
     """Where browsers reach us; None: nobody has a session here."""
     directory: Directory | None = None
     """Where the staff sign in; None: they do not."""
+    signed_in: SignedIn = BY_COOKIE
+    """How people of the staff are known in a browser."""
     log: RequestLog = field(init=False)
     jobs: Jobs = field(init=False)
     _engines: dict[Role, sa.Engine] = field(init=False)
+    _login: sa.Engine = field(init=False)
+    """As the login itself, which has the role for tokens beside the worker's: for calls that use a token."""
     _keys: dict[str, tuple[float, Principal | None]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -81,6 +86,9 @@ class Door:
             )
             for role in ROLES
         }
+        self._login = make_engine(
+            self.url, self.schema, pooled=self.pool, lock_timeout_seconds=self.settings.lock_timeout_seconds
+        )
         self.log = RequestLog(lambda: self._engines["worker"].connect())
         place = NightPlace(self.settings, self.url, self.schema, f"{self.prefix}_worker", self.clock_name)
         self.jobs = Jobs(lambda: self.services("worker", acts=True), lambda: self.clock(), place)
@@ -96,7 +104,7 @@ class Door:
         """End what runs, write the log, and let the connections go."""
         self.jobs.close()
         self.log.close()
-        for engine in self._engines.values():
+        for engine in (*self._engines.values(), self._login):
             engine.dispose()
 
     def connect(self, role: Role) -> AbstractContextManager[Session]:
@@ -140,7 +148,10 @@ class Door:
 
     def admit(self, operation: Operation, request: Request) -> None:
         """Note on the request who asks, as which role. Raises ProblemError 401 or 403; what is refused is logged."""
-        principal = self.principal(request)
+        self.admit_as(self.principal(request), operation, request)
+
+    def admit_as(self, principal: Principal, operation: Operation, request: Request) -> None:
+        """Note on the request that this one asks. Raises ProblemError 403."""
         try:
             request.state.admitted = principal, self.role_of(principal, operation)
         except ProblemError as error:
@@ -153,7 +164,9 @@ class Door:
         began, now = monotonic(), self.clock()
         principal, role = request.state.admitted  # by `admit`, before the form of the call was looked at
         try:
-            with self.services(role, acts=operation.kind == "act" or operation.real_gateway) as services:
+            tokens = operation.with_tokens
+            acts = operation.kind == "act" or operation.real_gateway or tokens
+            with self.services(role, acts=acts, tokens=tokens) as services:
                 yield Call(principal, role, now, services, self.settings, self.jobs)
         except Exception as error:
             status = error.status if isinstance(error, ProblemError) else 409
@@ -161,9 +174,9 @@ class Door:
             raise
 
     @contextmanager
-    def services(self, role: Role, *, acts: bool) -> Iterator[Services]:
-        """The services as a role: with all that an act is checked by, or just enough to read."""
-        engine = self._engines[role]
+    def services(self, role: Role, *, acts: bool, tokens: bool = False) -> Iterator[Services]:
+        """The services as a role, with `tokens` as the login: with all that acts are checked by, or enough to read."""
+        engine = self._login if tokens else self._engines[role]
         if acts:
             with services_on(engine, self.settings, clock=self.clock_name, reader=None) as services:  # our log has it
                 yield services

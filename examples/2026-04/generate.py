@@ -17,6 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import duckdb
+from linked import links
 
 SEED = 20260401
 JST = timezone(timedelta(hours=9))
@@ -96,6 +97,7 @@ def main(folder: Path) -> None:
     requests, leaving = _requests(draw, contracts, troubled)
     bank = _bank(draw, contracts)
     claims = _claims(draw, contracts, troubled, suspended, leaving, users)
+    busy = {*troubled, *(each.account for each in leaving), *(row[1] for row in claims)}
     folder.mkdir(parents=True, exist_ok=True)
     _write(
         folder / "contracts.csv",
@@ -105,11 +107,8 @@ def main(folder: Path) -> None:
             for each in contracts
         ),
     )
-    _write(
-        folder / "plans.csv",
-        ("plan", "interval", "yen", "from"),
-        [(MONTHLY, "month", FEE[MONTHLY], "2025-04-01"), (YEARLY, "year", FEE[YEARLY], "2025-04-01")],
-    )
+    plans = [(MONTHLY, "month", FEE[MONTHLY], "2025-04-01"), (YEARLY, "year", FEE[YEARLY], "2025-04-01")]
+    _write(folder / "plans.csv", ("plan", "interval", "yen", "from"), plans)
     _write(folder / "population.csv", ("from", "users"), [("2025-04-01 00:00:00", USERS)])
     _write(folder / "cards.csv", ("account", "from", "outcome", "new_card"), cards)
     _write(folder / "requests.csv", ("account", "at", "request"), requests)
@@ -120,6 +119,7 @@ def main(folder: Path) -> None:
         ("id", "from", "to", "affected", "cause", "ground", "author"),
         [("update-2026-04-15", *UPDATE, 2_600, "system_update", "release 26.4, migration ran long", "operations")],
     )
+    _write(folder / "links.csv", ("account", "at", "act", "detail"), links(contracts, busy))
     (folder / "notices.ics").write_bytes(_notices().encode())
     _write_observations(folder / "observations.parquet", _observations(draw, users))
 

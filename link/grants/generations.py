@@ -16,7 +16,6 @@ from typing import Final, Literal
 
 import sqlalchemy as sa
 
-from keizoku.db.lock_many import release_leader_locks, try_leader_locks
 from keizoku.db.session import Session, numbers, texts
 from keizoku.db.tables.contracts import account as account_table
 from keizoku.db.tables.link.grants import link_grant, link_secret, link_token
@@ -25,6 +24,7 @@ from keizoku.link.grants.ending import end_grant, end_if_due, revoke_left
 from keizoku.link.partner.port import PartnerError, PartnerRefusesUsError, TokenAnswer
 from keizoku.link.records import secrets, uses
 from keizoku.link.records.customers import load_customers
+from keizoku.link.records.many_locks import release_leader_locks, try_leader_locks
 from keizoku.link.rules.ends import CLAUSES, LinkEnd
 from keizoku.link.rules.facts import Customer
 from keizoku.link.rules.stops import stopped

@@ -1,6 +1,6 @@
 """The example folder, read: everything that people and other systems do, as acts in order of time.
 
-    plans.csv  population.csv  contracts.csv  cards.csv  requests.csv  bank.csv  claims.csv
+    plans.csv  population.csv  contracts.csv  cards.csv  requests.csv  bank.csv  claims.csv  links.csv
     observations.parquet  incidents.csv  notices.ics
 
 An act is done at its own instant, between the nights. Contracts of one day are enrolled together at the last
@@ -19,6 +19,7 @@ from typing import TypeVar
 
 from keizoku.billing.contracts.application import Application
 from keizoku.scheduler.app import Services
+from keizoku.scheduler.demo.links import link_work, with_links
 from keizoku.scheduler.simulator import Simulator
 from keizoku.sla.evidence.incident_files import Incident, read_incidents
 from keizoku.sla.evidence.maintenance_notices import read_notices
@@ -71,6 +72,7 @@ def read_acts(folder: Path, rules: Rules, every: int = 1) -> list[Act]:
         *_rows(folder / "requests.csv", _request),
         *_rows(folder / "bank.csv", _payment),
         *_rows(folder / "claims.csv", _claim),
+        *(_rows(folder / "links.csv", _link) if with_links() else ()),
         *_notices(_there(folder / "notices.ics"), rules),
         *_incidents(_there(folder / "incidents.csv")),
         _observations(_there(folder / "observations.parquet")),
@@ -151,6 +153,11 @@ def _claim(row: Row) -> Act:
     claim_id, month = row["id"], Month.parse(row["month"])
     windows = [_window(text) for text in row["windows"].split(";") if text] or None
     return Act(at, account, lambda services: services.sla.claim(claim_id, account, month, windows=windows, now=at))
+
+
+def _link(row: Row) -> Act:
+    at, account = parse_instant(row["at"]), row["account"]
+    return Act(at, account, link_work(account, row["act"], row["detail"], at))
 
 
 def _window(text: str) -> tuple[datetime, datetime]:

@@ -5,10 +5,14 @@ DIR/postgresql/      the demo's database, made anew by every run
 DIR/demo.html        its page
 """
 
+from __future__ import annotations
+
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from keizoku.billing.gateway.simulated import SimulatedGateway
 from keizoku.db.embedded import ROOT_DIR, EmbeddedServer
@@ -16,9 +20,15 @@ from keizoku.db.migrate import upgrade
 from keizoku.db.programs import server_account, succeeds
 from keizoku.db.session import make_engine
 from keizoku.scheduler.app import Services
+from keizoku.scheduler.linking import simulated_setup
 from keizoku.terms.rules import Rules
 
-__all__ = ["NotADemoError", "clear", "default_dir", "examples_dir", "fresh_services"]
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from keizoku.link.services.base import LinkSetup
+
+__all__ = ["NotADemoError", "clear", "default_dir", "examples_dir", "fresh_services", "pretended_partner"]
 
 MARKER = ".keizoku-demo"
 EXAMPLES = Path("examples") / "2026-04"
@@ -64,6 +74,16 @@ def clear(folder: Path) -> None:
         shutil.rmtree(database)
 
 
+def pretended_partner(engine: Engine) -> Callable[[], LinkSetup]:
+    """The simulated partner of the linked service, the same for the whole demo."""
+
+    @cache
+    def setup() -> LinkSetup:
+        return simulated_setup(engine)
+
+    return setup
+
+
 @contextmanager
 def fresh_services(folder: Path, rules: Rules) -> Iterator[Services]:
     """Services on a new, empty database in the cleared folder."""
@@ -74,7 +94,7 @@ def fresh_services(folder: Path, rules: Rules) -> Iterator[Services]:
                 upgrade(session)
                 gateway = SimulatedGateway(engine)
                 try:
-                    yield Services(session=session, rules=rules, gateway=gateway)
+                    yield Services(session=session, rules=rules, gateway=gateway, link_setup=pretended_partner(engine))
                 finally:
                     gateway.close()
         finally:

@@ -29,6 +29,7 @@ from keizoku.db.tables.money import (
 )
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.demo.files import MONTH
+from keizoku.scheduler.demo.links import link_figures
 from keizoku.scheduler.demo.play import Played
 from keizoku.sla.claims.claim_views import claim_list
 from keizoku.sla.claims.read_models import ClaimRow
@@ -80,6 +81,7 @@ class Summary:
     rate: str
     claims: tuple[Figure, ...]
     credits: tuple[Figure, ...]
+    links: tuple[Figure, ...]
     revenue: tuple[tuple[str, int], ...]
     balances: tuple[Balance, ...]
     nights: int
@@ -100,7 +102,7 @@ class Summary:
 
     def value(self, key: str) -> int:
         """The figure of this key; KeyError if there is none."""
-        parts = (self.contracts, self.money, self.stops, self.claims, self.credits, self.tasks)
+        parts = (self.contracts, self.money, self.stops, self.claims, self.credits, self.links, self.tasks)
         return {figure.key: figure.value for part in parts for figure in part}[key]
 
     def to_json(self) -> Json:
@@ -117,6 +119,8 @@ class Summary:
             "rate": self.rate,
             "claims": _values(self.claims),
             "credits": _values(self.credits),
+            "links": _values(self.links),
+            "partner": "simulated",
             "revenue_by_month": dict(self.revenue),
             "trial_balance": [
                 {
@@ -159,6 +163,7 @@ def summarise(services: Services, played: Played, at: datetime) -> Summary:
         rate=percent(tier.rate, ja=False) if tier else "0%",
         claims=tuple(_claims(claims)),
         credits=tuple(_credits(session)),
+        links=tuple(Figure(*each) for each in link_figures(session)),
         revenue=tuple(_revenue(session)),
         balances=tuple(_balances(session)),
         nights=len(played.nights),

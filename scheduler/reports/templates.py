@@ -9,6 +9,8 @@ from keizoku.sla.pictures.timeline import CLAUSES, LOOKS
 from keizoku.terms import words
 
 HERE = Path(__file__).parent
+STYLE_SHEET = HERE / "style.css"
+"""What every page of ours looks like: those that are files, and those of the console."""
 Langs = tuple[str, ...]  # of "ja" and "en", in the order in which they stand
 
 

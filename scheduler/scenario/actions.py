@@ -112,7 +112,9 @@ def perform(step: Step, services: Services) -> Sequence[Finding]:
     method = getattr(service, METHODS.get(step.action, step.action), None)
     if method is None:
         raise NotBuiltYetError(f"the action {step.action}")
-    findings = method(**keywords(step), now=step.at)
+    # what is not over has no end: a stop that a scenario states before is recorded when it is over
+    now = max(step.at, step.facts.get("to") or step.at) if step.action in METHODS else step.at
+    findings = method(**keywords(step), now=now)
     return findings if isinstance(findings, list) and step.action not in TAKEN_WITH_DOUBTS else ()
 
 

@@ -18,12 +18,13 @@ import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, Final
 
 from keizoku.sla.counting.claimants import ClaimantRow, UnusableRow
-from keizoku.sla.evidence.observation_checks import findings_of_rules, wrong_rule
+from keizoku.sla.evidence.observation_checks import findings_of_rules, present_us, wrong_rule
 from keizoku.sla.evidence.observation_files import (
     COLUMNS,
     Bulk,
@@ -72,12 +73,17 @@ class SparkEngine:
                 relation.unpersist()
 
     def read_observations(
-        self, paths: Sequence[Path], columns: Mapping[str, str] | None = None, symptom: str | None = None
+        self,
+        paths: Sequence[Path],
+        columns: Mapping[str, str] | None = None,
+        symptom: str | None = None,
+        now: datetime | None = None,
     ) -> ObservationsRead:
         """Make files and folders of Parquet the relation `observation`, with the rules of `sla.evidence.observations`.
 
         Every executor has to see them under the same path. Rows refused are counted by rule, without their lines; a
-        row that is still open is left out where one with the end of the same outage is there.
+        row that is still open is left out where one with the end of the same outage is there. What ends after `now` is
+        refused.
         """
         names = {name: (columns or {}).get(name, name) for name in COLUMNS if not (symptom and name == "symptom")}
         others = [each for group in grouped_files(paths) for each in group if each.suffix.lower() != ".parquet"]
@@ -93,6 +99,7 @@ class SparkEngine:
         bulk = _bulk(types, names, symptom, source)
         if not isinstance(bulk, Bulk):
             return ObservationsRead(0, 0, tuple(bulk))
+        bulk = replace(bulk, now_us=None if now is None else present_us(now))
         by_rule = self.answer(Query((), f"SELECT wrong, count(*) FROM ({_checked(bulk)}) GROUP BY wrong"))  # noqa: S608
         counts = {wrong: int(count) for wrong, count in by_rule}
         taken = counts.pop(None, 0)

@@ -4,7 +4,8 @@
     Series; Time; Value          one row for each sample (older releases)
 
 Times are as the panel shows them, so of its zone, which the file does not say: Japan's, unless they have an offset; or
-milliseconds since 1970. A cell without a number is a missing sample. Columns are named as the series are.
+milliseconds since 1970. A cell without a number is a missing sample. Columns are named as the series are: by their
+legend, or {__name__="users_unable", instance="a"} without one; one is found by its name or by the value of a label.
 Source: github.com/grafana/grafana (pull request 4041, issues 5372, 24989).
 """
 
@@ -17,12 +18,14 @@ from pathlib import Path
 from typing import Final
 
 from keizoku.sla.evidence.count_samples import Samples, micros_of
-from keizoku.sla.evidence.incident_files import TIME_REMEDY, csv_table
+from keizoku.sla.evidence.incident_files import TIME_REMEDY, csv_table, ungrouped
 from keizoku.terms.calendar import epoch, parse_instant, time_flaw
 
 __all__ = ["TIME_COLUMNS", "SampleTable", "time_column"]
 
 TIME_COLUMNS: Final = ("time", "timestamp", "date", "datetime")
+_SERIES: Final = re.compile(r"([^{}]*)\{(.*)\}")
+_LABEL: Final = re.compile(r'="?([^",]*)"?(?=[,}]|$)')
 _EPOCH: Final = re.compile(r"[0-9]{10}|[0-9]{13}|[0-9]{16}|[0-9]{19}")
 
 
@@ -58,9 +61,10 @@ class SampleTable(Samples):
     def _series(
         self, names: list[str], wanted: str, cells: Sequence[tuple[int, str, Mapping[str, str]]], *, alone: bool = False
     ) -> dict[int, int]:
-        name = wanted if wanted in names else names[0] if alone and len(names) == 1 else None
+        own = [name for name in names if name == wanted] or [name for name in names if wanted in _labels(name)]
+        name = own[0] if len(own) == 1 else names[0] if alone and len(names) == 1 else None
         if name is None:
-            rule = f"one column is named so; it has {', '.join(names)[:200] or 'none'}"
+            rule = f"one column is named so; there are {len(own)}, of {', '.join(names)[:200] or 'none'}"
             self.say(f"series {wanted!r}", rule, "name the series as the column is")
         found = []
         for line, time, row in cells:
@@ -69,7 +73,7 @@ class SampleTable(Samples):
                 continue
             self.times.add(micros)
             if name is not None and name in row:
-                users = self.value(wanted, row[name], micros, line)
+                users = self.value(wanted, ungrouped(row[name]), micros, line)
                 found += [(micros, users)] if users is not None else []
         return self.one_value(wanted, found)
 
@@ -83,6 +87,12 @@ class SampleTable(Samples):
             if not any(each.line == line for each in self.findings[-1:]):
                 self.say(told, time_flaw(written), TIME_REMEDY, line)
             return None
+
+
+def _labels(column: str) -> set[str]:
+    """What a series without a legend is called: its name, and the values of its labels."""
+    found = _SERIES.fullmatch(column)
+    return {found[1].strip(), *_LABEL.findall(found[2])} if found else set()
 
 
 def _long_form(header: Sequence[str]) -> tuple[str, str] | None:

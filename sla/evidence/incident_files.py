@@ -68,6 +68,7 @@ class Incident:
     author: str
     exact: bool = False
     named: str = ""  # what it is called as evidence, if not by its id
+    is_open: bool = False  # a monitor has it without an end: that is the time at which the file was read
 
     @property
     def evidence(self) -> str:
@@ -326,11 +327,15 @@ def name_in(row: Mapping[str, str], column: str) -> str:
 
 def users_in(row: Mapping[str, str], column: str) -> int:
     """The number of users in a column. Raises RefusedRowError for what is none."""
-    grouped = re.fullmatch(r"[1-9][0-9]{0,2}(,[0-9]{3})+", row[column])
-    written = row[column].replace(",", "") if grouped else row[column]
+    written = ungrouped(row[column])
     if not (written.isascii() and written.isdigit()) or len(written) > 18 or int(written) > MOST_USERS:
         raise RefusedRowError(f"{column} {row[column]!r:.60}", "a whole number of users", "write it like 60000")
     return int(written)
+
+
+def ungrouped(written: str) -> str:
+    """A number without the commas that group its thousands; what is not grouped so stays as it is."""
+    return written.replace(",", "") if re.fullmatch(r"[1-9][0-9]{0,2}(,[0-9]{3})+", written) else written
 
 
 def _cause(written: str) -> Cause:

@@ -102,6 +102,7 @@ class EvidenceService:
     ) -> list[Finding]:
         """An outage as people confirmed it, to the second: so many users, one cause."""
         span = self._covered_span("stop", from_at, to_at)
+        is_over("stop", from_at, to_at, now)
         not_negative("stop", affected)
         known_cause("stop", cause)
         grounded_cause("stop", cause, ground)
@@ -125,16 +126,6 @@ class EvidenceService:
             incident_id = self._free_outage_id(from_at)  # another one took it just now
         self._commit(self._months([span]), f"stop {incident_id}", now)
         return []
-
-    def is_known_outage(self, stated: Incident) -> bool:
-        """Whether the outage is recorded with just these values."""
-        last = self._last_outage(stated.id)
-        return last is not None and (stated.start, stated.end, stated.affected, stated.cause) == (
-            epoch(last.from_at),
-            epoch_up(last.to_at),
-            last.affected,
-            last.cause,
-        )
 
     def take_incident(self, stated: Incident, *, now: datetime) -> list[Finding]:
         """An outage as a file states it."""
@@ -167,6 +158,8 @@ class EvidenceService:
             starts_at, ends_at = from_at or last.from_at, to_at or last.to_at
             users, why = last.affected if affected is None else affected, cause or last.cause
             span = self._covered_span("correct_stop", starts_at, ends_at)
+            if to_at is not None:
+                is_over("correct_stop", starts_at, ends_at, now)
             not_negative("correct_stop", users)
             known_cause("correct_stop", why)
             grounded_cause("correct_stop", why, ground if why != last.cause else ground or last.ground)

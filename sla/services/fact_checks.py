@@ -49,7 +49,7 @@ def period(source: str, from_at: datetime, to_at: datetime) -> Span:
 
 def is_over(source: str, from_at: datetime, to_at: datetime, now: datetime, apart: int = 0) -> None:
     """Raises Refused for what has not ended by now; `apart`: seconds by which its clock may be ahead of ours."""
-    if (to_at - now).total_seconds() > apart:
+    if epoch_up(to_at) > epoch_up(now) + apart:  # whole seconds outward, as a period is kept
         value = f"{iso_jst(from_at)} to {iso_jst(to_at)}"
         raise Refused.fact("fact.not_over", source, value, NOT_OVER, NOT_OVER_REMEDY)
 

@@ -101,13 +101,14 @@ class ImportService:
     def incidents(self, file: Path, *, author: str, now: datetime, outages: AskedOutages | None = None) -> Imported:
         """Stops as people confirmed them (CSV). One that is recorded otherwise is corrected by hand, not by a file.
 
-        `outages`: the file is a monitor's, in its own form; what was open when it was imported before gets its end.
+        `outages`: the file is a monitor's, in its own form; what was open when it was imported before gets its end, and
+        neither an older export nor people's corrections are undone by it.
         """
 
         def take(incident: Incident) -> bool:
-            if self._service.is_known_outage(incident):
+            if self._service.is_known_outage(incident, monitored=outages is not None):
                 return False
-            if outages is not None and self._service.lasted_longer(incident, file.name, by=author, now=now):
+            if outages is not None and self._service.gets_its_end(incident, file.name, by=author, now=now):
                 return True
             self._service.take_incident(replace(incident, author=incident.author or author), now=now)
             return True

@@ -9,6 +9,7 @@ here: the night does that.
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import count
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -16,7 +17,7 @@ from keizoku.db.act_keys import KeyFormError, KeyTakenError, once
 from keizoku.db.tables.claims import claim as claim_table
 from keizoku.db.tables.claims import claim_decision, claim_ruling, claim_withdrawal
 from keizoku.db.tables.contracts import account as account_table
-from keizoku.db.tables.evidence import claim_form_outage, environment_ruling, unknown_ruling
+from keizoku.db.tables.evidence import claim_form_outage, environment_ruling, incident, unknown_ruling
 from keizoku.sla.evidence.form_outages import form_outages
 from keizoku.sla.evidence.incident_files import Incident
 from keizoku.sla.evidence.notice_store import add_issues, issues_of, spans_of_issues
@@ -138,21 +139,34 @@ class SlaService(RemedyService):
         ask_for_review(self._session, self._months(new), f"unknown time of {source}", now)
         return normalise(new)
 
-    def lasted_longer(self, stated: Incident, source: str, *, by: str, now: datetime) -> bool:
-        """Whether the outage was recorded while it was open, and has its end now: then that is recorded."""
-        last = self._last_outage(stated.id)
-        if last is None or (stated.start, stated.affected, stated.cause) != (
-            epoch(last.from_at),
-            last.affected,
-            last.cause,
-        ):
+    def is_known_outage(self, stated: Incident, *, monitored: bool = False) -> bool:
+        """Whether the outage is recorded with just these values; of a monitor's, whether it says nothing new.
+
+        Nothing new is what it said before, corrected since or not, and an outage as still open whose end is known.
+        """
+        revisions = self._revisions(stated.id)
+        if not monitored:
+            revisions = revisions[-1:]
+        if not any(_is_same(each, stated) for each in revisions):
             return False
-        if stated.end <= epoch_up(last.to_at):
+        ends = {epoch_up(each.to_at) for each in revisions}
+        return stated.end in ends or (stated.is_open and not _was_open(revisions))
+
+    def gets_its_end(self, stated: Incident, source: str, *, by: str, now: datetime) -> bool:
+        """Whether a monitor's outage was recorded while it was open: then what is known of its end now is recorded.
+
+        Cause and number of users stay as people corrected them.
+        """
+        revisions = self._revisions(stated.id)
+        if not (any(_is_same(each, stated) for each in revisions) and _was_open(revisions)):
             return False
-        self.correct_outage(
-            stated.id, to_at=from_epoch(stated.end), ground=f"its end, as {source} has it", by=by, now=now
-        )
+        ground = f"its end, as {source} has it"
+        self.correct_outage(stated.id, to_at=from_epoch(stated.end), ground=ground, by=by, now=now)
         return True
+
+    def _revisions(self, incident_id: str) -> Sequence[sa.Row[Any]]:
+        query = sa.select(incident).where(incident.c.incident_id == incident_id).order_by(incident.c.revision)
+        return self._session.execute(query).all()
 
     def take_issues(self, issues: Sequence[EventIssue], *, now: datetime, by: str = PEOPLE) -> list[EventIssue]:
         """Events as a calendar has them; what was known of these events before. Nothing is committed.
@@ -372,3 +386,15 @@ class SlaService(RemedyService):
             if intersect(form_outages(self._session, month, policy), (down,)):
                 months.append(month)
         return months
+
+
+def _is_same(revision: sa.Row[Any], stated: Incident) -> bool:
+    """Whether it is what was stated, but for the end."""
+    recorded = (epoch(revision.from_at), revision.affected, revision.cause)
+    return recorded == (stated.start, stated.affected, stated.cause)
+
+
+def _was_open(revisions: Sequence[sa.Row[Any]]) -> bool:
+    """Whether the newest end of an outage is the time at which it was recorded: nobody has said that it was over."""
+    first = next(each for each in revisions if each.to_at == revisions[-1].to_at)
+    return epoch_up(first.to_at) >= epoch(first.recorded_at)

@@ -13,10 +13,11 @@ from keizoku.scheduler.cli import app
 from keizoku.sla.counting.claimants import claimant_seconds, recognised_counts, take_claimants
 from keizoku.sla.counting.outage_threshold import Population, observed_windows, outages_from
 from keizoku.sla.counting.spark_engine import SparkEngine, open_spark
+from keizoku.sla.evidence.incident_files import NOT_OVER
 from keizoku.sla.evidence.observations import open_observations, read_observations
 from keizoku.sla.rules.intervals import Spans, intersect, length
 from keizoku.sla.rules.unusable_time import MonthFacts, service_month
-from keizoku.terms.calendar import Month, epoch, parse_instant
+from keizoku.terms.calendar import Month, epoch, from_epoch, parse_instant
 from tests.benchmarks.case_quorum import HORIZON, prepare
 from tests.integration.sla.test_article_9_in_sql import POLICY, some_timelines
 from tests.spark.cluster import spark_master, task_sizes
@@ -150,6 +151,17 @@ def test_9_3__rows_that_are_refused_open_or_settled_are_the_same_on_spark(engine
     other.write_text("user_id,symptom,started_at,ended_at\n")
     refused = engine.read_observations([other])
     assert [(each.value, each.rule) for each in refused.findings] == [("seen.csv", "Spark reads Parquet")]
+
+
+def test_9_3__what_is_not_over_is_refused_on_spark_as_well(engine: SparkEngine, tmp_path: Path) -> None:
+    """Clocks of monitors may be some minutes ahead of ours; what ends or begins later than that is not over."""
+    rows = """SELECT * FROM (VALUES
+        ('a', 'site', 1000, 2300), ('b', 'site', 1000, 2301), ('c', 'site', 2300, NULL), ('d', 'site', 2301, NULL)
+    ) AS seen(user_id, symptom, s, e)"""
+    file = write(tmp_path / "seen.parquet", rows)
+    found = engine.read_observations([file], now=from_epoch(2_000))
+    assert (found.taken, found.refused, [each.rule for each in found.findings]) == (2, 2, [NOT_OVER])
+    assert observed_windows(engine, Population.always(19), POLICY, 5_000) == ((1_000, 5_000),)
 
 
 def test_9_2__claimants_of_random_months_on_spark(engine: SparkEngine) -> None:

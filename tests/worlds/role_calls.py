@@ -27,6 +27,7 @@ from tests.worlds.role_walk import FOUND, everybody
 __all__ = ["CALLS", "READS", "Given", "allowed"]
 
 NOW: Final = parse_instant("2026-05-08 09:00")
+OVER: Final = parse_instant("2026-05-08 08:30")
 READS: Final = frozenset(
     {
         *("billing.offer", "billing.preview_interest", "billing.simulate_price"),
@@ -87,11 +88,10 @@ class Given:
         """The role's own claim."""
         return f"k{self.n}"
 
-    def stop(self, hour: int) -> Incident:
-        """A stop as a file has it, until this hour."""
-        start = parse_instant(f"2026-04-1{self.n} 14:00")
-        end = parse_instant(f"2026-04-1{self.n} {hour}:00")
-        return Incident(f"f{self.n}", epoch(start), epoch(end), 70_000, Cause.FAULT, "logs", "sato")
+    def stop(self, end: datetime) -> Incident:
+        """A stop as a monitor has it, until then: until now while it is open."""
+        start = parse_instant(f"2026-05-08 07:0{self.n}")
+        return Incident(f"f{self.n}", epoch(start), epoch(end), 70_000, Cause.FAULT, "logs", "sato", is_open=end == NOW)
 
 
 Arguments = Callable[[Given], Mapping[str, Any]]
@@ -216,9 +216,9 @@ CALLS: Final[tuple[tuple[str, Arguments, str], ...]] = (
     ),
     ("sla.record_outage", lambda g: {"id": f"s{g.n}", **g.span, "affected": 60_000}, ""),
     ("sla.correct_outage", lambda g: {"id": f"s{g.n}", "affected": 70_000, "ground": "logs"}, ""),
-    ("sla.take_incident", lambda g: {"stated": g.stop(15)}, ""),
-    ("sla.is_known_outage", lambda g: {"stated": g.stop(15)}, ""),
-    ("sla.lasted_longer", lambda g: {"stated": g.stop(16), "source": "file", "by": "sato"}, ""),
+    ("sla.take_incident", lambda g: {"stated": g.stop(NOW)}, ""),
+    ("sla.is_known_outage", lambda g: {"stated": g.stop(NOW)}, ""),
+    ("sla.gets_its_end", lambda g: {"stated": g.stop(OVER), "source": "file", "by": "sato"}, ""),
     ("sla.environment", lambda g: {"windows": [g.window], **BY, "outage": f"s{g.n}"}, ""),
     ("sla.observations", lambda g: {"rows": [(f"x{g.n}", "site", *g.window)]}, ""),
     ("sla.record_observations", lambda g: {"file": None, "rows": [(f"y{g.n}", "site", *g.window)], "by": "sato"}, ""),

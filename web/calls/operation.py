@@ -23,7 +23,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, create_model
 
-from keizoku.scheduler.cli.shared.rights import ALLOWED
+from keizoku.scheduler.cli.shared.rights import ALLOWED, TOKENS
 from keizoku.web.calls.answers import answer_model, rows_of
 from keizoku.web.calls.strict_json import StrictRoute
 from keizoku.web.calls.uploads import Uploaded, uploaded
@@ -72,7 +72,12 @@ class Operation:
     @property
     def roles(self) -> tuple[str, ...]:
         """The roles of the database that may call it."""
-        return ALLOWED[self.command]
+        return ("worker",) if self.with_tokens else ALLOWED[self.command]
+
+    @property
+    def with_tokens(self) -> bool:
+        """Whether it uses a token of the linked service: then it runs as the login, which has the role for that."""
+        return ALLOWED[self.command] == TOKENS
 
     def arguments(self, content: Mapping[str, Any]) -> dict[str, Any]:
         """The handler's arguments again, from what was kept of a call."""

@@ -35,6 +35,8 @@ NOT_FOUND: Final = frozenset(
         "document.unknown",
         "entry.unknown",
         "import.unknown",
+        "link.order_unknown",
+        "link.stop_unknown",
         "invoice.unknown",
         "ledger.account_unknown",
         "plan.unknown",

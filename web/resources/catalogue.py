@@ -5,6 +5,9 @@ from typing import Final
 from keizoku.web.calls.operation import Resource
 from keizoku.web.resources.books.ledger import ledger
 from keizoku.web.resources.books.months import months
+from keizoku.web.resources.link.findings import link_findings
+from keizoku.web.resources.link.links import links
+from keizoku.web.resources.link.orders import link_orders
 from keizoku.web.resources.money.bank import bank
 from keizoku.web.resources.money.documents import documents
 from keizoku.web.resources.money.payments import payments
@@ -41,6 +44,9 @@ RESOURCES: Final[tuple[Resource, ...]] = (
     stores,
     evidence,
     claims,
+    links,
+    link_orders,
+    link_findings,
     ledger,
     months,
     events,

@@ -36,7 +36,7 @@ def run_demo(data_dir: Path | None, out: Path | None, examples: Path | None, as_
     rules = _rules()
     if why:
         note(why)
-    note(f"database: the demo's own, embedded, in {folder}; card gateway: simulated, no card is charged")
+    note(f"database: the demo's own, embedded, in {folder}; card gateway and partner: simulated, ours")
     try:
         acts = read_acts(source.absolute(), rules)
         clear(folder)
@@ -73,6 +73,7 @@ def show(console: Console, summary: Summary, page: Path, command: str) -> None:
         ("停止 Outages of the month", (*summary.stops, _gross(summary))),
         ("申請 Claims", summary.claims),
         ("減額 Credits", summary.credits),
+        *((("連携(提携先は模擬) Links; the partner is simulated, ours", summary.links),) if _linked(summary) else ()),
         ("人が決めること Left to people", (*summary.tasks, _remarks(summary))),
     ):
         console.print(f"\n[bold]{title}[/]")
@@ -131,6 +132,10 @@ def _program() -> str:
     """How this program was called, to be called again."""
     called = Path(sys.argv[0])
     return str(called) if called.name == "keizoku" and "/" in sys.argv[0] else "keizoku"
+
+
+def _linked(summary: Summary) -> bool:
+    return bool(summary.value("links"))
 
 
 def _gross(summary: Summary) -> Figure:

@@ -7,7 +7,7 @@ of every role, and docs/explanation/security.md has this table from here.
 from collections.abc import Mapping
 from typing import Final
 
-__all__ = ["ALLOWED", "allowed_to"]
+__all__ = ["ALLOWED", "TOKENS", "allowed_to"]
 
 EVERYBODY: Final = ("worker", "finance", "support")
 WORKER: Final = ("worker",)

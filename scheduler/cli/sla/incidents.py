@@ -75,12 +75,9 @@ def add_incident(
     as_json: AsJson = False,
 ) -> None:
     """Record an outage as people confirmed it."""
-    from keizoku.sla.services.fact_checks import is_over
-
     start_at, end_at = instant(from_), instant(to)
 
     def work(services: Services, now: datetime) -> list[Finding]:
-        is_over("stop", start_at, end_at, now)
         return services.sla.record_outage(
             start_at,
             end_at,
@@ -123,13 +120,9 @@ def correct_incident(
     as_json: AsJson = False,
 ) -> None:
     """Record what is now known of an outage, as a new revision: what is not said stays."""
-    from keizoku.sla.services.fact_checks import is_over
-
     start_at, end_at = (instant(each) if each else None for each in (from_, to))
 
     def work(services: Services, now: datetime) -> list[Finding]:
-        if end_at is not None:
-            is_over("correct_stop", start_at or end_at, end_at, now)
         return services.sla.correct_outage(
             incident_id,
             from_at=start_at,

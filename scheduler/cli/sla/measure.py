@@ -149,7 +149,7 @@ def read_evidence(
     unable: list[UsersUnable] = []
     if evidence.engine == "spark":
         with spark_engine() as spark:
-            reads = [spark.read_observations(evidence.observations, evidence.columns, evidence.symptom)]
+            reads = [spark.read_observations(evidence.observations, evidence.columns, evidence.symptom, known_at)]
             seen = observed_windows(spark, everyone, policy, horizon)
             if stated is not None:
                 unable = _users_unable(spark, everyone, stated, horizon)

@@ -55,7 +55,11 @@ FORMATS: Final = (
         tables.uptime_kuma,
     ),
     OutageFormat(
-        "uptimerobot", "UptimeRobot", "JSON of getMonitors with logs", "uptimerobot.com/api", services.uptimerobot
+        "uptimerobot",
+        "UptimeRobot",
+        "JSON of GET /v3/incidents, of getMonitors with logs",
+        "uptimerobot.com/api",
+        services.uptimerobot,
     ),
     OutageFormat("uptimerobot-csv", "UptimeRobot", "CSV of events", "uptimerobot.com", tables.uptimerobot_csv),
     OutageFormat(

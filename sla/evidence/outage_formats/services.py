@@ -5,10 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from keizoku.sla.evidence.incident_files import RefusedRowError
-from keizoku.sla.evidence.outage_formats.shapes import EXPORT_AGAIN, OutageFile, json_of, listed, moment_of, text_of
+from keizoku.sla.evidence.outage_formats.shapes import (
+    EXPORT_AGAIN,
+    OutageFile,
+    json_of,
+    listed,
+    moment_of,
+    rows_of,
+    text_of,
+)
 from keizoku.sla.rules.outages import Cause
 from keizoku.terms.calendar import iso_jst
 
@@ -26,29 +35,50 @@ __all__ = [
 
 Row = Mapping[str, Any]
 DOWN: Final = 1
+NOTHING_TO_DO: Final = "nothing, unless users could not use the service"
+INTERNAL: Final = "3"
+NEWEST: Final = 50
 OVER: Final = ("resolved", "postmortem", "completed")
 CORRECTED: Final = {"scheduled maintenance", "deployment"}
 
 
 def uptimerobot(file: OutageFile) -> None:
-    """getMonitors with logs: a type (1 down, 2 up, 98 started, 99 paused), datetime and duration in seconds."""
-    for monitor in listed(file, "monitors"):
-        name = text_of(monitor, "friendly_name") or text_of(monitor, "id")
-
-        def take(log: Row, monitor: Row = monitor, name: str = name) -> None:
-            if int(text_of(log, "type") or 0) != DOWN:
-                return
-            start_at = moment_of(log["datetime"])
-            if start_at is None:
-                raise RefusedRowError(f"{name}: no datetime", "an outage has a start", EXPORT_AGAIN)
-            seconds = int(text_of(log, "duration") or 0)
-            reason = log.get("reason")
-            detail = text_of(reason, "detail") if isinstance(reason, dict) else ""
-            key = f"{text_of(monitor, 'id')}-{text_of(log, 'id') or int(start_at.timestamp())}"
-            file.take(key, start_at, start_at + timedelta(seconds=seconds) if seconds else None, f"{name}: {detail}")
-
+    """GET /v3/incidents, or getMonitors with logs (v2): a type (1 down, 2 up, …), datetime, duration in seconds."""
+    answer = json_of(file)
+    if isinstance(answer, dict) and "monitors" not in answer and isinstance(answer.get("data"), list):
+        file.each(rows_of(file, answer, "data"), partial(_incident, file))
+        return
+    for monitor in rows_of(file, answer, "monitors"):
         logs = monitor.get("logs")
-        file.each(logs if isinstance(logs, list) else [], take)
+        file.each(logs if isinstance(logs, list) else [], partial(_log, file, monitor))
+
+
+def _incident(file: OutageFile, row: Row) -> None:
+    """data[]: type (a slow answer is no outage), monitor.friendlyName, startedAt, resolvedAt, duration, reason."""
+    kind = re.sub("[^a-z]", "", text_of(row, "type").lower())
+    if kind not in ("", "down", "downtime"):
+        file.say(f"{text_of(row, 'id')}: {text_of(row, 'type')}", "no downtime; it is not taken", NOTHING_TO_DO)
+        return
+    start_at, end_at = _start(row, "startedAt"), moment_of(row.get("resolvedAt"))
+    if end_at is None and text_of(row, "status").lower() == "resolved":
+        end_at = start_at + timedelta(seconds=int(text_of(row, "duration")))
+    monitor = row.get("monitor")
+    name = text_of(monitor, "friendlyName") if isinstance(monitor, dict) else ""
+    file.take(text_of(row, "id"), start_at, end_at, f"{name}: {text_of(row, 'reason')}")
+
+
+def _log(file: OutageFile, monitor: Row, log: Row) -> None:
+    name = text_of(monitor, "friendly_name") or text_of(monitor, "id")
+    if int(text_of(log, "type") or 0) != DOWN:
+        return
+    start_at = moment_of(log["datetime"])
+    if start_at is None:
+        raise RefusedRowError(f"{name}: no datetime", "an outage has a start", EXPORT_AGAIN)
+    seconds = int(text_of(log, "duration") or 0)
+    reason = log.get("reason")
+    detail = text_of(reason, "detail") if isinstance(reason, dict) else ""
+    key = f"{text_of(monitor, 'id')}-{text_of(log, 'id') or int(start_at.timestamp())}"
+    file.take(key, start_at, start_at + timedelta(seconds=seconds) if seconds else None, f"{name}: {detail}")
 
 
 def better_stack(file: OutageFile) -> None:
@@ -95,6 +125,10 @@ def statuspage(file: OutageFile) -> None:
     rows = [row for each in lists if isinstance(each, list) for row in each]
     if not any(isinstance(each, list) for each in lists):
         file.refuse(f"{type(answer).__name__}", "an answer of this tool has incidents", EXPORT_AGAIN)
+    longest = max((len(each) for each in lists if isinstance(each, list)), default=0)
+    if isinstance(answer, dict) and "page" in answer and longest >= NEWEST:
+        rule = f"a status page gives its newest {NEWEST}; older ones are not in the file"
+        file.say(f"{longest} incidents", rule, "export and import them, too")
 
     def take(row: Row) -> None:
         impact, state, what = text_of(row, "impact"), text_of(row, "status"), _said(row, "name", "impact")
@@ -129,17 +163,26 @@ def _over_at(file: OutageFile, row: Row) -> datetime | None:
 
 
 def zabbix(file: OutageFile) -> None:
-    """problem.get, event.get: clock and r_clock in seconds ("0": open), name, suppressed."""
+    """problem.get, event.get: clock in seconds, name, suppressed; r_clock, or r_eventid ("0": open) and that event."""
+    rows = listed(file, "result")
+    recovered = {text_of(row, "eventid"): row.get("clock") for row in rows if text_of(row, "value") == "0"}
 
     def take(row: Row) -> None:
+        name, recovery = text_of(row, "eventid"), text_of(row, "r_eventid")
+        if text_of(row, "value") == "0" or text_of(row, "source") == INTERNAL:
+            return  # a recovery is an event of its own; the monitor's own trouble is no outage
+        end_at = moment_of(row.get("r_clock")) or moment_of(recovered.get(recovery))
+        if end_at is None and recovery not in ("", "0"):
+            rule = f"it is over by event {recovery}, whose time is not in the file"
+            raise RefusedRowError(f"event {name}", rule, "export it without a filter by value, or by problem.get")
+        if end_at is None and not recovery and "r_clock" not in row:
+            raise RefusedRowError(f"event {name}", "r_eventid or r_clock says whether it is over", "export these, too")
         if text_of(row, "suppressed") == "1":
             rule = "suppressed by a maintenance of the monitor; it is taken all the same"
-            file.say(f"event {text_of(row, 'eventid')}", rule, "leave it out by --only where it was no outage")
-        if text_of(row, "value") == "0":
-            return  # a recovery is an event of its own
-        file.take(text_of(row, "eventid"), _start(row, "clock"), moment_of(row.get("r_clock")), text_of(row, "name"))
+            file.say(f"event {name}", rule, "correct it where it was no outage: keizoku sla incident correct")
+        file.take(name, _start(row, "clock"), end_at, text_of(row, "name"))
 
-    file.each(listed(file, "result"), take)
+    file.each(rows, take)
 
 
 def pagerduty(file: OutageFile) -> None:

@@ -36,6 +36,7 @@ __all__ = [
     "length_of",
     "listed",
     "moment_of",
+    "rows_of",
     "text_of",
 ]
 
@@ -101,6 +102,7 @@ class OutageFile:
         if end_at is not None and end_at < start_at:
             value = f"{name}: {iso_jst(start_at)} to {iso_jst(end_at)}"
             raise RefusedRowError(value, "an outage ends after it starts", "correct one of the times")
+        is_open = end_at is None or end_at > now
         if end_at is None or end_at > now:
             rule = f"it is still open; known until {iso_jst(now.replace(microsecond=0))}"
             self.say(f"{name}: since {iso_jst(start_at)}", rule, "import it again when it is over", line)
@@ -113,7 +115,7 @@ class OutageFile:
             raise RefusedRowError(value, "a period is at most a year long", "correct one of the times")
         unable = 0 if cause is Cause.SYSTEM_UPDATE else self.asked.affected
         key = _id(f"{self.format}-{name}")
-        row = Incident(key, start, end, unable, cause, f"{what:.500}", "")
+        row = Incident(key, start, end, unable, cause, f"{what:.500}", "", is_open=is_open)
         known = self._names.setdefault(key, row)
         if known is not row:
             if known != row:
@@ -157,16 +159,41 @@ def json_of(file: OutageFile) -> Any:
 
 def listed(file: OutageFile, *names: str) -> list[Mapping[str, Any]]:
     """The objects of a list in the answer: under one of these names, or the answer itself."""
-    answer = json_of(file)
+    return rows_of(file, json_of(file), *names)
+
+
+def rows_of(file: OutageFile, answer: Any, *names: str) -> list[Mapping[str, Any]]:
+    """The same of an answer that is read already; that it has more pages, or that the call failed, is told."""
     found = answer if isinstance(answer, list) else None
     if isinstance(answer, dict):
         found = next((answer[name] for name in names if isinstance(answer.get(name), list)), None)
+        _tell_pages(file, answer, len(found or ()))
     if found is None:
         if not file.findings:
             rule = f"an answer of this tool has a list ({', '.join(names)})"
             file.refuse(f"{type(answer).__name__}", rule, EXPORT_AGAIN)
         return []
     return [each for each in found if isinstance(each, dict)]
+
+
+def _tell_pages(file: OutageFile, answer: Mapping[str, Any], rows: int) -> None:
+    """That the answer is one page of several: what is on the others is not known to have been up."""
+    pages, meta = answer.get("pagination"), answer.get("meta")
+    told = [answer.get("nextLink"), answer.get("more") is True]  # UptimeRobot, PagerDuty
+    if isinstance(pages, dict):
+        told.append(pages.get("next"))  # Better Stack
+        total, limit, offset = (_whole(pages.get(name)) for name in ("total", "limit", "offset"))
+        told.append(total > offset + max(limit, rows) > 0)  # UptimeRobot's second API
+    page = meta.get("page") if isinstance(meta, dict) else None
+    if isinstance(page, dict):  # Datadog
+        total = _whole(page.get("total_filtered_count") or page.get("total_count"))
+        told.append(total > _whole(page.get("offset")) + rows)
+    if any(told):
+        file.say("one page of several", "outages of the other pages are not in the file", "export and import them, too")
+
+
+def _whole(value: object) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
 
 
 def text_of(row: Mapping[str, Any], name: str) -> str:

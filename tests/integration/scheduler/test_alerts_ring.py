@@ -26,6 +26,7 @@ from keizoku.sla.months.budget import MonthBudget, budget_of
 from keizoku.terms.calendar import Month, iso_jst, parse_instant
 from keizoku.terms.rules import Rules
 from tests.worlds.alert_rules import ringing, rules, samples
+from tests.worlds.evidence_files import outage_with_expected_end
 from tests.worlds.world import services_on
 
 STORES = ("a", "b", "s3://c")
@@ -295,7 +296,7 @@ def test_the_budget_is_measured_when_something_became_known_and_not_at_a_scrape(
 
         services.sla.population(parse_instant("2025-01-01 00:00"), 1_000, now=now[0])
         assert [after(1), after(1), after(60)] == [1, 1, 1]
-        services.sla.record_outage(now[0], now[0] + timedelta(hours=1), 1_000, now=now[0])
+        outage_with_expected_end(services.session, now[0], now[0] + timedelta(hours=1), 1_000, now[0])
         assert [after(1), after(30), after(30), after(1), after(600)] == [2, 3, 4, 4, 4]  # until the stop was over
         monkeypatch.setattr(budget_numbers, "MEASURED_HOLDS", 1_000_000)
         services.sla.record_outage(now[0] - timedelta(hours=2), now[0], 1_000, now=now[0])

@@ -19,7 +19,7 @@ from keizoku.billing.gateway.simulated import SimulatedGateway
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.demo.files import BrokenExampleError, read_acts
 from keizoku.scheduler.demo.page import demo_page
-from keizoku.scheduler.demo.place import MARKER, NotADemoError, clear, examples_dir
+from keizoku.scheduler.demo.place import MARKER, NotADemoError, clear, examples_dir, pretended_partner
 from keizoku.scheduler.demo.play import Played, play, played_until
 from keizoku.scheduler.demo.summary import Summary, summarise
 from keizoku.sla.claims.claim_views import claim_list
@@ -56,7 +56,7 @@ class Demo:
 @pytest.fixture(scope="module")
 def demo(own_database: OwnDatabase) -> Iterator[Demo]:
     with own_database() as engine, closing(SimulatedGateway(engine)) as gateway, engine.connect() as session:
-        services = Services(session=session, rules=RULES, gateway=gateway)
+        services = Services(session=session, rules=RULES, gateway=gateway, link_setup=pretended_partner(engine))
         played = play(services, read_acts(EXAMPLE, RULES, EVERY))
         summary = summarise(services, played, played_until())
         claims = claim_list(session, played_until(), Month(2026, 4))
@@ -124,6 +124,28 @@ def test_what_came_in_oddly_is_told(demo: Demo) -> None:
     strangers = sum(outcome == "not_member" for outcome in demo.outcomes.values())
     assert len(demo.summary.remarks) == 1 + strangers
     assert sum("premium/9.4.4" in remark for remark in demo.summary.remarks) == 1
+
+
+def test_api_link__the_links_come_out_as_by_hand(demo: Demo) -> None:
+    figures = {figure.key: figure.value for figure in demo.summary.links}
+    assert figures.pop("tokens_renewed") > 200  # each night, all that live; and at each use
+    assert figures == {
+        "links": 4,
+        "link_linked": 1,
+        "link_refused": 1,
+        "link_base_account_closed": 1,
+        "link_revoked": 1,
+        "secrets_held": 2,
+        "fetches": 3,
+        "fields_dropped": 2 * 2,  # a name and a valuation, twice
+        "orders_sent": 3,
+        "orders_unknown": 1,
+        "orders_accepted": 3,
+        "link_fees": 0,
+        "link_letters": 1,
+    }
+    assert demo.summary.value("ended_delete_user") == 1
+    assert "no\n    securities firm is behind it" in demo.page
 
 
 def test_the_summary_is_json(demo: Demo) -> None:

@@ -10,7 +10,8 @@ from keizoku.scheduler.reports.budget_page import budget_page
 from keizoku.sla.months.budget import budget_of, newest_evidence
 from keizoku.sla.services.sla_service import SlaService
 from keizoku.terms.calendar import parse_instant
-from tests.worlds.evidence_files import LATER, service_of_thousand
+from keizoku.terms.refusal import Refused
+from tests.worlds.evidence_files import LATER, outage_with_expected_end, service_of_thousand
 from tests.worlds.sla_world import APRIL, RULES
 
 
@@ -74,10 +75,14 @@ def test_9_2__the_budget_of_a_month_falls_and_names_what_carries_it(session: Ses
     assert [each.left for each in budget_of(session, RULES, APRIL, LATER).tiers] == [None, 9_360]
 
 
-def test_9_2__only_what_is_past_counts_of_a_stop_whose_end_is_expected(session: Session) -> None:
+def test_9_2__only_what_is_past_counts_of_an_outage_whose_end_is_expected(session: Session) -> None:
+    """Nobody can record one any more; a row that says so counts until now all the same."""
     service = service_of_thousand(session)
-    began = parse_instant("2026-04-10 09:00")
-    service.record_outage(began, parse_instant("2026-04-10 14:00"), 1_000, now=began)
+    began, expected = parse_instant("2026-04-10 09:00"), parse_instant("2026-04-10 14:00")
+    with pytest.raises(Refused) as refused:
+        service.record_outage(began, expected, 1_000, now=began)
+    assert refused.value.code == "fact.not_over"
+    outage_with_expected_end(session, began, expected, 1_000, began)
     seen = {
         at: (found.unusable, found.goes_on, {each.bucket: each.seconds for each in found.exclusions})
         for at in ("2026-04-10 09:05", "2026-04-10 09:10", "2026-04-10 12:36", "2026-04-10 12:37", "2026-04-10 15:00")

@@ -10,7 +10,7 @@ from keizoku.scheduler.worker import budget_numbers
 from keizoku.scheduler.worker.budget_numbers import BudgetNumbers
 from keizoku.sla.months.budget import budget_of
 from keizoku.terms.calendar import Month, parse_instant
-from tests.worlds.evidence_files import service_of_thousand
+from tests.worlds.evidence_files import outage_with_expected_end, service_of_thousand
 from tests.worlds.sla_world import RULES
 
 
@@ -27,7 +27,11 @@ def test_9_2__what_is_told_is_what_measuring_anew_finds(
         if chance.random() < 0.4:
             start = now + timedelta(minutes=chance.randint(-20_000, 90))
             end = start + timedelta(minutes=chance.choice((5, 10, 45, 300)))
-            service.record_outage(start, end, chance.choice((50, 51, 1_000)), now=now)
+            affected = chance.choice((50, 51, 1_000))
+            if end > now:
+                outage_with_expected_end(session, start, end, affected, now)
+            else:
+                service.record_outage(start, end, affected, now=now)
         if chance.random() < 0.2:
             start = now - timedelta(minutes=chance.randint(0, 5_000))
             values = (start, start + timedelta(minutes=30), chance.choice((10, 900)), 1_000)

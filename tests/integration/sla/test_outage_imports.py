@@ -46,6 +46,42 @@ def test_9_3__what_was_open_when_it_was_imported_gets_its_end_when_it_is_over(se
     assert take.incidents(again, author="sato", now=NOW, outages=asked).rows_new == 0
 
 
+def test_9_3__neither_an_older_export_nor_peoples_corrections_are_undone(session: Session, tmp_path: Path) -> None:
+    service = service_of_thousand(session)
+    take, form = ImportService(service), format_named("better-stack")
+    assert form is not None
+    asked = AskedOutages(form, 100)
+    exports = 0
+
+    def imported(resolved_at: str | None, at: str) -> tuple[int, list[str]]:
+        nonlocal exports
+        exports += 1
+        file = better_stack(tmp_path / f"{exports}.json", resolved_at)
+        file.write_text(file.read_text(encoding="utf-8") + " " * exports, encoding="utf-8")
+        done = take.incidents(file, author="sato", now=parse_instant(at), outages=asked)
+        return done.rows_new, [each.rule for each in done.findings]
+
+    def ends() -> list[str]:
+        row = next(each for each in incident_list(session, APRIL) if each.id == "better-stack-25")
+        return [iso_jst(row.to_at)[11:16], str(row.affected), str(row.cause)]
+
+    open_at = ["it is still open; known until 2026-04-15T09:40:00+09:00"]
+    assert (imported(None, "2026-04-15 09:40"), ends()) == ((1, open_at), ["09:40", "100", "fault"])
+    # it was over before the export was imported, and people found that more users were unable
+    found_at = parse_instant("2026-04-15 09:45")
+    service.correct_outage("better-stack-25", affected=900, ground="log", by="sato", now=found_at)
+    assert (imported("2026-04-15T00:30:00Z", "2026-04-15 10:00"), ends()) == ((1, []), ["09:30", "900", "fault"])
+    # an older export that has it as open, and the same again
+    assert (imported(None, "2026-04-20 10:00")[0], ends()) == (0, ["09:30", "900", "fault"])
+    assert (imported("2026-04-15T00:30:00Z", "2026-04-20 11:00"), ends()) == ((0, []), ["09:30", "900", "fault"])
+    # people state the end, and the monitor repeats what it said before: nothing new; what it never said is for people
+    end_at, at = parse_instant("2026-04-15 09:20"), parse_instant("2026-04-20 12:00")
+    service.correct_outage("better-stack-25", to_at=end_at, ground="log", by="sato", now=at)
+    assert (imported("2026-04-15T00:30:00Z", "2026-04-21 09:00"), ends()) == ((0, []), ["09:20", "900", "fault"])
+    rules = ["an outage of this id is recorded"]
+    assert (imported("2026-04-15T01:00:00Z", "2026-04-21 10:00"), ends()) == ((0, rules), ["09:20", "900", "fault"])
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [

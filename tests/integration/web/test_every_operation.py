@@ -30,7 +30,7 @@ NOT_BY_HTTP = {
     "gateway check", "gateway rebind", "invoice month", "notice send", "report", "serve", "sla collect",
     "sla notice publish", "store orders", "worker",
     "account file", "documents reissue", "ledger find",
-    *(command for command in ALLOWED if command == "account base-closed" or command.startswith("link ")),
+    "link rotate-keys",
 }  # fmt: skip
 """Commands of whoever operates the machine, those that write files, and those that the door does not have yet."""
 THE_SAME = {

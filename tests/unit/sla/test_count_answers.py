@@ -137,6 +137,11 @@ GRAFANA = [
     ('sep=,\n"Time","affected"\n{0},51\n{1},NaN\n{2},52\n', ALONE),
     ('"Time","sum(unable)"\n{0},51\n{1},null\n{2},52\n', ALONE),
     ("Time;affected;total\n{0};51;1000\n{1};;1000\n{2};52;1000\n", CountSeries()),
+    (
+        '"Time","{{__name__=""affected"", a=""b""}}","{{__name__=""total""}}"\n{0},51,"1,000"\n{1},,9\n{2},52,1000\n',
+        CountSeries(),
+    ),
+    ('"Time","affected {{job=""web""}}","up {{job=""web""}}"\n{0},51,1\n{1},undefined,1\n{2},52,1\n', ALONE),
     ("sep=;\nSeries;Time;Value\naffected;{0};51\naffected;{1};null\naffected;{2};52\n", ALONE),
 ]
 
@@ -172,6 +177,16 @@ def test_9_3__a_panel_without_the_column_and_with_cells_that_are_no_numbers_is_t
         (3, "'soon'"),
     ]
     assert read.rows == ()
+
+
+def test_9_3__a_panel_with_two_series_of_a_name_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "panel.csv"
+    header = '"Time","affected {job=""web""}","affected {job=""app""}"'
+    file.write_text(f"{header}\n2026-04-15 12:00:00,51,1\n", encoding="utf-8")
+    read = read_counts(file, CountSeries(total="1000", step_seconds=60))
+    rule = 'one column is named so; there are 2, of affected {job="web"}, affected {job="app"}'
+    assert (windows(read), unknown(read), [each.rule for each in read.findings]) == ([], [(0, 60)], [rule])
+    assert windows(read_counts(file, CountSeries("app", "1000", step_seconds=60))) == [(0, 60, 1)]
 
 
 def test_9_3__columns_of_counts_may_have_other_names_and_semicolons(tmp_path: Path) -> None:

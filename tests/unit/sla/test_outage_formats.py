@@ -129,7 +129,7 @@ def test_9_3__zabbix(tmp_path: Path) -> None:
         "name": "down",
         "severity": "4",
     }
-    suppressed = event | {"eventid": "2", "suppressed": "1", "r_clock": "0"}
+    suppressed = event | {"eventid": "2", "suppressed": "1", "r_eventid": "0", "r_clock": "0"}
     rows, told = read(tmp_path, "zabbix", {"jsonrpc": "2.0", "result": [event, suppressed], "id": 1})
     assert rows == [
         ("zabbix-1245463", *AN_HOUR, 100, "fault"),

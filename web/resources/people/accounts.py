@@ -101,6 +101,13 @@ def resume(call: Call, account: Id, *, ground: Ground) -> Any:
     return {"account": account, "done": True}
 
 
+@accounts.act("/accounts/{account}/base-closed", command="account base-closed", answer=Done, repeat="again")
+def base_closed(call: Call, account: Id, *, ground: Ground) -> Any:
+    """The bank account is closed: premium (6.2, 13) and link (api_link/12.2(1)) end at one instant."""
+    call.services.close_base_account(account, by=call.author, ground=ground, now=call.now)
+    return {"account": account, "done": True}
+
+
 @accounts.act("/accounts/{account}/terminate", command="account terminate", answer=Done, version=CONTRACT)
 def terminate(call: Call, account: Id, *, ground: Ground) -> Any:
     """End the contract at once (7.1). What is unpaid stays owed, and all of it becomes due (7.2)."""

@@ -1,0 +1,191 @@
+"""The console: every screen for every role; acts as the calls do them, shown before; files, lists, ways back."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import uuid
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+import sqlalchemy as sa
+from starlette.testclient import TestClient
+
+from keizoku.db.tables.contracts import contract_fact
+from keizoku.db.tables.web import http_request
+from keizoku.web.identity.principal import Role
+from keizoku.web.pages.shared.addresses import back_to
+from keizoku.web.pages.staff.console import SCREENS
+from tests.integration.web.conftest import House
+from tests.worlds.console_world import TOKEN, Sitting, addresses_of, staff_of
+
+HIDDEN = re.compile(r'name="(\w+)" value="([^"]*)"')
+
+
+@contextmanager
+def seated(house: House, role: Role | None, lang: str = "en", name: str = "") -> Iterator[TestClient]:
+    """A browser at which somebody of this role sits."""
+    house.door.signed_in = Sitting(staff_of(role, name) if role else None)
+    house.client.cookies.set("kz_lang", lang)
+    try:
+        yield house.client
+    finally:
+        house.client.cookies.clear()
+
+
+def send(client: TestClient, act: str, step: str, **fields: str) -> tuple[int, str]:
+    """A form as a browser sends it; (status, page)."""
+    told = {"form_token": TOKEN, "idempotency_key": uuid.uuid4().hex, "step": step, **fields}
+    answer = client.post(f"/console/acts/{act}", data=told, follow_redirects=False)
+    return answer.status_code, answer.headers.get("location", answer.text)
+
+
+@pytest.mark.parametrize(("role", "lang"), [("worker", "ja"), ("finance", "en"), ("support", "ja")])
+def test_every_screen_is_shown_to_every_role(house: House, role: Role, lang: str) -> None:
+    titles: set[str] = set()
+    with seated(house, role, lang) as client:
+        for address in addresses_of(SCREENS):
+            page = client.get(address)
+            assert page.status_code == 200, (address, page.text)
+            assert f'<html lang="{lang}">' in page.text
+            assert "default-src 'none'" in page.headers["content-security-policy"]
+            assert "unsafe" not in page.headers["content-security-policy"]
+            assert [each for each in ("<style", " style=", " onclick") if each in page.text] == [], address
+            assert f"/console/language/{'ja' if lang == 'en' else 'en'}" in page.text
+            titles.add(re.search("<h1>(.*?)</h1>", page.text, re.DOTALL)[1])  # type: ignore[index]
+    assert len(titles) > len(SCREENS) / 2
+
+
+def test_whoever_is_not_signed_in_sees_nothing(house: House) -> None:
+    with seated(house, None) as client:
+        for address in addresses_of(SCREENS):
+            assert client.get(address).status_code == 401
+        assert client.get("/console/acts/accounts.suspend").status_code == 401
+        assert send(client, "accounts.suspend", "do", account="a3", ground="x")[0] == 401
+
+
+def test_acts_are_offered_to_the_role_that_may_do_them(house: House) -> None:
+    with seated(house, "worker") as client:
+        assert "/console/acts/accounts.suspend?" in client.get("/console/accounts/a0").text
+    with seated(house, "support") as client:
+        assert "/console/acts/accounts.suspend?" not in client.get("/console/accounts/a0").text
+        assert client.get("/console/acts/accounts.suspend?account=a0").status_code == 403
+        assert send(client, "accounts.suspend", "do", account="a5", ground="x")[0] == 403
+
+
+def test_an_act_is_shown_before_it_is_done_and_done_once(house: House) -> None:
+    before = house.count(contract_fact)
+    with seated(house, "worker") as client:
+        status, page = send(client, "contracts.end_of_use", "look", account="a6", back="/console/accounts/a6")
+        assert status == 200
+        assert "What it would change" in page
+        assert "premium/6.1" in page
+        assert house.count(contract_fact) == before
+        fields = dict(HIDDEN.findall(page))
+        done = send(client, "contracts.end_of_use", "do", **{k: v for k, v in fields.items() if k != "step"})
+        assert done[0] == 200, done[1]
+        assert "2026-06-07" in done[1]
+        again = send(client, "contracts.end_of_use", "do", **{k: v for k, v in fields.items() if k != "step"})
+        assert again == done
+        assert house.count(contract_fact) == before + 1
+        back = "/console/accounts/a6"
+        answer = send(client, "contracts.withdraw_end_of_use", "do", account="a6", back=back)
+        assert answer == (303, f"{back}?done=contracts.withdraw_end_of_use")
+        assert "Done: Withdraw the end of use" in client.get(answer[1]).text
+    with house.engine.connect() as session:
+        asked = sa.select(http_request.c.principal).where(http_request.c.route == "/contracts/{account}/end-of-use")
+        rows = session.execute(asked.where(http_request.c.account == "a6", http_request.c.act)).scalars().all()
+        assert rows == ["worker@example.jp"]
+
+
+def test_a_refusal_says_the_rule_in_the_language_of_the_page(house: House) -> None:
+    for lang, sentence in (("en", "no application"), ("ja", "申込み")):
+        with seated(house, "worker", lang) as client:
+            status, page = send(client, "contracts.approve", "do", account="a5")
+            assert (status, "application.none_waiting" in page, "premium/3.3" in page) == (409, True, True)
+            assert sentence in page
+
+
+def test_a_field_of_another_form_is_told_beside_it(house: House) -> None:
+    with seated(house, "worker", "ja") as client:
+        status, page = send(client, "accounts.write_off", "look", account="a5", term="tomorrow", ground=" ")
+        assert status == 422
+        assert "日付は 2026-04-30 の形で書きます" in page
+        assert 'id="ground-wrong"' in page
+
+
+def test_a_second_person_approves_what_wants_two(house: House) -> None:
+    with house.engine.connect() as session:
+        starts_on = str(session.execute(sa.text("SELECT min(starts_on) FROM term WHERE account = 'u01'")).scalar_one())
+    with seated(house, "worker", name="hanako") as client:
+        status, where = send(client, "accounts.write_off", "do", account="u01", term=starts_on, ground="gone")
+        assert status == 303
+        number = re.search(r"/console/proposals/(\d+)", where)[1]  # type: ignore[index]
+        assert send(client, "proposals.approve", "do", number=number, ground="fine")[0] == 409
+    with seated(house, "worker", name="taro") as client:
+        assert client.get(f"/console/proposals/{number}").status_code == 200
+        assert send(client, "proposals.turn_down", "do", number=number, ground="not yet")[0] in (200, 303)
+
+
+def test_a_form_of_another_place_is_refused(house: House) -> None:
+    before = house.count(contract_fact)
+    with seated(house, "worker") as client:
+        assert send(client, "contracts.end_of_use", "do", account="a8", form_token="x")[0] == 403  # noqa: S106
+    assert house.count(contract_fact) == before
+
+
+def test_a_table_is_a_file_that_no_spreadsheet_takes_for_a_formula(house: House) -> None:
+    with seated(house, "finance") as client:
+        answer = client.get("/console/accounts?file=csv&table=rows")
+        assert answer.headers["content-disposition"] == 'attachment; filename="keizoku-rows.csv"'
+        rows = list(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"))))
+        assert rows[0][0] == "Account"
+        assert len(rows) == 1 + len(house.get("/v1/accounts", limit=200)["data"])
+        book = client.get("/console/accounts?file=xlsx&table=rows").content
+        assert "xl/worksheets/sheet1.xml" in zipfile.ZipFile(io.BytesIO(book)).namelist()
+        assert client.get("/console/accounts?file=csv&table=other").status_code == 404
+
+
+def test_a_list_is_sorted_and_paged_by_its_address(house: House) -> None:
+    with seated(house, "finance") as client:
+
+        def first(address: str) -> str:
+            return re.search(r'<th scope="row"[^>]*>\s*<a [^>]*>([^<]+)</a>', client.get(address).text)[1]  # type: ignore[index]
+
+        assert first("/console/accounts?rows.sort=-0") > first("/console/accounts?rows.sort=0")
+        assert 'aria-sort="descending"' in client.get("/console/accounts?rows.sort=-0").text
+        assert first("/console/accounts?rows.after=a5") > "a5"
+
+
+def test_the_way_back_leads_to_us_alone(house: House) -> None:
+    for hostile in (
+        "https://evil.example/",
+        "//evil.example",
+        "/console/../x\\",
+        "javascript:alert(1)",
+        "/consoles",
+        "",
+    ):
+        assert back_to(hostile).startswith("/console")
+        assert "evil" not in back_to(hostile)
+    assert back_to("/console/accounts/a1?x=1") == "/console/accounts/a1?x=1"
+    answer = house.client.get("/console/language/ja?back=https://evil.example", follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/console")
+    assert "kz_lang=ja" in answer.headers["set-cookie"]
+
+
+def test_the_files_of_pages_are_kept_by_browsers_under_their_digest(house: House) -> None:
+    with seated(house, "finance") as client:
+        page = client.get("/console").text
+        files = sorted(set(re.findall(r'"(/assets/[^"]+)"', page)))
+        assert [re.sub("-[0-9a-f]{12}", "", each) for each in files] == [
+            "/assets/console.css", "/assets/htmx.js", "/assets/mark.svg",
+        ]  # fmt: skip
+        for each in files:
+            answer = client.get(each)
+            assert (answer.status_code, "immutable" in answer.headers["cache-control"]) == (200, True)
+        assert client.get("/assets/console-000000000000.css").status_code == 404
+        assert client.get("/assets/..%2fviews.py").status_code == 404

@@ -1,0 +1,1 @@
+"""How pages are made: words in both languages, cells and blocks, screens, acts as forms."""

@@ -1,0 +1,215 @@
+"""Acts in a browser: a form, what it would change, and the act itself, by the very call that programs make.
+
+    GET  /console/acts/accounts.suspend?account=a1     the form, what is known filled in
+    POST … step=look                                   what it would change, nothing done (`effects`)
+    POST … step=do                                     the call: same checks, same key, same log, same refusals
+
+The form carries its Idempotency-Key, so a form that is sent twice acts once. It works without script.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, Final, cast
+from urllib.parse import parse_qsl
+
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import TypeAdapter, ValidationError
+from starlette.responses import RedirectResponse
+
+from keizoku.terms import words
+from keizoku.terms.refusal import Refused, code_of
+from keizoku.web.calls.answering import done
+from keizoku.web.calls.problems import ProblemError, of_refusal
+from keizoku.web.identity.browser import FORM_FIELD
+from keizoku.web.pages.shared.act_fields import inputs_of, values_of
+from keizoku.web.pages.shared.addresses import CONSOLE, back_to, to, with_query
+from keizoku.web.pages.shared.effects import Effects, effects_of
+from keizoku.web.pages.shared.rendering import PAGE_HEADERS, language_of, page_response, render
+from keizoku.web.pages.shared.screens import Frame, admit_to_page, of_validation
+from keizoku.web.pages.shared.words import every_word, say, word
+
+if TYPE_CHECKING:
+    from keizoku.terms.rendering import Lang
+    from keizoku.web.calls.operation import Operation
+    from keizoku.web.door import Door
+
+__all__ = ["acts_router", "told_by"]
+
+MOST_FIELDS: Final = 200
+_PLAIN: Final = frozenset(
+    {"account", "done", "id", "recorded", "doubts", "yen", "applied", "contract", "exception", "entry", "claim", "fact"}
+)
+"""An answer that says no more than that it was done."""
+_KEY: Final = "idempotency_key"
+
+
+async def _form_of(request: Request) -> dict[str, str]:
+    """The fields of a form, as a browser sends them."""
+    body = await request.body()
+    try:
+        pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)
+    except (UnicodeDecodeError, ValueError):
+        raise ProblemError(422, "form", "The call has another form.", "the form cannot be read") from None
+    return dict(pairs)
+
+
+Form = Annotated[dict[str, str], Depends(_form_of)]
+
+
+def acts_router(frame: Frame) -> APIRouter:
+    """The router of all acts, in the frame of a family of pages."""
+    router = APIRouter(prefix=f"{CONSOLE}/acts", include_in_schema=False)
+
+    @router.get("/{name}")
+    def show(request: Request, name: str) -> Response:
+        operation = _operation(request, name)
+        admit_to_page(operation, request)
+        given = {key: value for key, value in request.query_params.items() if len(value) < 5_000}
+        return _page(frame, request, operation, given)
+
+    @router.post("/{name}")
+    def send(request: Request, name: str, form: Form) -> Response:
+        operation, door = _operation(request, name), cast("Door", request.app.state.door)
+        admit_to_page(operation, request)
+        door.signed_in.check(request, form.get(FORM_FIELD, ""))
+        if form.get("step") == "change":
+            return _page(frame, request, operation, form)
+        try:
+            given, arguments = _read(operation, form)
+            if form.get("step") == "do":
+                return _done(frame, request, operation, given, form)
+            effects = effects_of(door, operation, request, arguments, language_of(request))
+        except (Refused, ProblemError) as error:
+            problem = of_refusal(error) if isinstance(error, Refused) else error
+            return _page(frame, request, operation, form, problem=problem)
+        return _page(frame, request, operation, form, effects=effects)
+
+    return router
+
+
+def told_by(problem: Mapping[str, Any], lang: Lang) -> Mapping[str, Any]:
+    """A problem in the language of a page. What only English says (which account, which day) is left to English."""
+    kind = str(problem["type"]).rpartition("/")[2]
+    findings = [
+        {"source": word("field", each["source"].rpartition(".")[2], lang), **_rest(each, lang)}
+        for each in problem["findings"]
+    ]
+    if lang == "en":
+        return {**problem, "findings": findings, "kind": kind}
+    try:
+        title = code_of(kind).ja
+    except LookupError:
+        title = word("problem", kind, "ja")
+    return {**problem, "title": title, "detail": "", "remedy": "", "findings": findings, "kind": kind}
+
+
+def _rest(finding: Mapping[str, Any], lang: Lang) -> dict[str, Any]:
+    rules = every_word().get("rule", {})
+    rule = str(finding["rule"])
+    known = rules.get(rule)
+    said = rule if lang == "en" else known[1] if known else rules["other"][1]
+    return {"value": finding["value"], "rule": said, "remedy": finding.get("remedy", "") if lang == "en" else ""}
+
+
+def _operation(request: Request, name: str) -> Operation:
+    found = cast("Mapping[str, Operation]", request.app.state.operations).get(name)
+    if found is None or found.kind != "act" or found.upload:
+        raise ProblemError(404, "act.unknown", "There is no such act.", name[:80])
+    return found
+
+
+def _read(operation: Operation, form: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(what the call is given, the arguments of its function). Raises ProblemError with a finding for each field."""
+    given: dict[str, Any] = {}
+    findings: list[Mapping[str, Any]] = []
+    for name, hint in operation.in_path.items():
+        try:
+            given[name] = TypeAdapter(hint).validate_python(form.get(name, "").strip())
+        except ValidationError as error:
+            findings += [{**each, "source": name} for each in of_validation(error).findings]
+    if operation.fields is not None:
+        try:
+            given["fields"] = operation.fields.model_validate(values_of(operation, form))
+        except ValidationError as error:
+            findings += of_validation(error).findings
+    if findings:
+        raise ProblemError(422, "form", "The call has another form.", "", "", None, findings)
+    fields = given.get("fields")
+    own = {name: getattr(fields, name) for name in type(fields).model_fields} if fields is not None else {}
+    return given, {**{name: given[name] for name in operation.in_path}, **own}
+
+
+def _done(
+    frame: Frame, request: Request, operation: Operation, given: dict[str, Any], form: Mapping[str, str]
+) -> Response:
+    key = form.get(_KEY, "")
+    if not key or len(key) > 255:
+        raise ProblemError(400, "idempotency.missing", "An act wants an Idempotency-Key.", "open the form anew")
+    answer, status, _ = done(operation, {"request": request, _KEY: key, **given})
+    if status == 202:
+        where = with_query(to("proposals", answer["proposal"]), done=operation.name)
+        return RedirectResponse(where, 303, dict(PAGE_HEADERS))
+    if isinstance(answer, Mapping) and set(answer) <= _PLAIN and not answer.get("doubts"):
+        back = back_to(form.get("back"))
+        where = f"{back}{'&' if '?' in back else '?'}done={operation.name}"
+        return RedirectResponse(where, 303, dict(PAGE_HEADERS))
+    return _page(frame, request, operation, form, answer=answer)
+
+
+def _page(
+    frame: Frame,
+    request: Request,
+    operation: Operation,
+    given: Mapping[str, str],
+    *,
+    problem: ProblemError | None = None,
+    effects: Effects | None = None,
+    answer: Any = None,
+) -> Response:
+    lang, door = language_of(request), cast("Door", request.app.state.door)
+    principal, _ = request.state.admitted
+    told = None if problem is None else told_by(problem.to_json(), lang)
+    wrong = {}
+    if problem is not None:
+        names = [str(each["source"]).split(".")[0] for each in problem.findings]
+        wrong = {name: each["rule"] for name, each in zip(names, (told or {})["findings"], strict=True)}
+    text = render(
+        "act.html.j2", request, lang,
+        operation=operation, title=word("act", operation.name, lang), said=_said(operation, lang),
+        inputs=inputs_of(operation, lang, given, wrong), given=given, problem=told, effects=effects, answer=answer,
+        key=given.get(_KEY) or uuid.uuid4().hex, form_token=door.signed_in.token(request),
+        back=back_to(given.get("back")),
+        subject=given.get("account") or next((given[name] for name in operation.in_path if given.get(name)), ""),
+        principal=principal, shown_name=partial(_name, lang), shown_value=partial(_value, lang), **frame(request),
+    )  # fmt: skip
+    return page_response(text, 200 if problem is None else problem.status)
+
+
+def _said(operation: Operation, lang: Lang) -> str:
+    """What an act does, in a sentence or two."""
+    if lang == "ja":
+        return str(every_word().get("act_said", {}).get(operation.name, ("", ""))[1])
+    return " ".join((operation.handler.__doc__ or "").split())
+
+
+def _name(lang: Lang, name: str) -> str:
+    """What a value is called; `unusable_seconds 2026-04` is that of a month."""
+    key, _, month = name.partition(" ")
+    return word("field", key, lang) + (f" ({words.month(month, lang == 'ja')})" if month else "")
+
+
+def _value(lang: Lang, name: str, value: Any) -> str:
+    """A value in words, by the last part of its name."""
+    key = name.partition(" ")[0]
+    if value is None:
+        return "—"
+    if isinstance(value, bool):
+        return say("yes" if value else "no", lang)
+    if key.endswith("_yen"):
+        return words.yen(value, lang == "ja")
+    if key.endswith("_seconds"):
+        return words.duration(value, lang == "ja")
+    return word(key, str(value), lang)

@@ -1,0 +1,208 @@
+"""What a page is made of: cells, and blocks of them. Values only; `templates/blocks.html.j2` draws them, escaped.
+
+A cell is what is shown, what it is (for sorting and for files), and the page that it leads to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, Final, Literal
+
+from markupsafe import Markup
+
+__all__ = [
+    "Act",
+    "Acts",
+    "Block",
+    "Cell",
+    "Column",
+    "Facts",
+    "Figure",
+    "Figures",
+    "Filters",
+    "Input",
+    "Line",
+    "Page",
+    "Picture",
+    "Prose",
+    "Story",
+    "Table",
+]
+
+Tone = Literal["", "good", "bad", "warn", "soft"]
+NOTHING: Final = "—"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One value: its text, its raw value, where it leads, how it is set."""
+
+    text: str
+    raw: str | int | None = None
+    href: str | None = None
+    kind: Literal["text", "number", "code", "state"] = "text"
+    tone: Tone = ""
+    lang: str | None = None
+
+    def __str__(self) -> str:
+        return self.text
+
+    @property
+    def value(self) -> str | int | None:
+        """What a file says: the raw value where there is one."""
+        return self.text if self.raw is None and self.text != NOTHING else self.raw
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A number that answers part of the page's question; it leads to what it is made of."""
+
+    label: str
+    value: Cell
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Figures side by side."""
+
+    items: Sequence[Figure]
+    kind: ClassVar[str] = "figures"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Names and values, one under another."""
+
+    title: str
+    rows: Sequence[tuple[str, Cell]]
+    kind: ClassVar[str] = "facts"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table; `number`: set to the right."""
+
+    label: str
+    number: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows. `name` is what the address calls it; `next`: the cursor of the next page; `whole`: all rows are here."""
+
+    name: str
+    title: str
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[Cell]]
+    empty: str
+    next: str | None = None
+    paged: bool = False
+    note: str = ""
+    total: Sequence[Cell] = ()
+    sorted_by: str = ""
+    kind: ClassVar[str] = "table"
+
+    @property
+    def whole(self) -> bool:
+        """Whether all rows are here, so that they can be put into another order."""
+        return self.next is None and not self.paged
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A sentence, with its day, its clause and where it leads."""
+
+    text: str
+    when: str = ""
+    clause: str = ""
+    href: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """Sentences in order."""
+
+    title: str
+    lines: Sequence[Line]
+    empty: str = ""
+    kind: ClassVar[str] = "story"
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A drawing; its text alternative is in it."""
+
+    title: str
+    svg: Markup
+    note: str = ""
+    kind: ClassVar[str] = "picture"
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """A link to the form of an act, with what is known of it filled in."""
+
+    title: str
+    href: str
+    said: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Acts:
+    """What this person may do here."""
+
+    title: str
+    items: Sequence[Act]
+    empty: str = ""
+    kind: ClassVar[str] = "acts"
+
+
+@dataclass(frozen=True, slots=True)
+class Prose:
+    """A paragraph."""
+
+    text: str
+    tone: Tone = ""
+    kind: ClassVar[str] = "prose"
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A field of a form. `choices`: (value, words)."""
+
+    name: str
+    label: str
+    type: Literal["text", "number", "date", "month", "datetime-local", "select", "textarea", "checkbox", "file"] = (
+        "text"
+    )
+    value: str = ""
+    needed: bool = False
+    choices: Sequence[tuple[str, str]] = ()
+    hint: str = ""
+    wrong: str = ""
+    most: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """A form that asks for the page anew: what was chosen is in the address."""
+
+    fields: Sequence[Input]
+    button: str
+    kind: ClassVar[str] = "filters"
+
+
+Block = Figures | Facts | Table | Story | Picture | Acts | Prose | Filters
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page: its title, what it answers in one line, its blocks, and the path that leads to it."""
+
+    title: str
+    blocks: Sequence[Block]
+    lead: str = ""
+    above: Sequence[tuple[str, str]] = field(default=())
+    tabs: Sequence[tuple[str, str, bool]] = field(default=())

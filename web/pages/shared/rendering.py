@@ -1,0 +1,89 @@
+"""Pages drawn: strict templates, everything escaped; headers that let a page run nothing but our own two files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from fastapi import Response
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from keizoku.terms.rendering import Lang
+from keizoku.web.pages.shared.addresses import CONSOLE, with_query
+from keizoku.web.pages.shared.assets import address_of
+from keizoku.web.pages.shared.words import say, word
+
+if TYPE_CHECKING:
+    from fastapi import Request
+
+__all__ = ["COOKIE_OF_LANGUAGE", "PAGE_HEADERS", "language_of", "page_response", "query_of", "render"]
+
+COOKIE_OF_LANGUAGE: Final = "kz_lang"
+PAGE_HEADERS: Final[Mapping[str, str]] = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "X-Frame-Options": "DENY",
+}
+_TEMPLATES: Final = Path(__file__).parent / "templates"
+
+
+def language_of(request: Request) -> Lang:
+    """What the cookie says, then what the browser asks for; else Japanese, which is the contract's."""
+    chosen = request.cookies.get(COOKIE_OF_LANGUAGE)
+    if chosen in ("ja", "en"):
+        return "ja" if chosen == "ja" else "en"
+    for part in request.headers.get("accept-language", "").split(","):
+        name = part.partition(";")[0].strip().lower().partition("-")[0]
+        if name in ("ja", "en"):
+            return "ja" if name == "ja" else "en"
+    return "ja"
+
+
+def query_of(request: Request) -> dict[str, str]:
+    """What stands behind the path; the last value of each name."""
+    return {name: value for name, value in request.query_params.items() if value != ""}
+
+
+def render(template: str, request: Request, lang: Lang, **more: Any) -> Markup:
+    """A template as text."""
+    query = query_of(request)
+
+    def here(**changed: object) -> str:
+        return with_query(request.url.path, **{**query, **changed})
+
+    found = _environment().get_template(template)
+    return Markup(  # noqa: S704 - the templates escape what they are given
+        found.render(
+            say=partial(_say, lang), word=lambda kind, value: word(kind, value, lang), lang=lang, here=here,
+            query=query, console=CONSOLE, path=request.url.path, asset=address_of, **more,
+        )
+    )  # fmt: skip
+
+
+def page_response(text: str, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """A page with the headers that every page has."""
+    return Response(text, status, {**PAGE_HEADERS, **(headers or {})}, "text/html; charset=utf-8")
+
+
+def _say(lang: Lang, text: str, **facts: object) -> str:
+    return say(text, lang, **facts)
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

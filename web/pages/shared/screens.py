@@ -1,0 +1,152 @@
+"""Screens: pages as functions, each declared once with its path and its command, as the calls are.
+
+    staff = Screens("console")
+
+    @staff.screen("/accounts/{account}", command="account show")
+    def account(view: View, account: Id) -> Page: ...
+
+A screen is for whoever may give its command; it is logged like a call. `?file=csv` or `xlsx` with `table=` gives one
+of its tables as a file.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import TYPE_CHECKING, Annotated, Any, Final, get_type_hints
+
+from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from pydantic import ValidationError
+
+from keizoku.web.calls.operation import Operation
+from keizoku.web.calls.problems import ProblemError
+from keizoku.web.pages.shared.addresses import CONSOLE
+from keizoku.web.pages.shared.blocks import Page, Table
+from keizoku.web.pages.shared.files import as_file
+from keizoku.web.pages.shared.rendering import language_of, page_response, query_of, render
+from keizoku.web.pages.shared.view import View
+from keizoku.web.request_log import Entry
+
+if TYPE_CHECKING:
+    from keizoku.web.door import Door
+
+__all__ = ["Screens", "admit_to_page", "frame_of"]
+
+_IN_PATH: Final = re.compile(r"\{(\w+)\}")
+Screen = Callable[..., Page]
+Frame = Callable[[Request], Mapping[str, Any]]
+"""What the layout of a family of pages needs: its navigation."""
+
+
+def admit_to_page(operation: Operation, request: Request) -> None:
+    """Note on the request who looks, as which role. Raises ProblemError 401 where nobody is signed in, or 403."""
+    door: Door = request.app.state.door
+    principal = door.signed_in.principal(request)
+    if principal is None:
+        raise ProblemError(401, "session.none", "Nobody is signed in.", "this browser has no session", "sign in")
+    request.state.principal = principal
+    door.admit_as(principal, operation, request)
+
+
+@dataclass
+class Screens:
+    """The screens of a family of pages, and the router that serves them."""
+
+    name: str
+    frame: Frame
+    router: APIRouter = field(init=False)
+    screens: list[Operation] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.router = APIRouter(prefix=CONSOLE, include_in_schema=False)
+
+    def screen(
+        self, path: str, *, command: str, resource: str = "", gateway: bool = False
+    ) -> Callable[[Screen], Screen]:
+        """A page; the names in its path are its function's parameters."""
+
+        def declare(handler: Screen) -> Screen:
+            hints = get_type_hints(handler, include_extras=True)
+            in_path = {name: hints[name] for name in _IN_PATH.findall(path)}
+            made = Operation(
+                f"{self.name}.{handler.__name__}", "question", "GET", f"{CONSOLE}{path}", resource or self.name,
+                command, handler, in_path, None, real_gateway=gateway,
+            )  # fmt: skip
+            self.screens.append(made)
+            self._serve(made, path)
+            return handler
+
+        return declare
+
+    def _serve(self, made: Operation, path: str) -> None:
+        wanted = [inspect.Parameter("request", inspect.Parameter.KEYWORD_ONLY, annotation=Request)]
+        for name, hint in made.in_path.items():
+            wanted.append(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[hint, Path()]))
+
+        def endpoint(request: Request, **given: Any) -> Response:
+            return self._answer(made, request, given)
+
+        async def admit(request: Request) -> None:
+            await run_in_threadpool(admit_to_page, made, request)
+
+        endpoint.__signature__ = inspect.Signature(wanted)  # type: ignore[attr-defined]
+        endpoint.__name__ = made.handler.__name__
+        self.router.add_api_route(path, endpoint, methods=["GET"], dependencies=[Depends(admit)])
+
+    def _answer(self, made: Operation, request: Request, given: Mapping[str, Any]) -> Response:
+        began, door = monotonic(), request.app.state.door
+        account = given.get("account")
+        lang, query = language_of(request), query_of(request)
+        with door.admitted(made, request, account) as call:
+            operations = request.app.state.operations
+            where = str(request.url.path) + (f"?{request.url.query}" if request.url.query else "")
+            view = View(call, request, lang, operations, query, door.signed_in.token(request), where)
+            try:
+                page = made.handler(view, **given)
+            except ValidationError as error:
+                raise of_validation(error) from None
+        door.log.later(Entry.of(made, call.who, call.now, account, 200, began))
+        if "file" in query:
+            return _file_of(page, query)
+        more = self.frame(request)
+        return page_response(
+            render(
+                "page.html.j2", request, lang, page=page, principal=call.principal, form_token=view.form_token, **more
+            )
+        )
+
+
+def of_validation(error: ValidationError) -> ProblemError:
+    """What was asked in an address, or filled into a form, has another form: a finding for each field."""
+    found = [
+        {
+            "source": ".".join(map(str, each["loc"])),
+            "line": None,
+            "value": "" if isinstance(each.get("input"), dict | list) else str(each.get("input") or "")[:80],
+            "rule": str(each["msg"]).removeprefix("Value error, "),
+            "remedy": "",
+        }
+        for each in error.errors()
+    ]
+    return ProblemError(422, "form", "The call has another form.", "", "", None, found)
+
+
+def frame_of(request: Request) -> Mapping[str, Any]:
+    """The least that a layout needs."""
+    del request
+    return {"groups": ()}
+
+
+def _file_of(page: Page, query: Mapping[str, str]) -> Response:
+    wanted = query.get("table", "")
+    tables = [block for block in page.blocks if isinstance(block, Table)]
+    table = next((each for each in tables if each.name == wanted), None)
+    if table is None:
+        raise ProblemError(
+            404, "table.unknown", "There is no such table.", wanted[:80], "take the link below the table"
+        )
+    return as_file(table, page.title, query["file"])

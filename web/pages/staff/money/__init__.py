@@ -1,0 +1,1 @@
+"""Where each yen went: invoices, payments, the bank, the gateway."""

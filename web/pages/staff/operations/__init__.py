@@ -1,0 +1,1 @@
+"""What waits for people, what was proposed, terms, nights, keys."""

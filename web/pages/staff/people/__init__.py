@@ -1,0 +1,1 @@
+"""Accounts and who applies, who is behind, codes, links."""

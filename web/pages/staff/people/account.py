@@ -1,0 +1,353 @@
+"""An account: may they come in, until when, why not; what is owed, what happens next; what my role may do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from typing import Any, Final
+
+from keizoku.billing.rules.contract_state import STATES
+from keizoku.web.calls.values import Id
+from keizoku.web.pages.shared.addresses import to
+from keizoku.web.pages.shared.blocks import Act, Block, Facts, Figure, Figures, Filters, Input, Line, Page, Story
+from keizoku.web.pages.shared.view import View
+from keizoku.web.pages.shared.words import named, word
+from keizoku.web.pages.staff.navigation import staff
+
+__all__ = ["account", "accounts", "letters", "money", "timeline"]
+
+_MONEY: Final = (
+    "accounts.set_off",
+    "accounts.write_off",
+    "payments.pay",
+    "payments.apply_deposit",
+    "payments.refund_deposit",
+)
+
+
+@staff.screen("/accounts", command="account list", resource="accounts")
+def accounts(view: View) -> Page:
+    """Accounts in the order of their ids, by state."""
+    say = view.say
+    state = view.query.get("state", "")
+    found = view.rows("accounts.list_accounts", state=state or None, overdue="overdue" in view.query)
+    filters = Filters(
+        (
+            Input("state", say("State"), "select", state, choices=[(e, word("state", e, view.lang)) for e in STATES]),
+            Input("overdue", say("overdue only"), "checkbox", "yes" if "overdue" in view.query else ""),
+        ),
+        say("Show"),
+    )
+    return Page(say("Accounts"), [filters, account_table(view, found.data, found.next)])
+
+
+def account_table(view: View, found: Sequence[Mapping[str, Any]], following: str | None) -> Any:
+    """Accounts with what is unpaid and what comes if nothing more is paid."""
+    say = view.say
+    rows = [
+        [
+            view.account(each["account"]),
+            view.word("state", each["state"]),
+            view.text(each["plan"]),
+            view.word("method", each["method"], tone=""),
+            view.yen(each["unpaid_yen"], to("accounts", each["account"], "money")),
+            view.number(each["days_overdue"]),
+            view.day(each["suspends_on"]),
+            view.day(each["terminates_on"]),
+            view.day(each["ended_on"]),
+        ]
+        for each in found
+    ]
+    columns = [
+        say("Account"), say("State"), say("Plan"), say("Method"), say("Unpaid"), say("Days overdue"),
+        say("Suspends on"), say("Terminates on"), say("Ended on"),
+    ]  # fmt: skip
+    return view.table("", columns, rows, empty=say("No account is like this. Change the filter."), next=following)
+
+
+@staff.screen("/accounts/{account}", command="account show", resource="accounts")
+def account(view: View, account: Id) -> Page:
+    """The account in one look."""
+    say = view.say
+    found = view.ask("accounts.show", account=account, as_of=_just_now(view))
+    state, owed = found["state"], view.ask("accounts.owed", account=account)
+    cards = view.rows("cards.list_cards", account=account, table="cards").data
+    letters_found = view.rows("documents.letters", account=account, also_sent=True, table="letters")
+    there = to("accounts", account, "money")
+    blocks: list[Block] = [
+        Figures(
+            [
+                Figure(say("May come in"), view.yes(state["access"]), _why(view, state)),
+                Figure(say("Contract"), view.word("state", state["state"]), _plan(view, state)),
+                Figure(
+                    say("Owed now"), view.yen(owed["total"], there, "bad" if owed["total"] else ""), _owed(view, owed)
+                ),
+                Figure(say("Next"), *_next(view, state)),
+                Figure(say("Card"), view.text(_card(cards) or say("none saved"))),
+                Figure(say("Credits left"), view.yen(state["credit_yen"], there)),
+                Figure(say("Deposit"), view.yen(state["deposit_yen"], there)),
+            ]
+        ),
+        _acts(view, account, state["state"]),
+        Story(
+            say("The newest events"),
+            [_line(view, each) for each in found["events"][-8:][::-1]],
+            say("Nothing has happened yet."),
+        ),
+        _claims(view, account),
+        _letters(view, letters_found.data[:5], None),
+    ]
+    return Page(account, blocks, tabs=_tabs(view, account, ""), above=[(say("Accounts"), to("accounts"))])
+
+
+@staff.screen("/accounts/{account}/timeline", command="account show", resource="accounts")
+def timeline(view: View, account: Id) -> Page:
+    """Everything that happened: as of a day, by what was known at an instant."""
+    say = view.say
+    as_of, known = view.query.get("as_of", ""), view.query.get("known_at", "")
+    more: dict[str, Any] = {"as_of": _day_after(as_of) if as_of else _just_now(view)}
+    if known:
+        more["known_at"] = f"{known}:00+09:00" if len(known) == 16 else known
+    found = view.ask("accounts.show", account=account, **more)
+    state = found["state"]
+    filters = Filters(
+        (
+            Input("as_of", say("As of the end of"), "date", as_of),
+            Input("known_at", say("As known at (Japan time)"), "datetime-local", known),
+        ),
+        say("Show"),
+    )
+    facts = Facts(
+        say("The state then"),
+        [
+            (say("Contract"), view.word("state", state["state"])),
+            (say("May come in"), view.yes(state["access"])),
+            (say("Plan"), view.text(state["plan"])),
+            (say("Term"), view.term(state["term"])),
+            (say("Unpaid"), view.yen(state["unpaid_yen"])),
+            (say("Late interest"), view.yen(state["interest_yen"])),
+            (say("Credits left"), view.yen(state["credit_yen"])),
+            (say("Deposit"), view.yen(state["deposit_yen"])),
+        ],
+    )
+    rows = [
+        [
+            view.at(each["at"]),
+            view.at(each["known_at"]),
+            view.text(each["text"], _leads(each)),
+            view.text((each.get("facts") or {}).get("author")),
+            view.clause(each["clause"]),
+        ]
+        for each in found["events"]
+    ]
+    columns = [say("When"), say("Known since"), say("What happened"), say("By"), say("Clause")]
+    table = view.table(say("Events"), columns, rows, empty=say("Nothing had happened by then."), name="events")
+    return Page(account, [filters, facts, table], tabs=_tabs(view, account, "timeline"),
+                above=[(say("Accounts"), to("accounts"))])  # fmt: skip
+
+
+@staff.screen("/accounts/{account}/money", command="account show", resource="accounts")
+def money(view: View, account: Id) -> Page:
+    """Invoices, charges, interest, demands: where each yen of the account is."""
+    say = view.say
+    owed = view.ask("accounts.owed", account=account)
+    invoices = view.ask("accounts.invoices", account=account)
+    charges = view.ask("cards.charges", account=account)["charges"]
+    demands = view.rows("payments.list_demands", account=account, table="demands")
+    references = view.ask("bank.references", account=account)
+    interest = view.yen(owed["interest"], to("accounts", account, "interest"))
+    blocks: list[Block] = [
+        Figures(
+            [
+                Figure(say("Owed now"), view.yen(owed["total"])),
+                Figure(say("Fees"), view.yen(owed["principal"])),
+                Figure(say("Late interest"), interest),
+                Figure(say("Costs"), view.yen(owed["costs"])),
+                Figure(say("Deposit"), view.yen(owed["deposit"])),
+            ]
+        ),
+        invoice_table(view, invoices),
+        view.table(
+            say("Charges"),
+            [say("Day"), say("Sum"), say("Outcome")],
+            [[view.day(e["on"]), view.yen(e["yen"]), view.word("outcome", e["outcome"])] for e in charges],
+            empty=say("No card was charged."),
+            name="charges",
+        ),
+        view.table(
+            say("Demands for interest"),
+            [say("Number"), say("Day"), say("New"), say("In all")],
+            [
+                [view.code(e["id"]), view.day(e["demanded_on"]), view.yen(e["new_yen"]), view.yen(e["total_yen"])]
+                for e in demands.data
+            ],
+            empty=say("No interest was demanded."),
+            name="demands",
+            next=demands.next,
+        ),
+        Facts(say("What a transfer can state"), _references(view, references)),
+        view.acts(say("What may be done"), [view.act(name, account=account) for name in _MONEY]),
+    ]
+    return Page(account, blocks, tabs=_tabs(view, account, "money"), above=[(say("Accounts"), to("accounts"))])
+
+
+@staff.screen("/accounts/{account}/letters", command="notice list", resource="documents")
+def letters(view: View, account: Id) -> Page:
+    """Every letter to the account."""
+    found = view.rows("documents.letters", account=account, also_sent=True)
+    return Page(account, [_letters(view, found.data, found.next)], tabs=_tabs(view, account, "letters"),
+                above=[(view.say("Accounts"), to("accounts"))])  # fmt: skip
+
+
+def invoice_table(view: View, found: Sequence[Mapping[str, Any]]) -> Any:
+    """Invoices, each with its page."""
+    say = view.say
+    rows = [
+        [
+            view.invoice(each["id"]),
+            view.term(each["term"]),
+            view.yen(each["total"]),
+            view.yen(each["credit"]),
+            view.yen(each["charged"]),
+            view.word("invoice", each["state"]),
+            view.day(each["due"]),
+            view.day(each["paid_on"]),
+        ]
+        for each in found
+    ]
+    columns = [
+        say("Invoice"), say("Term"), say("Fee"), say("Credit"), say("To pay"), say("State"), say("Due"), say("Paid on"),
+    ]  # fmt: skip
+    return view.table(say("Invoices"), columns, rows, empty=say("No invoice was made."), name="invoices")
+
+
+def _tabs(view: View, account: str, here: str) -> list[tuple[str, str, bool]]:
+    titles = {
+        "": named("Overview"), "timeline": named("Timeline"), "money": named("Money"), "letters": named("Letters"),
+    }  # fmt: skip
+    return [
+        (view.say(title), to("accounts", account, *([name] if name else [])), name == here)
+        for name, title in titles.items()
+    ]
+
+
+def _why(view: View, state: Mapping[str, Any]) -> str:
+    if state["access"]:
+        return view.say("until {day}", day=view.day(state["term"][1])) if state["term"] else ""
+    reason = state["reason"] or state["state"]
+    return word("reason", str(reason), view.lang) if reason else view.say("never applied")
+
+
+def _plan(view: View, state: Mapping[str, Any]) -> str:
+    parts = [state["plan"], word("method", state["method"], view.lang) if state["method"] else ""]
+    return " · ".join(part for part in parts if part)
+
+
+def _owed(view: View, owed: Mapping[str, Any]) -> str:
+    if not owed["total"]:
+        return ""
+    return view.say(
+        "{fee} fees, {interest} interest", fee=view.yen(owed["principal"]), interest=view.yen(owed["interest"])
+    )
+
+
+def _next(view: View, state: Mapping[str, Any]) -> tuple[Any, str]:
+    """What happens next to the account, and on which day."""
+    if state["suspends_on"]:
+        return view.day(state["suspends_on"], tone="warn"), view.say("suspended, if nothing is paid")
+    if state["terminates_on"]:
+        return view.day(state["terminates_on"], tone="bad"), view.say("terminated, if nothing is paid")
+    if state["state"] == "active" and state["term"]:
+        ends = state["ended_on"]
+        return (view.day(ends), view.say("the contract ends")) if ends else (
+            view.day(state["term"][1]), view.say("the contract renews"))  # fmt: skip
+    if state["state"] == "applied":
+        return view.text(view.say("screening"), to("applications")), ""
+    return view.text(None), ""
+
+
+def _card(cards: Sequence[Mapping[str, Any]]) -> str:
+    if not cards:
+        return ""
+    first = cards[0]
+    return " ".join(str(first[name]) for name in ("brand", "last4", "expires", "exp") if first.get(name))
+
+
+def _acts(view: View, account: str, state: str | None) -> Block:
+    always = (
+        "accounts.suspend", "accounts.terminate", "contracts.change_method", "contracts.end_of_use",
+        "contracts.withdraw_end_of_use", "contracts.store_stop", "contracts.leave", "contracts.delete_user",
+    )  # fmt: skip
+    by_state: Mapping[str | None, Sequence[str]] = {
+        "active": always,
+        "suspended": ["accounts.resume", "accounts.terminate", "contracts.end_of_use", "contracts.delete_user"],
+        "applied": ["contracts.approve", "contracts.reject", "contracts.show_again"],
+    }
+    names = [
+        *by_state.get(state, ["contracts.apply"]),
+        *_MONEY,
+        "contracts.void_fact",
+        "claims.submit",
+        "terms.disclosure",
+    ]
+    found: list[Act | None] = [view.act(name, account=account) for name in names]
+    return view.acts(view.say("What may be done"), found)
+
+
+def _line(view: View, event: Mapping[str, Any]) -> Line:
+    return Line(event["text"], str(view.at(event["at"])), event["clause"] or "", _leads(event))
+
+
+def _leads(event: Mapping[str, Any]) -> str | None:
+    facts = event.get("facts") or {}
+    if isinstance(facts.get("invoice"), int):
+        return to("invoices", facts["invoice"])
+    return to("claims", facts["claim"]) if isinstance(facts.get("claim"), str) else None
+
+
+def _claims(view: View, account: str) -> Block:
+    from keizoku.web.pages.staff.sla.claims import claim_table
+
+    found = view.rows("claims.list_claims", account=account, table="claims")
+    return claim_table(view, found.data, found.next, view.say("Claims"))
+
+
+def _letters(view: View, found: Sequence[Mapping[str, Any]], following: str | None) -> Block:
+    say = view.say
+    rows = [
+        [
+            view.text(each[f"subject_{view.lang}"], to("letters", each["id"])),
+            view.word("letter", each["kind"], tone=""),
+            view.at(each["written_at"]),
+            view.at(each["handed_over_at"]),
+        ]
+        for each in found
+    ]
+    columns = [say("Letter"), say("Kind"), say("Written"), say("Handed over")]
+    return view.table(
+        say("Letters"), columns, rows, empty=say("No letter was written."), name="letters", next=following
+    )
+
+
+def _references(view: View, found: Sequence[Mapping[str, Any]]) -> list[tuple[str, Any]]:
+    return [
+        (
+            view.say("for the term from {day}", day=each["term"]) if each.get("term") else view.say("for the account"),
+            view.code(each["reference"]),
+        )
+        for each in found
+    ]
+
+
+def _just_now(view: View) -> str:
+    """What happened at this very instant has happened."""
+    return (view.call.now + timedelta(seconds=1)).isoformat()
+
+
+def _day_after(text: str) -> str:
+    """The end of a day as an instant; what is no day is left to the form's own check."""
+    try:
+        following = date.fromisoformat(text) + timedelta(days=1)
+    except (ValueError, OverflowError):
+        return text
+    return f"{following.isoformat()}T00:00:00+09:00"

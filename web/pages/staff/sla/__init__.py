@@ -1,0 +1,1 @@
+"""Months under Article 9, claims about them, outages and notices."""

@@ -1,0 +1,1 @@
+"""The linked service over HTTP: links, their orders, and what people record about it."""
