@@ -74,6 +74,7 @@ class Door:
     """As the login itself, which has the role for tokens beside the worker's: for calls that use a token."""
     _keys: dict[str, tuple[float, Principal | None]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _no_gateway: dict[Role, SimulatedGateway] = field(init=False)
 
     def __post_init__(self) -> None:
         self._engines = {
@@ -89,6 +90,7 @@ class Door:
         self._login = make_engine(
             self.url, self.schema, pooled=self.pool, lock_timeout_seconds=self.settings.lock_timeout_seconds
         )
+        self._no_gateway = {role: SimulatedGateway(engine) for role, engine in self._engines.items()}
         self.log = RequestLog(lambda: self._engines["worker"].connect())
         place = NightPlace(self.settings, self.url, self.schema, f"{self.prefix}_worker", self.clock_name)
         self.jobs = Jobs(lambda: self.services("worker", acts=True), lambda: self.clock(), place)
@@ -145,6 +147,18 @@ class Door:
     def _kept(self, digest: str) -> tuple[float, Principal | None] | None:
         kept = self._keys.get(digest)
         return kept if kept is not None and kept[0] > monotonic() else None
+
+    def holder_kept(self, digest: str) -> Principal | None:
+        """Whose key it is, without asking the database; None where it is not known, or not taken here."""
+        kept = self._kept(digest)
+        return None if kept is None or kept[1] is None or kept[1].test != self.sandbox else kept[1]
+
+    @contextmanager
+    def reading(self, role: Role) -> Iterator[Services]:
+        """Just enough to read by one statement, as a role."""
+        engine = self._engines[role]
+        with engine.connect() as session:
+            yield Services(session, self.rules, self._no_gateway[role])
 
     def admit(self, operation: Operation, request: Request) -> None:
         """Note on the request who asks, as which role. Raises ProblemError 401 or 403; what is refused is logged."""

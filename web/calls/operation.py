@@ -62,6 +62,8 @@ class Operation:
     It is given the call, the answer, and the arguments."""
     version: Versioned | None = None
     """Of what it is about: a question answers its ETag, an act takes If-Match."""
+    lean: bool = False
+    """Asked very often: answered by `calls/lean.py` where nothing stands against it."""
     streams: bool = False
 
     @property
@@ -100,12 +102,21 @@ class Resource:
         self.router = APIRouter(prefix="/v1", tags=[self.name], route_class=StrictRoute)
 
     def question(
-        self, path: str, *, command: str, answer: Any, gateway: bool = False, version: Versioned | None = None
+        self,
+        path: str,
+        *,
+        command: str,
+        answer: Any,
+        gateway: bool = False,
+        version: Versioned | None = None,
+        lean: bool = False,
     ) -> Callable[[Handler], Handler]:
         """A question: GET, answered from one session, nothing is written."""
 
         def declare(handler: Handler) -> Handler:
-            made = self._operation("question", "GET", path, command, handler, real_gateway=gateway, version=version)
+            made = self._operation(
+                "question", "GET", path, command, handler, real_gateway=gateway, version=version, lean=lean
+            )
             self._serve(made, answer_model(answer))
             return handler
 

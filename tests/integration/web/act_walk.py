@@ -102,6 +102,24 @@ ACTS: Final[tuple[tuple[str, str, Any], ...]] = (
     ("endpoints.rotate", "/endpoints/{endpoint}/rotate", {}),
     ("endpoints.replay", "/endpoints/{endpoint}/replay", {"after": "0-0"}),
     ("endpoints.switch", "/endpoints/{endpoint}/switch", {"on": False, **G}),
+    ("links.record", "/links/new2/facts", {"fact": "partner_account_opened"}),
+    ("links.record", "/links/new2/facts", {"fact": "rules_consented", "rules": "2026-01"}),
+    ("links.rule", "/links/new2/rulings", {"clause": "4.3", "met": True, **G}),
+    ("links.designate", "/link-designations", {"kind": "product", "name": "1306", **G}),
+    ("link-findings.stop", "/link-stops", {"whose": "partner", "what": "upkeep", **G}),
+    ("link-findings.announce", "/link-stops/{stop}/announce", {"place": "site"}),
+    ("link-findings.lift", "/link-stops/{stop}/lift", {}),
+    ("link-findings.event", "/link-events", {"kind": "feared_leak", "what": "phone", "account": "new2", **G}),
+    (
+        "link-findings.disclose",
+        "/link-events/{event}/disclose",
+        {"account": "new2", "what": "name", "recipient": "partner", **G},
+    ),
+    (
+        "link-findings.rule_on_load",
+        "/links/new2/load-rulings",
+        {"outcome": "allowed", "from_at": "2026-04-01T00:00:00+09:00", "to_at": "2026-04-02T00:00:00+09:00", **G},
+    ),
     ("nights.run", "/nights", {"on": "2026-05-07"}),
 )  # fmt: skip
 """(operation, path, what is sent)."""
@@ -109,6 +127,8 @@ ACTS: Final[tuple[tuple[str, str, Any], ...]] = (
 FOUND: Final = {
     "u01_term": "SELECT t.starts_on FROM invoice i JOIN term t ON t.id = i.term_id "
     "WHERE i.account = 'u01' AND i.state = 'open' ORDER BY i.id LIMIT 1",
+    "stop": "SELECT max(id) FROM link_stop",
+    "event": "SELECT max(id) FROM link_security_event",
     "proposal": "SELECT max(id) FROM proposal",
     "endpoint": "SELECT max(id) FROM webhook_endpoint",
     "attempt": "SELECT id FROM payment_attempt WHERE key = 'unanswered'",

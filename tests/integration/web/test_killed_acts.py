@@ -206,7 +206,9 @@ def test_an_act_whose_connection_is_killed_anywhere_is_done_once_by_its_repeat(
 
 
 NOT_KILLED = {
-    "accounts.set_off", "bank.approve_transfer", "bank.fee", "bank.forget", "bank.payout", "bank.propose",
+    "accounts.base_closed", "accounts.set_off", "link-orders.confirm", "link-orders.draft", "link-orders.never_arrived",
+    "link-orders.send", "link-orders.settle", "link-orders.withdraw", "links.adopt", "links.begin", "links.finish",
+    "links.renew", "links.revoke", "bank.approve_transfer", "bank.fee", "bank.forget", "bank.payout", "bank.propose",
     "bank.reject_transfer", "bank.take_back", "bank.transfer", "bank.transfer_file", "bank.transfer_sent_back",
     "cards.begin", "cards.detach", "cards.finish", "claims.grant_late", "claims.withdraw_remedy", "codes.check",
     "codes.redeem", "documents.issue", "endpoints.test", "evidence.decide_unknown", "months.reconcile",

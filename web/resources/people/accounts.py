@@ -11,6 +11,7 @@ from keizoku.billing.accounts.account_list import AccountRow, account_list
 from keizoku.billing.accounts.account_views import contract_view, invoices_view, owed_view
 from keizoku.billing.accounts.history import account_history
 from keizoku.billing.accounts.read_models import ContractView, InvoiceView, Owed
+from keizoku.billing.contracts.contract_facts import present_state
 from keizoku.billing.receivables.known_accounts import want_account
 from keizoku.billing.rules.contract_state import STATES, State
 from keizoku.web.calls.answers import listed
@@ -40,10 +41,12 @@ def list_accounts(call: Call, *, state: StateName | None = None, overdue: bool =
     return Listing(read, lambda row: str(row["account"]))
 
 
-@accounts.question("/accounts/{account}/access", command="account show", answer=Access)
+@accounts.question("/accounts/{account}/access", command="account show", answer=Access, lean=True)
 def access(call: Call, account: Id) -> Any:
     """Whether this user may come in now; an account that is not known may not."""
-    found = contract_view(call.session, call.rules, account, call.now)
+    found = present_state(call.session, call.rules, account, call.now)
+    if found is None:
+        return {"account": account, "access": False, "state": None}
     return {"account": account, "access": found.access, "state": found.state}
 
 
