@@ -14,11 +14,10 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import monotonic
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from fastapi import Request
 
-from keizoku.billing.gateway.simulated import SimulatedGateway
 from keizoku.db.session import Session, make_engine
 from keizoku.db.standing import check_current
 from keizoku.scheduler.app import Services, services_on
@@ -36,6 +35,7 @@ from keizoku.web.request_log import Entry, RequestLog
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
+    from keizoku.billing.gateway.port import Gateway
     from keizoku.scheduler.settings import Settings
     from keizoku.terms.rules import Rules
     from keizoku.web.calls.operation import Operation
@@ -46,6 +46,16 @@ __all__ = ["Door"]
 KEY_KEPT_S: Final = 5.0
 """How long a key is taken without asking the database again: so long a key that was ended may still be used."""
 MOST_KEYS_KEPT: Final = 1_000
+
+
+class _NoGateway:
+    """Of questions that no gateway is asked in: it would hold a second connection for each of them."""
+
+    def __getattr__(self, name: str) -> object:
+        raise LookupError(f"this question asks no gateway ({name})")
+
+
+_NO_GATEWAY: Final = cast("Gateway", _NoGateway())
 
 
 @dataclass
@@ -74,7 +84,6 @@ class Door:
     """As the login itself, which has the role for tokens beside the worker's: for calls that use a token."""
     _keys: dict[str, tuple[float, Principal | None]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _no_gateway: dict[Role, SimulatedGateway] = field(init=False)
 
     def __post_init__(self) -> None:
         self._engines = {
@@ -83,6 +92,7 @@ class Door:
                 self.schema,
                 role=f"{self.prefix}_{role}",
                 pooled=self.pool,
+                more=self.pool,  # an act may want a second one for its gateway
                 lock_timeout_seconds=self.settings.lock_timeout_seconds,
             )
             for role in ROLES
@@ -90,7 +100,6 @@ class Door:
         self._login = make_engine(
             self.url, self.schema, pooled=self.pool, lock_timeout_seconds=self.settings.lock_timeout_seconds
         )
-        self._no_gateway = {role: SimulatedGateway(engine) for role, engine in self._engines.items()}
         self.log = RequestLog(lambda: self._engines["worker"].connect())
         place = NightPlace(self.settings, self.url, self.schema, f"{self.prefix}_worker", self.clock_name)
         self.jobs = Jobs(lambda: self.services("worker", acts=True), lambda: self.clock(), place)
@@ -156,9 +165,8 @@ class Door:
     @contextmanager
     def reading(self, role: Role) -> Iterator[Services]:
         """Just enough to read by one statement, as a role."""
-        engine = self._engines[role]
-        with engine.connect() as session:
-            yield Services(session, self.rules, self._no_gateway[role])
+        with self._engines[role].connect() as session:
+            yield Services(session, self.rules, _NO_GATEWAY)
 
     def admit(self, operation: Operation, request: Request) -> None:
         """Note on the request who asks, as which role. Raises ProblemError 401 or 403; what is refused is logged."""
@@ -196,11 +204,7 @@ class Door:
                 yield services
             return
         with saying(self.settings.own_letters()), engine.connect() as session:
-            gateway = SimulatedGateway(engine)
-            try:
-                yield Services(session, self.rules, gateway)
-            finally:
-                gateway.close()
+            yield Services(session, self.rules, _NO_GATEWAY)
 
     def role_of(self, principal: Principal, operation: Operation) -> Role:
         """As which role this principal calls it. Raises ProblemError 403 where as none."""

@@ -21,6 +21,7 @@ from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
+from anyio import to_thread
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from keizoku.limits import LONGEST_ID, id_flaw
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from keizoku.web.calls.operation import Operation
     from keizoku.web.door import Door
     from keizoku.web.identity.principal import Principal, Role
+
+    _Asked = tuple[Operation, str, Principal, Role]
 
 __all__ = ["Lean"]
 
@@ -50,12 +53,16 @@ class Lean:
             for each in operations
             if each.lean
         ]
+        self._limited = False
         self._threads = ThreadPoolExecutor(door.pool, "lean")
         self._headers = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
         self._headers.append((b"content-type", b"application/json"))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer it, or pass it on."""
+        if not self._limited:  # a thread that waits for a connection holds none: as many threads as are kept open
+            self._limited = True
+            to_thread.current_default_thread_limiter().total_tokens = self._door.pool
         found = self._asked(scope)
         answer = None
         if found is not None:
@@ -67,7 +74,7 @@ class Lean:
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": answer})
 
-    def _asked(self, scope: Scope) -> tuple[Operation, str, Principal, Role] | None:
+    def _asked(self, scope: Scope) -> _Asked | None:
         """(what is asked, of which account, by whom, as which role); None: not to be answered here."""
         if scope["type"] != "http" or scope["method"] != "GET" or scope["query_string"]:
             return None
@@ -75,10 +82,10 @@ class Lean:
         for pattern, operation in self._ways:
             way = pattern.fullmatch(path)
             if way is not None:
-                break
-        else:
-            return None
-        account = way[1]
+                return self._of_known(operation, way[1], scope)
+        return None
+
+    def _of_known(self, operation: Operation, account: str, scope: Scope) -> _Asked | None:
         if len(account) > LONGEST_ID or id_flaw(account) is not None or "\ufffd" in account:
             return None
         said = [value for name, value in scope["headers"] if name == b"authorization"]
