@@ -20,7 +20,7 @@ from keizoku.db.session import Session
 from keizoku.db.tables.people import account_read
 from keizoku.limits import LONGEST_NAME, id_flaw, name_flaw
 
-__all__ = ["asking", "noted", "question_asked", "reads_kept"]
+__all__ = ["accounts_read", "asking", "noted", "question_asked", "reads_kept"]
 
 _KEPT: Final[ContextVar[dict[tuple[str, str], None] | None]] = ContextVar("account_reads", default=None)
 _ASKED: Final[ContextVar[tuple[str, str] | None]] = ContextVar("question_asked", default=None)
@@ -47,6 +47,19 @@ def asking(command: str, account: str = "") -> Iterator[None]:
 def question_asked() -> bool:
     """Whether a command that reads is under way."""
     return _ASKED.get() is not None
+
+
+@contextmanager
+def accounts_read() -> Iterator[set[str]]:
+    """The accounts that are read within the block, for a caller that keeps a log of its own; whole at its end."""
+    kept: dict[tuple[str, str], None] = {}
+    found: set[str] = set()
+    token = _KEPT.set(kept)
+    try:
+        yield found
+    finally:
+        found.update(account for account, _ in kept)
+        _KEPT.reset(token)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.sql.ddl import ExecutableDDLElement
 
 from keizoku.db.failures import failure_of
+from keizoku.db.members.views import drop_member_views
 from keizoku.db.releases import OURS, Migrations, Step
 from keizoku.db.schemas import make_schema, schema_of
 from keizoku.db.session import DatabaseError, Session, driver_cursor, try_leader_lock_until_commit
@@ -130,6 +131,7 @@ def _run(session: Session, planned: Plan, migrations: Migrations) -> None:
 
     config = scripts(migrations)
     config.attributes["session"] = session
+    drop_member_views(session, schema_of(session))
     try:
         command.upgrade(config, migrations.head)
     except (sa.exc.DBAPIError, psycopg.Error) as error:  # a step may speak to the driver itself

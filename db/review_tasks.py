@@ -24,6 +24,7 @@ TaskKind = Literal[
     "credit_over_granted",
     "credit_without_charge",
     "directory_silent",
+    "document_unissued",
     "dispute_beyond_fee",
     "dispute_of_unknown_payment",
     "dispute_won_late",

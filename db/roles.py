@@ -1,10 +1,12 @@
-"""Who may do what in the database: four roles, each with no more than its work needs.
+"""Who may do what in the database: five roles, each with no more than its work needs.
 
     NAME_worker    reads all but tokens; adds rows; changes the few columns that may change; removes nothing
     NAME_finance   reads all, but tokens and the hashes of codes; adds only that it read an account
     NAME_support   reads the same; adds evidence, claims and rulings (append-only tables)
     NAME_tokens    reads, adds and destroys the sealed tokens of the linked service; nothing else. It is given beside
                    `worker` to the one login that talks to the partner, and to the one that makes the backups.
+    NAME_member    reads views of the rows of one account, that of the session which is said (`members/views.py`);
+                   no table
 
 None of them owns a table, so none can disable the guards. They are roles without login: grant them to the logins
 of people and machines. Applying them again changes nothing; several schemas may be named.
@@ -18,11 +20,12 @@ import sqlalchemy as sa
 from psycopg import sql
 from sqlalchemy.exc import ProgrammingError
 
+from keizoku.db.members.views import member_schema, member_view_statements
 from keizoku.db.session import DatabaseError, Session, driver_cursor
 from keizoku.db.tables import metadata
 from keizoku.db.tables.changing import LOCKED, changing_columns
 
-NAMES = ("worker", "finance", "support", "tokens")
+NAMES = ("worker", "finance", "support", "tokens", "member")
 SECRETS: Final[Mapping[str, frozenset[str]]] = {
     "api_key": frozenset({"digest"}),
     "code": frozenset({"digest"}),
@@ -62,6 +65,7 @@ SUPPORT_ADDS = frozenset(
         "event_batch",
         "account_read",
         "member_file",
+        "sign_in_link",
         "http_request",
         "proposal",
         "proposal_decision",
@@ -104,6 +108,7 @@ def privileges() -> Mapping[str, Mapping[str, Mapping[str, Columns]]]:
             "INSERT": sealed,
             "UPDATE": {table: changing_columns(table) for table in sorted(TOKENS_ALONE)},
         },
+        "member": {"SELECT": {}, "INSERT": {}, "UPDATE": {}},
     }
 
 
@@ -178,8 +183,13 @@ def apply_roles(session: Session, schemas: Sequence[str] = (), prefix: str = "ke
                 cursor.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(role)))
             for schema in named:
                 for name, role in roles.items():
-                    for statement in _grants(schema, role, privileges()[name]):
-                        cursor.execute(statement)
+                    if name != "member":
+                        for statement in _grants(schema, role, privileges()[name]):
+                            cursor.execute(statement)
+                if not _exists(session, "pg_namespace", "nspname", member_schema(schema)):
+                    cursor.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(member_schema(schema))))
+                for statement in member_view_statements(schema, roles["member"]):
+                    cursor.execute(statement)
     except ProgrammingError as error:
         session.rollback()
         raise DatabaseError(f"the privileges were not given: {' '.join(str(error.orig).split())}") from error

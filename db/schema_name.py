@@ -2,7 +2,9 @@
 
 import re
 
-__all__ = ["SCHEMA_NAME"]
+__all__ = ["LONGEST_SCHEMA_NAME", "SCHEMA_NAME"]
+
+LONGEST_SCHEMA_NAME = 63
 
 SCHEMA_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 """Nothing that would need quotes."""

@@ -23,6 +23,11 @@ class DocumentSettings(BaseModel):
         "2027-04-01/新継続株式会社/; documents of days before keep the old",
     )
     issuer_contact: str = Field(default="", description="whom users ask, as it stands on letters: a number, an address")
+    issue_documents: bool = Field(
+        default=True,
+        description="the worker stores each invoice and due credit note as issued once the night is done; False: "
+        "people do (`keizoku documents issue`)",
+    )
     issuer_registrations: tuple[str, ...] = Field(
         default=(),
         description="registration numbers of the invoice system, each number/first day[/day after the last]: "

@@ -29,6 +29,12 @@ class DoorSettings(BaseModel):
     member_session_minutes: int = Field(
         default=60, ge=1, le=1_440, description="and so long after the link was opened in any case"
     )
+    proposal_days: int = Field(
+        default=14, ge=1, le=365, description="days for which an act that wants a second person can be approved"
+    )
+    refund_limit_yen: int = Field(
+        default=0, ge=0, description="over HTTP, a refund of a deposit over so much wants a second person"
+    )
 
     @field_validator("public_url")
     @classmethod

@@ -98,6 +98,11 @@ class Discretion(LinkDiscretion, BaseModel):
         "premium/4.3",
         "days before the first renewal at another price by which the user is notified; 0: not at all",
     )
+    terms_notice: bool = _setting(
+        True,
+        "premium/2.3",
+        "whether each user is written to about new terms, once they are announced; the announcement alone binds",
+    )
     dispute_lost: Literal["claim_stays", "sale_void"] = _setting(
         "claim_stays",
         "premium/5.2",

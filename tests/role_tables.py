@@ -51,6 +51,7 @@ def tables() -> str:
         f"| `keizoku_finance` | {but} | {named} | nothing | nothing |",
         f"| `keizoku_support` | {but} | {len(SUPPORT_ADDS)} of them, below | nothing | nothing |",
         f"| `keizoku_tokens` | {sealed} alone | {sealed} | {own} columns of it | nothing |",
+        "| `keizoku_member` | no table; views of the rows of one account | nothing | nothing | nothing |",
         "",
         _wrapped("Support adds rows to " + ", ".join(f"`{table}`" for table in sorted(SUPPORT_ADDS)) + "."),
         "",

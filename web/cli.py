@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -13,6 +14,11 @@ from keizoku.scheduler.cli.shared.inputs import AsJson, Author, Ground, Recorder
 from keizoku.scheduler.cli.shared.language import both, japanese
 from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, emit_rows
 from keizoku.scheduler.cli.shared.output import FOUND, emit, fail
+
+if TYPE_CHECKING:
+    from keizoku.web.calls.call import Call
+    from keizoku.web.identity.principal import Role
+    from keizoku.web.jobs import Jobs
 
 serving = typer.Typer(pretty_exceptions_enable=False)
 app = typer.Typer(
@@ -31,6 +37,16 @@ KeyId = Annotated[
 ]
 
 
+ProposalId = Annotated[
+    int,
+    typer.Argument(
+        metavar="PROPOSAL",
+        parser=numbered("proposal", "提案"),
+        help=both("Its number, as `keizoku api proposals` shows it.", "提案の番号: `keizoku api proposals`。"),
+    ),
+]
+MOST_PROPOSALS = 10_000
+MOST_LISTED_REQUESTS = 100_000
 SessionId = Annotated[
     int,
     typer.Argument(
@@ -174,6 +190,128 @@ def list_sessions(
     with services_now() as (services, now):
         rows = session_list(services.session, living_at=now if living else None)
     emit_rows(rows, Page.wanted(limit, after, everything), "no sessions", as_json)
+
+
+@app.command("member-link", help=japanese("会員一人のためのリンク: 一度だけ、15分以内に開けます。表示は一度だけです。"))
+def member_link(
+    account: Annotated[str, typer.Argument(metavar="ACCOUNT", help=both("Whose pages it opens.", "開く会員。"))],
+    author: Recorder = "",
+    as_json: AsJson = False,
+) -> None:
+    """A link for one member: it opens the pages of this account once, within 15 minutes."""
+    from keizoku.web.identity.members import new_member_link
+
+    origin = settings_of_this_process().public_url
+    if not origin:
+        fail("browsers reach the door nowhere: set KEIZOKU_PUBLIC_URL to https://…")
+    with services_now() as (services, now):
+        made = new_member_link(services.session, account, by=recorder(author), now=now)
+        services.session.commit()
+    url = f"{origin}/enter/{made.token}"
+    shown = {"account": made.account, "url": url, "expires_at": made.to_json()["expires_at"]}
+    emit(shown if as_json else f"{url}\nonce, until {shown['expires_at']}; it is kept nowhere else", as_json)
+
+
+@app.command(help=japanese("誰が何をできるか: キー、担当者、会員、データベースのログイン。いつから、最後の使用。"))
+def access(limit: Limit = SHOWN, everything: All = False, after: After = "", as_json: AsJson = False) -> None:
+    """Who may do what, since when, and when they last did: keys, people, members, logins of the database."""
+    from keizoku.web.identity.access_report import access_report
+
+    with services_now() as (services, now):
+        rows = [{**row.to_json(), "id": number} for number, row in enumerate(access_report(services.session, now), 1)]
+    emit_rows(rows, Page.wanted(limit, after, everything), "nobody", as_json)
+
+
+@app.command(help=japanese("HTTPの要求の記録: 誰が、いつ、どの会員について、何を。追記のみです。"))
+def requests(
+    account: Annotated[str, typer.Option(help=both("About this account alone.", "この会員についてだけ。"))] = "",
+    who: Annotated[str, typer.Option(help=both("Of this principal alone.", "この人・キーだけ。"))] = "",
+    limit: Limit = SHOWN,
+    everything: All = False,
+    after: After = "",
+    as_json: AsJson = False,
+) -> None:
+    """Who asked over HTTP for what, about whom, when; it is only ever added to."""
+    from keizoku.web.request_log import requests_of
+
+    with open_services() as services:
+        rows = requests_of(services.session, account=account or None, who=who or None, limit=MOST_LISTED_REQUESTS)
+    emit_rows(rows, Page.wanted(limit, after, everything), "no requests", as_json)
+
+
+@app.command("proposals", help=japanese("二人目の承認を待つ操作と、その結果。"))
+def list_proposals(
+    state: Annotated[
+        str,
+        typer.Option(
+            help=both(
+                "waiting, expired, approved, turned_down or withdrawn; all by default.",
+                "waiting、expired、approved、turned_down、withdrawn のいずれか。既定はすべて。",
+            )
+        ),
+    ] = "",
+    limit: Limit = SHOWN,
+    everything: All = False,
+    after: After = "",
+    as_json: AsJson = False,
+) -> None:
+    """Acts that wait for a second person, and what became of the others."""
+    from keizoku.web.four_eyes import STATES, proposal_rows
+
+    if state and state not in STATES:
+        fail(f"--state {state}: there are {', '.join(STATES)}")
+    with services_now() as (services, now):
+        rows = proposal_rows(services.session, now, state=state or None, limit=MOST_PROPOSALS)
+    emit_rows(rows, Page.wanted(limit, after, everything), "no proposals", as_json)
+
+
+@app.command(help=japanese("他の人の提案を承認します。操作はその場で、提案者の名で行われます。"))
+def approve(number: ProposalId, author: Author, ground: Ground, as_json: AsJson = False) -> None:
+    """Approve a proposal of somebody else: the act is done now, its author is the proposer."""
+    from keizoku.web.four_eyes import approve as approve_proposal
+
+    _decide(number, author, ground, as_json, lambda call: approve_proposal(call, number, ground))
+
+
+@app.command("turn-down", help=japanese("提案を却下します。操作は行われません。"))
+def turn_down(number: ProposalId, author: Author, ground: Ground, as_json: AsJson = False) -> None:
+    """Turn a proposal down: nothing is done."""
+    from keizoku.web.four_eyes import refuse
+
+    _decide(number, author, ground, as_json, lambda call: refuse(call, number, ground, "turned_down"))
+
+
+@app.command(help=japanese("自分の提案を取り下げます。操作は行われません。"))
+def withdraw(number: ProposalId, author: Author, ground: Ground, as_json: AsJson = False) -> None:
+    """Withdraw a proposal of one's own, made as this author: nothing is done."""
+    from keizoku.web.four_eyes import refuse
+
+    _decide(number, author, ground, as_json, lambda call: refuse(call, number, ground, "withdrawn"))
+
+
+def _decide(number: int, author: str, ground: str, as_json: bool, decide: Callable[[Call], dict[str, Any]]) -> None:
+    """One decision, in one transaction with what it does; said twice it is found to be decided."""
+    from keizoku.extras import naming_the_extra
+
+    with naming_the_extra():
+        from keizoku.db.act_keys import once
+        from keizoku.db.roles import may_add, want_to_add
+        from keizoku.db.tables.contracts import contract
+        from keizoku.db.tables.web import proposal_decision
+        from keizoku.web.calls.answering import jsonable
+        from keizoku.web.calls.call import Call
+        from keizoku.web.identity.principal import Principal
+
+    settings = settings_of_this_process()
+    with services_now() as (services, now):
+        want_to_add(services.session, proposal_decision)
+        role: Role = "worker" if may_add(services.session, contract) else "support"
+        who = Principal("local", f"local:{author}", (role,))
+        call = Call(who, role, now, services, settings, cast("Jobs", None))  # no act that wants two people queues work
+        content = {"proposal": number, "author": author, "ground": ground}
+        key = f"proposal:{number}:{now:%Y%m%dT%H%M%S%f}"
+        done = once(services.session, key, "proposal", content, lambda: jsonable(decide(call)), now)
+    emit(done if as_json else f"proposal {number}: {done['state']}", as_json)
 
 
 @app.command("end-session", help=japanese("セッションを終わらせます。その場で使えなくなります。"))

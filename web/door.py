@@ -9,15 +9,18 @@ first statement on, so PostgreSQL refuses what a handler would forget to.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import monotonic
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from fastapi import Request
+from psycopg.errors import ForeignKeyViolation
+from sqlalchemy.exc import IntegrityError
 
+from keizoku.db.members.views import member_schema, show_rows_of
 from keizoku.db.session import Session, make_engine
 from keizoku.db.standing import check_current
 from keizoku.scheduler.app import Services, services_on
@@ -27,7 +30,8 @@ from keizoku.web.calls.call import Call
 from keizoku.web.calls.problems import ProblemError
 from keizoku.web.identity.browser import FORM_HEADER, SAFE, Site, check_form, principal_of
 from keizoku.web.identity.keys import digest_of, key_holder
-from keizoku.web.identity.principal import ROLES, Principal, Role
+from keizoku.web.identity.members import account_of_claim
+from keizoku.web.identity.principal import MEMBER, ROLES, Principal, Role
 from keizoku.web.jobs import Jobs, NightPlace
 from keizoku.web.pages.shared.signed_in import BY_COOKIE, SignedIn
 from keizoku.web.request_log import Entry, RequestLog
@@ -43,6 +47,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Door"]
 
+OF_ITS_ACCOUNT: Final = "fk_http_request_as_member_account"
+"""What holds the account of a member's act against their session."""
 KEY_KEPT_S: Final = 5.0
 """How long a key is taken without asking the database again: so long a key that was ended may still be used."""
 MOST_KEYS_KEPT: Final = 1_000
@@ -97,16 +103,32 @@ class Door:
             )
             for role in ROLES
         }
+        self._engines["member"] = make_engine(
+            self.url,
+            member_schema(self.schema),
+            role=f"{self.prefix}_member",
+            pooled=self.pool,
+            lock_timeout_seconds=self.settings.lock_timeout_seconds,
+        )
         self._login = make_engine(
-            self.url, self.schema, pooled=self.pool, lock_timeout_seconds=self.settings.lock_timeout_seconds
+            self.url,
+            self.schema,
+            pooled=self.pool,
+            more=self.pool,
+            lock_timeout_seconds=self.settings.lock_timeout_seconds,
         )
         self.log = RequestLog(lambda: self._engines["worker"].connect())
         place = NightPlace(self.settings, self.url, self.schema, f"{self.prefix}_worker", self.clock_name)
         self.jobs = Jobs(lambda: self.services("worker", acts=True), lambda: self.clock(), place)
 
+    @property
+    def origin(self) -> str:
+        """Where browsers reach us; empty: nowhere."""
+        return self.site.origin if self.site is not None else ""
+
     def check(self) -> None:
         """Raises DatabaseError where the tables are not those of this release, or a role is not ours to take."""
-        for role in ROLES:
+        for role in (*ROLES, MEMBER):
             with self._engines[role].connect() as session:
                 if role == "worker":
                     check_current(session, self.schema)
@@ -186,35 +208,56 @@ class Door:
         began, now = monotonic(), self.clock()
         principal, role = request.state.admitted  # by `admit`, before the form of the call was looked at
         try:
+            self.check_whose(principal, account)
             tokens = operation.with_tokens
-            acts = operation.kind == "act" or operation.real_gateway or tokens
-            with self.services(role, acts=acts, tokens=tokens) as services:
-                yield Call(principal, role, now, services, self.settings, self.jobs)
+            acts = role != MEMBER and (operation.kind == "act" or operation.real_gateway or tokens)
+            with self.services(role, acts=acts, tokens=tokens, shows=principal.shows) as services:
+                yield Call(principal, role, now, services, self.settings, self.jobs, self.origin, self.prefix)
+        except (IntegrityError, ForeignKeyViolation) as error:
+            if OF_ITS_ACCOUNT not in str(error):
+                raise
+            self.log.later(Entry.of(operation, (principal, role), now, account, 403, began))
+            raise ProblemError(
+                403, "account.foreign", "This is another's.", "the database refuses it to the session of this member"
+            ) from None
         except Exception as error:
             status = error.status if isinstance(error, ProblemError) else 409
             self.log.later(Entry.of(operation, (principal, role), now, account, status, began))
             raise
 
     @contextmanager
-    def services(self, role: Role, *, acts: bool, tokens: bool = False) -> Iterator[Services]:
-        """The services as a role, with `tokens` as the login: with all that acts are checked by, or enough to read."""
+    def services(self, role: Role, *, acts: bool, tokens: bool = False, shows: str = "") -> Iterator[Services]:
+        """The services as a role, with `tokens` as the login: with all that acts are checked by, or enough to read.
+
+        `shows`: the hash of the member's session whose rows a member sees.
+        """
         engine = self._login if tokens else self._engines[role]
         if acts:
             with services_on(engine, self.settings, clock=self.clock_name, reader=None) as services:  # our log has it
                 yield services
             return
         with saying(self.settings.own_letters()), engine.connect() as session:
-            yield Services(session, self.rules, _NO_GATEWAY)
+            if role == MEMBER:
+                show_rows_of(session, shows)
+            try:
+                yield Services(session, self.rules, _NO_GATEWAY)
+            finally:
+                if role == MEMBER and not session.invalidated:
+                    session.rollback()
+                    show_rows_of(session, "")
 
     def role_of(self, principal: Principal, operation: Operation) -> Role:
         """As which role this principal calls it. Raises ProblemError 403 where as none."""
         role = principal.role_for(operation.roles)
+        if principal.account is not None and operation.member:
+            # an act on the member's word is done as the staff would, and held against their session by the database
+            role = MEMBER if operation.kind != "act" else "support" if "support" in operation.roles else "worker"
         if role is None:
             raise ProblemError(
                 403,
                 "role",
                 "This is for another role.",
-                f"{operation.name} is for {' or '.join(operation.roles) or 'the owner of the tables'}",
+                f"{operation.name} is for {' or '.join(operation.callers) or 'the owner of the tables'}",
                 f"{principal.name} is {', '.join(principal.roles)}",
             )
         if not principal.may(operation.resource, operation.verb):
@@ -226,6 +269,32 @@ class Door:
                 "make a key with that scope: `keizoku api new-key`",
             )
         return role
+
+    def check_whose(self, principal: Principal, account: str | None) -> None:
+        """Raises ProblemError 403 where a member names another's account."""
+        if principal.account is not None and account not in (None, principal.account):
+            raise ProblemError(
+                403, "account.foreign", "This is another's.", "a member asks about their own account alone"
+            )
+
+    def account_for(self, operation: Operation, request: Request, arguments: Mapping[str, Any]) -> str | None:
+        """The account that a call is about, where it names one; a member's are about their own.
+
+        Where a member's act names a claim, its account is the claim's, as far as the member sees it. Raises
+        ProblemError 422 for a field that is for the staff, Refused for a claim that they do not see.
+        """
+        found = arguments.get("account")
+        named = found if isinstance(found, str) and found else None
+        principal: Principal = request.state.admitted[0]
+        if principal.account is None:
+            return named
+        for name in operation.not_by_member:
+            if arguments.get(name) not in (None, False):
+                raise ProblemError(422, "field.of_staff", "This is for the staff to say.", name, "leave it out")
+        if named is None and operation.kind == "act":
+            with self.services(MEMBER, acts=False, shows=principal.shows) as services:
+                return account_of_claim(services.session, str(arguments.get("claim")))
+        return named or principal.account
 
     def _holder(self, key: str) -> Principal | None:
         digest = digest_of(key)

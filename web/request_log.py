@@ -15,12 +15,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from queue import Empty, SimpleQueue
 from time import monotonic
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from keizoku.db.session import Session, copy_rows
 from keizoku.db.tables.web import http_request
+from keizoku.terms.calendar import iso_jst
 
 if TYPE_CHECKING:
     from keizoku.web.calls.operation import Operation
@@ -29,11 +31,14 @@ if TYPE_CHECKING:
     Who = tuple[Principal, str]
     """Who asks, and as which role of the database; "": as none."""
 
-__all__ = ["Entry", "RequestLog", "write_entry"]
+__all__ = ["Entry", "RequestLog", "requests_of", "write_entry"]
 
 EVERY_S: Final = 0.5
+ANSWERED: Final = 400
+"""Below it a call was answered, from it on refused."""
 _COLUMNS: Final = (
     "received_at", "principal", "role", "method", "route", "account", "status", "act", "milliseconds",
+    "session_id", "as_member",
 )  # fmt: skip
 _log = logging.getLogger("keizoku.web")
 
@@ -51,14 +56,20 @@ class Entry:
     status: int
     act: bool
     milliseconds: int
+    session_id: int | None = None
+    as_member: int | None = None
+    """The member's session as which it was answered: the database holds `account` against it."""
 
     @classmethod
     def of(cls, operation: Operation, who: Who, at: datetime, account: str | None, status: int, began: float) -> Entry:
         """The entry of a call by somebody, received at an instant, begun at this time of the monotonic clock."""
         principal, role = who
         took = int((monotonic() - began) * 1000)
+        session = principal.session
+        member = session if principal.account is not None and status < ANSWERED else None
+        is_act = operation.kind == "act"
         return cls(
-            at, principal.name, role, operation.method, operation.path, account, status, operation.kind == "act", took
+            at, principal.name, role, operation.method, operation.path, account, status, is_act, took, session, member
         )
 
     def values(self) -> tuple[object, ...]:
@@ -69,6 +80,31 @@ class Entry:
 def write_entry(session: Session, entry: Entry) -> None:
     """In the session's own transaction."""
     copy_rows(session, http_request, _COLUMNS, [entry.values()])
+
+
+def requests_of(
+    session: Session,
+    *,
+    account: str | None = None,
+    who: str | None = None,
+    act: bool | None = None,
+    span: tuple[datetime | None, datetime | None] = (None, None),
+    limit: int,
+    after: int = 0,
+) -> list[dict[str, Any]]:
+    """Rows of the log, the oldest first, behind the row of this number; `span`: received from, and before."""
+    log, (begun, ended) = http_request.c, span
+    wanted = [
+        log.id > after,
+        *([log.account == account] if account is not None else ()),
+        *([log.principal == who] if who is not None else ()),
+        *([log.act.is_(act)] if act is not None else ()),
+        *([log.received_at >= begun] if begun is not None else ()),
+        *([log.received_at < ended] if ended is not None else ()),
+    ]
+    rows = session.execute(sa.select(http_request).where(*wanted).order_by(log.id).limit(limit)).all()
+    names = ("id", "principal", "role", "method", "route", "account", "status", "act", "session_id")
+    return [{**{name: getattr(row, name) for name in names}, "received_at": iso_jst(row.received_at)} for row in rows]
 
 
 class RequestLog:

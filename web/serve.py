@@ -135,8 +135,8 @@ def _door(settings: Settings, database: Database, threads: int, site: Site | Non
         door.close()
         if "role" in str(error) and not isinstance(error, DatabaseError):
             raise UserError(
-                "this login may not act as keizoku_worker, keizoku_finance and keizoku_support: `keizoku db roles` "
-                "makes them, the tables' owner grants all three to the login of the server"
+                "this login may not act as keizoku_worker, keizoku_finance, keizoku_support and keizoku_member: "
+                "`keizoku db roles` makes them, the tables' owner grants all four to the login of the server"
             ) from error
         raise
     return door

@@ -80,7 +80,8 @@ def present_state(session: Session, rules: Rules, account: str, at: datetime) ->
 
     A transaction that is open stays so; where none is, none is left.
     """
-    rows = _PRESENT.rows_and_commit(session, {"account": account})
+    run = _PRESENT.rows if session.in_transaction() else _PRESENT.rows_and_commit
+    rows = run(session, {"account": account})
     if not rows:
         return None
     row = SimpleNamespace(**rows[0])

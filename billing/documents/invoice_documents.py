@@ -58,6 +58,7 @@ def statement_of(session: Session, rules: Rules, invoice_id: int, issuer: Issuer
         credits=tuple(CreditNoteLine(each.id, each.month, each.yen) for each in credits),
         issuer=issuer.on(row.issued_on),
         void=row.state == "void",
+        pay_to=rules.discretion.transfer_account if row.method == "other" else "",
     )
     if found.total_yen - found.charged_yen != row.credit_yen:
         raise Refused(

@@ -24,18 +24,14 @@ from keizoku.billing.documents.addressees import Naming, SealingKeys, keep_seale
 from keizoku.billing.documents.invoice_documents import credit_note_of, statement_of
 from keizoku.billing.rules.documents.addressee import Addressee, Unfit
 from keizoku.billing.rules.documents.invoice_document import (
-    RETURN_INVOICE_FROM_YEN,
     PrintedDocument,
     credit_note_document,
     invoice_document,
     to_addressee,
 )
 from keizoku.billing.rules.documents.issuer import Issuer
-from keizoku.db.roles import want_to_add
 from keizoku.db.session import Session
 from keizoku.db.tables.documents import INVOICE_KINDS, issued_document
-from keizoku.db.tables.money import credit, invoice
-from keizoku.terms.calendar import Month
 from keizoku.terms.money import tax_included_yen
 from keizoku.terms.read_model import ReadModel
 from keizoku.terms.refusal import Refused
@@ -43,7 +39,6 @@ from keizoku.terms.rendering import Lang
 from keizoku.terms.rules import Rules
 
 Kind = Literal["invoice", "credit_note"]
-AT_ONCE: Final = 200
 COLUMNS: Final = (
     "id", "kind", "number", "version", "supersedes", "account", "issued_on", "yen", "tax_yen", "issuer", "registration",
     "sha256", "author", "stored_at",
@@ -157,44 +152,6 @@ def store(session: Session, facts: Mapping[str, Any], issuing: Issuing, last: sa
     if addressee is not None and issuing.naming is not None:
         keep_sealed(session, stored_id, issuing.naming.keys, addressee, issuing.now)
     return stored_id
-
-
-def issue_month(session: Session, rules: Rules, month: Month, issuing: Issuing) -> int:
-    """Store every invoice of a month, and every credit note that is due, that is not stored; how many. Commits.
-
-    Commits as it goes: where the directory is silent meanwhile, what is stored stays, and the next run goes on.
-    """
-    want_to_add(session, issued_document)
-    stored: sa.ColumnElement[bool] = sa.exists().where(issued_document.c.number == invoice.c.id, _is("invoice"))
-    noted: sa.ColumnElement[bool] = sa.exists().where(issued_document.c.number == credit.c.id, _is("credit_note"))
-    days = month.first_on, month.end_on
-    wanted: list[tuple[Kind, sa.Select[int, str]]] = [
-        (
-            "invoice",
-            sa.select(invoice.c.id, invoice.c.account).where(
-                invoice.c.issued_on >= days[0], invoice.c.issued_on < days[1], ~stored
-            ),
-        ),
-        (
-            "credit_note",
-            sa.select(credit.c.id, credit.c.account).where(
-                credit.c.granted_on >= days[0],
-                credit.c.granted_on < days[1],
-                credit.c.granted_yen >= RETURN_INVOICE_FROM_YEN,
-                ~noted,
-            ),
-        ),
-    ]
-    added = 0
-    for kind, query in wanted:
-        rows = session.execute(query.order_by(query.selected_columns[0])).all()
-        for start in range(0, len(rows), AT_ONCE):
-            some = rows[start : start + AT_ONCE]
-            if issuing.naming is not None:
-                issuing.naming.look_up([account for _, account in some])
-            added += sum(issue(session, rules, kind, number, issuing) for number, _ in some)
-            session.commit()
-    return added
 
 
 def found(

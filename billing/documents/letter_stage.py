@@ -1,6 +1,6 @@
 """Within stage 7, last: letters about what was decided and done. Due, save; a second run of a date writes nothing.
 
-    a claim received ─ granted ─ rejected ─ another remedy agreed ─ a credit used ─ refunded ─ a contract that ended
+    a claim received ─ granted ─ rejected ─ another remedy agreed ─ a credit used ─ refunded ─ an end ─ new terms
         └─ what each letter needs to say, as facts; the words come when it is printed (rules/documents/letters.py)
 
 A letter bears the day on which it is written; the one about a claim's receipt, the day of receipt, whose record it is.
@@ -24,7 +24,9 @@ from keizoku.db.session import PreparedQuery, Session
 from keizoku.db.tables.claims import alternative_consent, claim, claim_decision
 from keizoku.db.tables.contracts import contract
 from keizoku.db.tables.money import credit_application, credit_refund
+from keizoku.db.tables.people import terms_announcement
 from keizoku.terms.calendar import jst_day
+from keizoku.terms.rules import Rules
 
 WITHIN: Final = timedelta(days=60)
 
@@ -56,9 +58,12 @@ _GRANTED: Final = f"""
                       WHERE credit.account = claim.account AND credit.month = claim.month),
         'goes_to', CASE
             WHEN EXISTS (SELECT 1 FROM alternative_consent AS consent JOIN claim AS other ON other.id = consent.claim_id
+                         JOIN alternative_outcome AS outcome ON outcome.consent_id = consent.id
                          WHERE other.account = claim.account AND other.month = claim.month
-                         AND coalesce((SELECT bool_or(outcome = 'performed') FROM alternative_outcome
-                                       WHERE consent_id = consent.id), true)) THEN 'remedy'
+                         AND outcome.outcome = 'performed') THEN 'remedy_done'
+            WHEN EXISTS (SELECT 1 FROM alternative_consent AS consent JOIN claim AS other ON other.id = consent.claim_id
+                         WHERE other.account = claim.account AND other.month = claim.month
+                         AND NOT EXISTS (SELECT 1 FROM alternative_outcome WHERE consent_id = consent.id)) THEN 'remedy'
             WHEN EXISTS (SELECT 1 FROM contract WHERE contract.account = claim.account AND ended_on IS NULL
                          AND approved_at IS NOT NULL AND method = 'card') THEN 'bill'
             ELSE 'card' END)
@@ -86,13 +91,16 @@ _REJECTED: Final = f"""
 _REMEDY: Final = """
     SELECT 'remedy', claim.account, consent.id::text, consent.recorded_at, jsonb_build_object(
         'claim', claim.id, 'outage_month', claim.month, 'what', consent.what,
-        'agreed_on', (consent.recorded_at AT TIME ZONE 'Asia/Tokyo')::date, 'by_on', consent.by_on)
+        'agreed_on', (consent.recorded_at AT TIME ZONE 'Asia/Tokyo')::date, 'by_on', consent.by_on,
+        'outcome', (SELECT outcome FROM alternative_outcome WHERE consent_id = consent.id ORDER BY id DESC LIMIT 1),
+        'outcome_on', (SELECT on_day FROM alternative_outcome WHERE consent_id = consent.id ORDER BY id DESC LIMIT 1))
     FROM alternative_consent AS consent JOIN claim ON claim.id = consent.claim_id
     WHERE consent.recorded_at > :since
 """
 _CREDIT: Final = """
     SELECT 'credit', invoice.account, concat('invoice:', invoice.id), max(applied.recorded_at), jsonb_build_object(
-        'issued_on', invoice.issued_on, 'due_on', invoice.due_on,
+        'issued_on', invoice.issued_on, 'due_on', invoice.due_on, 'method', invoice.method,
+        'pay_to', CAST(:pay_to AS text),
         'total_yen', invoice.total_yen, 'credit_yen', sum(applied.yen),
         'charged_yen', invoice.total_yen - sum(applied.yen),
         'credits', jsonb_agg(jsonb_build_array(credit.month, applied.yen) ORDER BY credit.month, credit.id))
@@ -119,14 +127,40 @@ _ENDED: Final = """
         'last_on', CASE WHEN ended_reason IN ('leave_service', 'delete_user') THEN ended_on ELSE ended_on - 1 END,
         'owed_yen', coalesce((SELECT sum(open_yen) FROM invoice
                               WHERE invoice.contract_id = contract.id AND invoice.state = 'open'), 0),
-        'credit_yen', coalesce((SELECT sum(available_yen) FROM credit WHERE credit.account = contract.account), 0))
+        'owed_due_on', (SELECT max(least(due_on, accelerated_on)) FROM invoice
+                        WHERE invoice.contract_id = contract.id AND invoice.state = 'open'),
+        'written_on', CAST(:today AS date), 'pay_to', CAST(:pay_to AS text),
+        'payer_number', (SELECT number FROM account WHERE account.id = contract.account),
+        'credit_yen', CASE
+            WHEN EXISTS (SELECT 1 FROM contract AS other WHERE other.account = contract.account
+                         AND other.approved_at IS NOT NULL AND other.ended_on IS NULL AND other.method = 'card') THEN 0
+            ELSE coalesce((SELECT sum(available_yen) FROM credit WHERE credit.account = contract.account
+                           AND NOT EXISTS (SELECT 1 FROM alternative_consent AS consent
+                                           JOIN claim ON claim.id = consent.claim_id
+                                           WHERE claim.account = credit.account AND claim.month = credit.month
+                                           AND coalesce((SELECT bool_or(outcome = 'performed') FROM alternative_outcome
+                                                         WHERE consent_id = consent.id), true))), 0) END)
     FROM contract
     WHERE ended_on IS NOT NULL AND end_recorded_at > :since AND ended_reason <> 'termination'
     AND approved_at IS NOT NULL
 """
+_TERMS: Final = """
+    SELECT 'terms', contract.account, concat(announced.version, '/', contract.id), announced.recorded_at,
+           jsonb_build_object('version', announced.version, 'published_on', announced.published_on,
+                              'effective_on', announced.effective_on, 'place', announced.place)
+    FROM (SELECT DISTINCT ON (known.version) known.*
+          FROM terms_announcement AS known
+          JOIN unnest(:versions, :version_days) AS told (version, in_force_from)
+          ON told.version = known.version AND told.in_force_from = known.effective_on
+          WHERE known.published_on <= :today AND (known.beneficial OR known.published_on < known.effective_on)
+          AND known.effective_on > CAST(:since AS date)
+          ORDER BY known.version, known.id DESC) AS announced
+    JOIN contract ON contract.approved_at IS NOT NULL AND contract.ended_on IS NULL
+         AND (contract.approved_at AT TIME ZONE 'Asia/Tokyo')::date < announced.effective_on
+"""
 _DUE: Final = f"""
     SELECT * FROM (
-        {" UNION ALL ".join((_RECEIVED, _GRANTED, _REJECTED, _REMEDY, _CREDIT, _REFUND, _ENDED))}
+        {" UNION ALL ".join((_RECEIVED, _GRANTED, _REJECTED, _REMEDY, _CREDIT, _REFUND, _ENDED, _TERMS))}
     ) AS found (kind, account, occasion, happened_at, facts)
     WHERE NOT EXISTS (SELECT 1 FROM letter WHERE letter.kind = found.kind AND letter.occasion = found.occasion)
 """  # noqa: S608 - our own words
@@ -140,7 +174,7 @@ _WRITE: Final = PreparedQuery(
                :now, facts FROM ({_DUE}) AS due
         WHERE :only IS NULL OR concat(kind, ' ', occasion) = ANY(:only)
         ORDER BY happened_at, array_position(ARRAY['claim_received', 'claim_granted', 'claim_rejected', 'remedy',
-                                                   'credit', 'refund', 'contract_end'], kind), occasion
+                                                   'credit', 'refund', 'contract_end', 'terms'], kind), occasion
         RETURNING 1
     ) SELECT count(*) AS letters FROM written
     """  # noqa: S608 - our own words
@@ -148,6 +182,9 @@ _WRITE: Final = PreparedQuery(
         sa.bindparam("today", type_=sa.Date()),
         sa.bindparam("now", type_=sa.DateTime(timezone=True)),
         sa.bindparam("since", type_=sa.DateTime(timezone=True)),
+        sa.bindparam("versions", type_=ARRAY(sa.Text())),
+        sa.bindparam("version_days", type_=ARRAY(sa.Date())),
+        sa.bindparam("pay_to", type_=sa.Text()),
         sa.bindparam("only", type_=ARRAY(sa.Text())),
     )
 )
@@ -170,15 +207,24 @@ def anything_due() -> sa.ColumnElement[bool]:
             )
         ),
         sa.exists().where(contract.c.ended_on.is_not(None), contract.c.end_recorded_at > _SINCE),
+        sa.exists().where(terms_announcement.c.effective_on > sa.cast(_SINCE, sa.Date)),
     )
 
 
-def save(session: Session, now: datetime, fence: Fence | None = None) -> int:
+def save(session: Session, rules: Rules, now: datetime, fence: Fence | None = None) -> int:
     """Write the letters that are due, and commit; how many. With a fence, one that fails is set aside."""
+    later = rules.terms.versions[1:] if rules.discretion.terms_notice else ()
+    known = {
+        "versions": [each.version for each in later],
+        "version_days": [each.in_force_from for each in later],
+        "now": now,
+        "today": jst_day(now),
+        "since": now - WITHIN,
+        "pay_to": rules.discretion.transfer_account,
+    }
 
     def of_some(session: Session, some: Sequence[str] | None) -> int:
-        values = {"now": now, "today": jst_day(now), "since": now - WITHIN, "only": some}
-        [written] = _WRITE.rows_and_commit(session, values)
+        [written] = _WRITE.rows_and_commit(session, {**known, "only": some})
         return int(written["letters"])
 
     try:
@@ -187,8 +233,10 @@ def save(session: Session, now: datetime, fence: Fence | None = None) -> int:
         session.rollback()
         if fence is None or not is_of_item(error):
             raise
-        names = sa.text(f"SELECT concat(kind, ' ', occasion) AS name, account FROM ({_DUE}) AS due")  # noqa: S608
-        rows = session.execute(names, {"now": now, "since": now - WITHIN}).all()
+        names = sa.text(f"SELECT concat(kind, ' ', occasion) AS name, account FROM ({_DUE}) AS due").bindparams(  # noqa: S608
+            sa.bindparam("versions", type_=ARRAY(sa.Text())), sa.bindparam("version_days", type_=ARRAY(sa.Date()))
+        )
+        rows = session.execute(names, known).all()
         accounts = {row.name: row.account for row in rows}
         of_step = Fence()
         written = in_halves(session, of_step, "document", sorted(accounts), of_some)

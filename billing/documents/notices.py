@@ -30,6 +30,12 @@ def pay_to(session: Session, rules: Rules, accounts: Collection[str]) -> tuple[s
     return named, {row.id: str(Reference(ACCOUNT, row.number)) for row in rows}
 
 
+def transfer_of(session: Session, rules: Rules, account: str) -> tuple[str, str]:
+    """The same for one account: the bank account, and what it states; both empty where none is set."""
+    named, references = pay_to(session, rules, [account])
+    return named, references.get(account, "")
+
+
 class ConcernedContract(Protocol):
     """A contract that a notice is about."""
 

@@ -14,11 +14,21 @@ from functools import partial
 
 import sqlalchemy as sa
 
-from keizoku.billing.documents.notices import pay_to, save_notice
+from keizoku.billing.contracts.contract_facts import states_of
+from keizoku.billing.documents.notices import save_notice, transfer_of
 from keizoku.billing.dunning.termination import accelerate, terminate
 from keizoku.billing.dunning.write_off import Act, give_up
 from keizoku.billing.receivables.open_items import OpenItem, by_account, by_contract, load_open_items, lock_accounts
-from keizoku.billing.rules.delinquency import DefaultState, accelerated, default_state, outlook, overdue_days, prospect
+from keizoku.billing.rules.delinquency import (
+    DefaultState,
+    Prospect,
+    UnpaidFee,
+    accelerated,
+    default_state,
+    outlook,
+    overdue_days,
+    prospect,
+)
 from keizoku.billing.rules.documents import notice_text
 from keizoku.db.fence import Fence, fenced
 from keizoku.db.probes import TODAY
@@ -229,19 +239,22 @@ def _carry_out(session: Session, rules: Rules, ruling: DelinquencyRuling, now: d
     case, today = ruling.case, jst_day(now)
     changes = 0
     for each in ruling.tell:
-        notice = _overdue(session, rules, each, today, case.running)
+        notice = _overdue(session, rules, each, now, case)
         changes += save_notice(session, case.account, case.contract_id, notice, f"invoice:{each.invoice_id}", now)
     changes += sum(_small_rest(session, rules, each, now) for each in ruling.rests)
     if ruling.accelerate:
         occasion = f"invoice:{min(ruling.accelerate)}"
-        changes += accelerate(session, case.account, case.contract_id, occasion, now, invoice_ids=ruling.accelerate)
+        changes += accelerate(
+            session, rules, case.account, case.contract_id, occasion, now, invoice_ids=ruling.accelerate
+        )
     if ruling.terminates:
-        notice = notice_text.termination(today, ruling.days, ruling.open_yen)
-        notice = notice_text.with_transfer(notice, *_transfer(session, rules, case.account))
-        changes += terminate(session, rules, case.contract_id, case.account, notice, now)
+        why = notice_text.Termination(ruling.days, ruling.open_yen)
+        changes += terminate(session, rules, case.contract_id, case.account, why, now)
     elif ruling.suspends:
-        notice = notice_text.suspension(today, ruling.days, ruling.open_yen, _ends_on(rules, case))
-        notice = notice_text.with_transfer(notice, *_transfer(session, rules, case.account))
+        comes = _comes(session, rules, case, [each.fee for each in case.unpaid], now)
+        ends_on = comes.ends_on or comes.terminates_on if comes is not None else None
+        notice = notice_text.suspension(today, ruling.days, ruling.open_yen, ends_on)
+        notice = notice_text.with_transfer(notice, *transfer_of(session, rules, case.account))
         suspension_id = session.execute(
             sa.insert(suspension)
             .values(
@@ -295,30 +308,24 @@ def _lift(session: Session, case: Case, now: datetime) -> int:
     return changes
 
 
-def _ends_on(rules: Rules, case: Case) -> date | None:
-    """When the contract is over if nothing more is paid: terminated, or with its term, which is not renewed."""
+def _comes(session: Session, rules: Rules, case: Case, fees: Sequence[UnpaidFee], now: datetime) -> Prospect | None:
+    """What comes of a running contract if nothing more is paid; None: it is over, or nothing comes of these fees."""
     settings = rules.discretion
-    fees = [each.fee for each in case.unpaid]
     ahead = outlook(fees, settings.suspend_after_days, settings.terminate_after_days)
-    if ahead is None:
+    if ahead is None or not case.running:
         return None
-    comes = prospect(ahead, case.renews_on, renews=True, suspended_term_renews=settings.suspended_term_renews)
-    return comes.ends_on or comes.terminates_on
+    renews = states_of(session, rules, [case.contract_id], now)[case.contract_id].ends_on is None
+    return prospect(ahead, case.renews_on, renews=renews, suspended_term_renews=settings.suspended_term_renews)
 
 
-def _transfer(session: Session, rules: Rules, of: str) -> tuple[str, str]:
-    named, references = pay_to(session, rules, [of])
-    return named, references.get(of, "")
-
-
-def _overdue(session: Session, rules: Rules, fee: OpenItem, today: date, running: bool) -> notice_text.Notice:
-    settings = rules.discretion
-    ahead = outlook([fee.fee], settings.suspend_after_days, settings.terminate_after_days)
-    suspends_on = max(ahead.suspends_on, today) if running and ahead is not None else None
+def _overdue(session: Session, rules: Rules, fee: OpenItem, now: datetime, case: Case) -> notice_text.Notice:
+    settings, today = rules.discretion, jst_day(now)
+    comes = _comes(session, rules, case, [fee.fee], now)
+    suspends_on = max(comes.suspends_on, today) if comes is not None and comes.suspends_on is not None else None
     chargeable = fee.method == "card" and fee.open_yen >= settings.minimum_card_charge_yen
     wanted_on = max(fee.wanted_on, today) if fee.wanted_on is not None else None
     method = "card" if chargeable else "other"
-    named, reference = _transfer(session, rules, fee.account)
+    named, reference = transfer_of(session, rules, fee.account)
     by_on = suspends_on - timedelta(days=1) if suspends_on is not None and suspends_on > today else None
     told = notice_text.OverdueFee(fee.due_on, fee.open_yen, method, wanted_on, suspends_on, named, reference, by_on)
     return notice_text.overdue(told)

@@ -139,8 +139,8 @@ def demand_interest(
             rate,
             interest_sentences(calculation, "ja"),
             interest_sentences(calculation, "en"),
+            (named, references.get(each.account, "")),
         )
-        said = notice_text.with_transfer(said, named, references.get(each.account, ""))
         told = said.body_ja, said.body_en, details_text(said)
         rows.append((each.account, today, each.new_yen, each.total_yen, occasion, now, *told, calculation))
     copy_rows(

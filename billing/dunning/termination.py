@@ -12,14 +12,14 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from keizoku.billing.contracts.renewal_stage import save_end
-from keizoku.billing.documents.notices import save_notice
+from keizoku.billing.documents.notices import save_notice, transfer_of
 from keizoku.billing.dunning.interest_demand_stage import demand_interest
 from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.receivables.open_items import interest_owed, load_open_items
 from keizoku.billing.receivables.settlement import Settled, settle
 from keizoku.billing.rules.books.revenue_recognition import remaining
 from keizoku.billing.rules.contract_lifecycle import TERMINATION, end_now
-from keizoku.billing.rules.documents.notice_text import Notice, acceleration
+from keizoku.billing.rules.documents.notice_text import Termination, acceleration, termination, with_transfer
 from keizoku.db.session import Session
 from keizoku.db.tables.contracts import term
 from keizoku.db.tables.money import interest_checkpoint, invoice
@@ -32,27 +32,33 @@ def terminate(
     rules: Rules,
     contract_id: int,
     account: str,
-    notice: Notice,
+    why: Termination,
     now: datetime,
-    *,
-    ground: str | None = None,
 ) -> int:
-    """End the contract now, with its notice and the demand for interest; returns the rows written. Does not commit.
-
-    `ground` is the one that people state; None: fees are unpaid.
-    """
+    """End the contract now, with its notice and the demand for interest; returns the rows written. Does not commit."""
     today = jst_day(now)
     save_end(session, end_now(contract_id, account, now, today, TERMINATION), now)
-    changes = 1 + save_notice(session, account, contract_id, notice, "termination", now)
-    changes += accelerate(session, account, contract_id, "termination", now, ground=ground)
-    if rules.terms.at(today).readings["terminated_term_fee"] == "to_termination_day":
+    changes = 1
+    whole = rules.terms.at(today).readings["terminated_term_fee"] != "to_termination_day"
+    if not whole:
         changes += _reduce_fee(session, rules, contract_id, now)
+    due_on = sa.func.least(invoice.c.due_on, invoice.c.accelerated_on)
+    owed = sa.select(sa.func.coalesce(sa.func.sum(invoice.c.open_yen), 0)).where(
+        invoice.c.account == account, invoice.c.state == "open", due_on <= today
+    )
+    owed_yen = int(session.scalar(owed) or 0)
+    notice = termination(today, why, owed_yen, whole=whole)
+    if owed_yen:
+        notice = with_transfer(notice, *transfer_of(session, rules, account))
+    changes += save_notice(session, account, contract_id, notice, "termination", now)
+    changes += accelerate(session, rules, account, contract_id, "termination", now, ground=why.ground)
     owing = {account: load_open_items(session, rules, today, account=account, with_accrued=True)}
     return changes + demand_interest(session, rules, owing, f"termination:{contract_id}", now)
 
 
 def accelerate(
     session: Session,
+    rules: Rules,
     account: str,
     contract_id: int,
     occasion: str,
@@ -105,6 +111,7 @@ def accelerate(
     if marks:
         session.execute(sa.insert(interest_checkpoint), marks)
     notice = acceleration(today, sum(row.open_yen for row in rows), ground)
+    notice = with_transfer(notice, *transfer_of(session, rules, account))
     return len(rows) + len(marks) + save_notice(session, account, contract_id, notice, occasion, now)
 
 

@@ -60,7 +60,7 @@ class DefaultService(Service):
         notice = notice_text.suspension_by_people(jst_day(now), ground, ends_on)
         save_notice(self.session, account, row.id, notice, occasion, now)
         if accelerates:
-            accelerate(self.session, account, row.id, occasion, now, ground=ground)
+            accelerate(self.session, self.rules, account, row.id, occasion, now, ground=ground)
         self.session.commit()
 
     def resume(self, account: str, ground: str, *, by: str = "people", now: datetime) -> None:
@@ -95,8 +95,7 @@ class DefaultService(Service):
         _stated(account, by, ground)
         row = self._held(account, now)
         record_fact(self.session, row.id, account, "terminate", now, author=by, ground=ground)
-        notice = notice_text.termination_by_people(jst_day(now), ground)
-        terminate(self.session, self.rules, row.id, account, notice, now, ground=ground)
+        terminate(self.session, self.rules, row.id, account, notice_text.Termination(ground=ground), now)
         self.session.commit()
 
     def _held(self, account: str, now: datetime) -> sa.Row[tuple[object, ...]]:

@@ -53,7 +53,6 @@ SET_ONCE: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
     "link_kept": (("destroyed_at",),),
     "link_use": (("answered_at", "outcome", "code", "dropped"),),
     "web_session": (("ended_at", "ended_why"),),
-    "sign_in_link": (("used_at",),),
 }
 """What is written together, once, when it becomes known; the first column of each group says whether it was."""
 

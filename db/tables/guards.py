@@ -117,6 +117,7 @@ APPEND_ONLY = (
     "api_key",
     "event_batch",
     "api_key_end",
+    "sign_in_link",
     "http_request",
     "webhook_delivery",
     "webhook_endpoint",

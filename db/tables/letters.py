@@ -17,6 +17,7 @@ LETTER_KINDS = (
     "credit",
     "refund",
     "contract_end",
+    "terms",
     "link_lapses",
     "link_ended",
 )

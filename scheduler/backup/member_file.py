@@ -28,10 +28,11 @@ from keizoku.billing.documents.atomic_files import SUMS
 from keizoku.billing.documents.rendering import sections_pdf
 from keizoku.billing.documents.written_documents import documents_view
 from keizoku.billing.rules.documents.notice_text import SUBJECTS
+from keizoku.db.members.rows import LEFT_OUT
 from keizoku.db.roles import want_to_add
 from keizoku.db.session import Session
 from keizoku.db.tables.people import member_file
-from keizoku.scheduler.backup.member_data import LEFT_OUT, member_rows, write_csv
+from keizoku.scheduler.backup.member_data import member_rows, write_csv
 from keizoku.scheduler.files import write_private
 from keizoku.terms.calendar import iso_jst
 from keizoku.terms.refusal import Refused

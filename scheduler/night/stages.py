@@ -284,7 +284,7 @@ def _renewal_notices(work: Work) -> Iterator[int]:
 
 
 def _letters(work: Work) -> Iterator[int]:
-    yield letter_stage.save(work.session, work.now, work.fence)
+    yield letter_stage.save(work.session, work.rules, work.now, work.fence)
 
 
 def _revenue(work: Work) -> Iterator[int]:

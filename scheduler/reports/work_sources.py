@@ -163,6 +163,7 @@ KINDS: Final = {
     "gateway_object_unknown": Kind(None, DONE, by_word=True),
     "mail_no_address": Kind(None, DONE, by_word=True),
     "addressee_unfit": Kind(None, DONE, by_word=True),
+    "document_unissued": Kind(None, DONE, by_word=True),
     "collect_silent": Kind("premium/9.3", "keizoku sla imports"),
     "directory_silent": Kind(None, DONE, by_word=True),
     "mail_refused": Kind(None, DONE, by_word=True),

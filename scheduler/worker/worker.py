@@ -51,6 +51,8 @@ Backup = Callable[[Services, datetime], Mapping[str, object] | None]
 """Makes the day's backup if one is due; returns what it did, or None. Set by the caller, which knows the stores."""
 Mail = Callable[[Services, Callable[[], bool]], Mapping[str, object]]
 """Gives letters to the mail server while the worker leads; returns what it did. Set by the caller."""
+Documents = Callable[[Services, datetime, bool, Callable[[], bool]], Mapping[str, object]]
+"""Stores invoices and credit notes as issued, all or the newest, while it may; returns what it did."""
 Collect = Callable[[Services, datetime, Callable[[], bool]], Mapping[str, object]]
 """Asks monitors for counts while it may; returns what it did. Set by the caller, which knows them."""
 Links = Callable[[Services, datetime, Callable[[], bool]], Mapping[str, object]]
@@ -62,7 +64,7 @@ NOTICES_SEEN_SECONDS: Final = 3_600.0
 BUDGET_SECONDS: Final = 60.0
 COLLECT_CHECK_SECONDS: Final = 60.0
 LINKS_SECONDS: Final = 60.0
-JOBS: Final = ("night", "news", "backup", "notices", "budget", "mail", "collect", "links", "webhooks")
+JOBS: Final = ("night", "news", "backup", "notices", "budget", "mail", "documents", "collect", "links", "webhooks")
 
 
 @dataclass
@@ -80,6 +82,7 @@ class Worker:
     retry_seconds: float = RETRY_SECONDS
     backup: Backup | None = None
     mail: Mail | None = None
+    documents: Documents | None = None
     webhooks: Mail | None = None  # sends events to endpoints
     collecting: Collect | None = None
     linking: Links | None = None
@@ -89,6 +92,7 @@ class Worker:
     stopping: Event = field(default_factory=Event)
     _done_to: date | None = None  # the last night known to be done
     _refused_for: date | None = None  # the night that waits for a person's word, and was told
+    _issued_for: date | None = None  # the night after which every document was looked at
     _rights_named: bool = False  # what the key may not do was looked at since the start
     _not_before: float = 0.0  # after a failure the job is not tried again at once
     _began: dict[str, float] = field(default_factory=dict)  # the jobs under way
@@ -124,6 +128,9 @@ class Worker:
         if self.mail is not None:
             now_and_then = IntervalTrigger(seconds=self.poll_seconds, timezone=JST)
             scheduler.add_job(self.send_letters, now_and_then, executor="mail")
+        if self.documents is not None:
+            often = IntervalTrigger(seconds=self.poll_seconds, timezone=JST)
+            scheduler.add_job(self.issue_documents, often, executor="documents")
         if self.webhooks is not None:
             scheduler.add_job(self.send_events, beat, executor="webhooks")
         if self.collecting is not None:
@@ -241,6 +248,28 @@ class Worker:
             if made.get("why"):
                 job.outcome = "not_sent"
             elif not any(made.values()):
+                job.outcome = "nothing_due"
+
+    def issue_documents(self) -> None:
+        """Store invoices and credit notes as issued once the night is done: all of them then, the newest in between."""
+        if self.documents is None or not self._may_work():
+            return
+        with self._job("documents") as job, self._services() as services:
+            now = self.clock()
+            due = last_night_due(now)
+            done = run_log.is_done(services.session, due)
+            services.session.rollback()
+            if not done:  # what it may still correct is not issued before
+                job.outcome = "nothing_due"
+                return
+            made = self.documents(services, now, due != self._issued_for, self._may_work)
+            job.about |= made
+            if made.get("why"):
+                job.outcome = "not_issued"
+                return
+            if self._may_work():
+                self._issued_for = due
+            if not any(made.values()):
                 job.outcome = "nothing_due"
 
     def send_events(self) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from keizoku.db.roles import want_to_add
-from keizoku.db.tables.claims import alternative_consent, alternative_outcome, claim_late_grant
+from keizoku.db.tables.claims import alternative_consent, alternative_outcome, claim_late_grant, claim_withdrawal
 from keizoku.db.tables.claims import claim as claim_table
 from keizoku.db.tables.money import credit, credit_application, credit_refund
 from keizoku.sla.claims.lapsed_remedies import ENDED
@@ -57,6 +57,9 @@ class RemedyService(EvidenceService):
         want_to_add(self._session, alternative_consent)
         row = self._known_claim(source, claim)
         self._hold(row)
+        if self._is_withdrawn(row):
+            rule = "the claim was taken back as recorded by mistake"
+            raise Refused.fact("claim.withdrawn", source, claim, rule, "record the user's own claim first")
         if by_on is not None and by_on < jst_day(now):
             remedy = "name a day from today on, or none"
             raise Refused.fact("remedy.day_over", source, str(by_on), "the day for the remedy is over", remedy)
@@ -171,6 +174,19 @@ class RemedyService(EvidenceService):
         """
         name = sa.func.concat("keizoku/", sa.func.current_schema(), "/remedy/", row.month, "/", row.account)
         self._session.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(name, 0))))
+
+    def _is_withdrawn(self, row: sa.Row[Any]) -> bool:
+        found = sa.select(sa.exists().where(claim_withdrawal.c.claim_id == row.id))
+        return bool(self._session.execute(found).scalar_one())
+
+    def _no_remedy_by(self, source: str, row: sa.Row[Any]) -> None:
+        """Refused where another remedy by this claim stands agreed or was performed: it would hold the month."""
+        self._hold(row)
+        for consent in (self._open_consent(row), self._performed_consent(row)):
+            if consent is not None and consent.claim_id == row.id:
+                rule = f"another remedy is agreed for {row.month} by this claim"
+                remedy = "withdraw that one first, if it is not performed: `keizoku claim withdraw-remedy`"
+                raise Refused.fact("remedy.agreed", source, row.id, rule, remedy)
 
     def _open_consent_to_end(self, row: sa.Row[Any]) -> sa.Row[Any] | None:
         """The open agreement that an act is about to end."""

@@ -261,7 +261,8 @@ class SlaService(RemedyService):
     def withdraw_claim(self, claim: str, by: str, ground: str, *, now: datetime) -> list[Finding]:
         """A claim that was recorded by mistake is taken back: no night decides on it, and it stays on record.
 
-        Raises Refused for one that is unknown, or decided already: what was awarded is never lowered (premium/9.2).
+        Raises Refused for one that is unknown, or decided already: what was awarded is never lowered (premium/9.2);
+        and for one by which another remedy stands agreed or was performed.
         """
         needed("withdraw_claim", by=by, ground=ground)
         row = self._claim_row(claim)
@@ -272,6 +273,7 @@ class SlaService(RemedyService):
             rule = "the claim is decided already"
             remedy = "rule on it: `keizoku claim recognise`"
             raise Refused.fact("claim.decided", "withdraw_claim", claim, rule, remedy)
+        self._no_remedy_by("withdraw_claim", row)
         values = {"claim_id": claim, "author": by, "ground": ground, "recorded_at": now}
         if self._add(claim_withdrawal, values):
             self._commit([Month.parse(row.month)], f"withdrawn {claim}", now, row.account)

@@ -7,8 +7,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from keizoku.scheduler.simulator import Simulator
 from keizoku.terms.calendar import Month, day_start_at, jst_day
-from tests.worlds.life_acts import ONE_DAY, Acting, accounts, act, minutes, number, pick
+from tests.worlds.life_acts import ACCOUNTS, ONE_DAY, Acting, accounts, act, minutes, number, pick
 
 which = number(0, 99)
 """One of what is there, counted from the newest."""
@@ -24,6 +25,20 @@ class ClaimActs(Acting):
         found = self.services.session.scalars(sa.text(query)).all()
         self.services.session.rollback()
         return found[place % len(found)] if found else None
+
+    def _who_has_paid_by_card(self, place: int) -> str | None:
+        """One whose card was charged; where there is none, one who begins now, if anybody can."""
+        query = (
+            "SELECT contract.account FROM contract WHERE approved_at IS NOT NULL AND ended_on IS NULL "
+            "AND method = 'card' AND EXISTS (SELECT 1 FROM payment_attempt WHERE outcome = 'succeeded' "
+            "AND payment_attempt.account = contract.account) ORDER BY contract.account"
+        )
+        for account in ACCOUNTS:
+            if self._one_of(query, place) is None:
+                Simulator(self.services).cards.set_card(account, "ok")
+                self.ask(1, "approve", account, "monthly", "card")
+        found: str | None = self._one_of(query, place)
+        return found
 
     def _claim_made(self, place: int) -> str | None:
         found: str | None = self._one_of("SELECT id FROM claim ORDER BY recorded_at DESC, id", place)
@@ -75,7 +90,7 @@ class ClaimActs(Acting):
         self.services.session.rollback()
         ends_at = min(at, last.to_at - timedelta(minutes=less))
         if ends_at > last.from_at:
-            self.asked(0, self.services.sla, "correct_stop", stop, to_at=ends_at, affected=affected, ground="the log")
+            self.asked(0, self.services.sla, "correct_outage", stop, to_at=ends_at, affected=affected, ground="the log")
 
     @act(hours=number(1, 12), passed=minutes)
     def service_is_interrupted(self, hours: int, passed: int) -> None:
@@ -141,6 +156,43 @@ class ClaimActs(Acting):
         elif remedy == "called off":
             self.the_remedy_is_called_off(0, 1)
         self.days_pass_on_which_something_is_due(nights - nights // 2)
+
+    @act(
+        5,
+        place=which,
+        hours=pick(5, 8),
+        how=pick("leave_service", "delete_user", "end_of_use", "change_method"),
+        before=pick(False, True),
+        remedy=pick(None, None, None, "called off"),
+        nights=number(1, 3),
+        passed=number(760, 1_000),
+    )
+    def a_stop_is_claimed_by_who_goes(
+        self, place: int, hours: int, how: str, before: bool, remedy: str | None, nights: int, passed: int
+    ) -> None:
+        """Who pays by card claims, and before or after that goes, or goes on without a card: it comes back."""
+        account = self._who_has_paid_by_card(place)
+        if account is None:
+            return
+        self.the_service_stops(60 * hours, 60_000, "fault", passed)
+        for goes in (before, not before):
+            if goes:
+                self.ask(1, how, account, *(("other",) if how == "change_method" else ()))
+            else:
+                self.claims_time(account, 0, 0, None, 1)
+        if remedy is not None:
+            self.another_remedy_is_agreed(0, 60, 1)
+        month = Month.of(self.now)
+        while Month.of(self.now) == month:
+            self.days_pass_on_which_something_is_due(1)
+        self.days_pass_on_which_something_is_due(nights)
+        if remedy is not None:
+            self.the_remedy_is_called_off(0, 1)
+            self.days_pass_on_which_something_is_due(1)
+
+    @act(account=accounts)
+    def refunds_reach_the_card_no_more(self, account: str) -> None:
+        Simulator(self.services).cards.set_refund_fails(account)
 
     @act(place=which, passed=minutes)
     def people_grant_a_late_claim(self, place: int, passed: int) -> None:

@@ -93,6 +93,7 @@ class Lived:
             credits = Credits(recorded, account)
             credits.check_invoices()
             credits.check_held()
+            credits.check_refunds()
             credits.check_after_a_night(last_night, now)
             check_letters(recorded, account, credits, self._claims, now)
 

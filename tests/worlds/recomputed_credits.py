@@ -18,6 +18,17 @@ from tests.worlds.recorded import Recorded
 LEAST_ON_A_CARD = 50
 
 
+def _stands(refund: Any) -> bool:
+    """Whether its money is on the way back or back."""
+    return refund.outcome in (None, "succeeded")
+
+
+def _runs_by_card(contract: Any, at: datetime) -> bool:
+    """Whether bills by card were still to come of it."""
+    ended = contract.ended_on is not None and contract.end_recorded_at <= at
+    return contract.method == "card" and contract.approved_at <= at and not ended
+
+
 class Credits:
     """An account's credits with all that happened to them."""
 
@@ -98,6 +109,42 @@ class Credits:
         for each in self.ended:
             assert self.is_held(month[each.credit_id], each.recorded_at), each
 
+    def check_refunds(self) -> None:
+        """Money goes back only where no bill by card will come, to the charges that had room: the latest first."""
+        for credit in self.credits:
+            asked = sorted({each.requested_at for each in self.refunds if each.credit_id == credit.id})
+            for at in asked:
+                assert not any(_runs_by_card(each, at) for each in self.contracts), (credit, at)
+                assert not self.is_held(credit.month, at), (credit, at)
+                parts = {
+                    each.attempt_id: each.yen
+                    for each in self.refunds
+                    if each.credit_id == credit.id and each.requested_at == at
+                }
+                wanted = credit.granted_yen - sum(
+                    each.yen for each in (*self.used, *self.ended) if each.credit_id == credit.id
+                    and each.recorded_at <= at
+                )  # fmt: skip
+                wanted -= sum(each.yen for each in self._back(at, before=credit) if each.credit_id == credit.id)
+                for charge in sorted(self.charges, key=lambda each: (each.settled_on, each.id), reverse=True):
+                    room = charge.yen - sum(
+                        each.yen for each in self._back(at, before=credit) if each.attempt_id == charge.id
+                    )
+                    room -= sum(each.yen for each in self.overpaid if each.attempt_id == charge.id and _stands(each))
+                    if charge.settled_on > jst_day(at) or min(wanted, room) <= 0:
+                        continue
+                    assert parts.pop(charge.id, 0) == min(wanted, room), (credit, charge)
+                    wanted -= min(wanted, room)
+                assert parts == {}, (credit, at)
+
+    def _back(self, at: datetime, before: Any) -> Iterator[Any]:
+        """What had gone back to the card as a credit's refund was asked for: of that night, the credits before it."""
+        order = [credit.id for credit in self.credits]
+        for each in self.refunds:
+            first = order.index(each.credit_id) < order.index(before.id)
+            if _stands(each) and (each.requested_at < at or (each.requested_at == at and first)):
+                yield each
+
     def check_after_a_night(self, on: date, now: datetime) -> None:
         """What was performed leaves nothing; what was not done by its day has lapsed; what no bill takes goes back."""
         for consent in self.consents:
@@ -115,7 +162,8 @@ class Credits:
             if credit.month in performed:
                 assert left == 0, credit
             elif left and not by_card and not ended_now and not self.is_held(credit.month, now):
-                assert self._room() == 0, (credit, left)
+                failed = any(each.credit_id == credit.id and each.outcome == "failed" for each in self.refunds)
+                assert failed or self._room() == 0, (credit, left)  # what the card did not take waits for people
 
     def _room(self) -> int:
         """What can still go back to the card."""
@@ -150,7 +198,8 @@ def check_letters(
     kept = recorded.of("letter", account)
     found = {(each.kind, each.occasion) for each in kept}
     assert len(found) == len(kept)
-    rest = {each for each in found if each[0] not in ("claim_received", "claim_granted", "claim_rejected")}
+    check_letters_about_terms(recorded, credits, {name for kind, name in found if kind == "terms"}, now)
+    rest = {each for each in found if each[0] not in ("claim_received", "claim_granted", "claim_rejected", "terms")}
     assert rest == set(credits.letters()), account
     received = {each.id: jst_day(each.received_at) for each in recorded.of("claim", account) if each.recorded_at < now}
     assert {each.occasion: each.written_on for each in kept if each.kind == "claim_received"} == received
@@ -165,6 +214,21 @@ def check_letters(
             assert granted, claim
         else:
             assert granted or verdict.answer in rejected, claim
+
+
+def check_letters_about_terms(recorded: Recorded, credits: Credits, found: set[str], now: datetime) -> None:
+    """Whose contract runs was told once of terms that were announced as they have to be; nobody else was."""
+    today, owed, allowed = jst_day(now), set(), set()
+    for each in recorded["terms_announcement"]:
+        for contract in credits.contracts:
+            if each.recorded_at > now or not (each.beneficial or each.published_on < each.effective_on):
+                continue
+            if jst_day(contract.approved_at) >= each.effective_on or each.published_on > today:
+                continue
+            allowed.add(f"{each.version}/{contract.id}")
+            if contract.ended_on is None and each.effective_on > today - timedelta(days=59):
+                owed.add(f"{each.version}/{contract.id}")
+    assert owed <= found <= allowed, (owed, found, allowed)
 
 
 def check_award(recorded: Recorded, granted: Mapping[tuple[str, str], int], claims: Mapping[str, Verdict]) -> None:

@@ -22,7 +22,6 @@ CREDIT = {
     "charged_yen": 400, "credits": [["2026-04", 100]],
 }  # fmt: skip
 REFUND = {"outage_month": "2026-04", "yen": 100, "refunded_on": "2026-06-02", "paid_on": "2026-05-20"}
-ENDED = {"reason": "end_of_use", "ended_on": "2026-06-20", "last_on": "2026-06-19", "owed_yen": 0, "credit_yen": 0}
 
 WHOLE: list[tuple[str, dict[str, Any], str, str]] = [
     (
@@ -47,14 +46,15 @@ WHOLE: list[tuple[str, dict[str, Any], str, str]] = [
             "2026年5月2日に受け付けました2026年4月分のご申請(受付番号: c1)を審査し、使用不能時間を4時間と認めまし"
             "た。つきましては、月額利用料金の20%に当たる金額を減額いたします。(第9条第2項)\n"
             "この金額は、2026年6月1日以後に発行する最初のご請求から差し引きます。差し引ききれない分は、その次のご"
-            "請求に繰り越します。お手続きは必要ありません。\n"
+            "請求に繰り越します。ご契約の終了などにより今後のご請求がない場合は、お支払いに使われたカードへ返金いたします。お手続きは必要ありません。\n"
             "今回お認めした減額: 100円"
         ),
         (
             "We have decided your claim for April 2026 (number: c1), which we received on 2 May 2026. We recognis"
             "e 4 h of unusable time, so 20% of the monthly fee is given back. (Article 9.2)\n"
             "It is taken off the first bill that is issued on or after 1 June 2026; what is left over is taken of"
-            "f the next one. There is nothing that you need to do.\n"
+            "f the next one. If no bill comes any more, as when your contract ends, "
+            "it is refunded to the card that you paid with. There is nothing that you need to do.\n"
             "Given back now: 100 yen"
         ),
     ),
@@ -98,12 +98,30 @@ WHOLE: list[tuple[str, dict[str, Any], str, str]] = [
     ),
     (
         "claim_granted",
+        {**GRANTED, "goes_to": "remedy_done"},
+        (
+            "2026年5月2日に受け付けました2026年4月分のご申請(受付番号: c1)を審査し、使用不能時間を4時間と認めまし"
+            "た。つきましては、月額利用料金の20%に当たる金額を減額いたします。(第9条第2項)\n"
+            "この月については、ご同意をいただいた別の方法による対応が済んでいます。この金額はその対応に代えられて"
+            "いますので、差し引きも返金もいたしません。\n"
+            "今回お認めした減額: 100円"
+        ),
+        (
+            "We have decided your claim for April 2026 (number: c1), which we received on 2 May 2026. We recognis"
+            "e 4 h of unusable time, so 20% of the monthly fee is given back. (Article 9.2)\n"
+            "For this month you had another remedy that you agreed to. It took the place of this amount, so nothi"
+            "ng is taken off or refunded.\n"
+            "Given back now: 100 yen"
+        ),
+    ),
+    (
+        "claim_granted",
         {**GRANTED, "month_yen": 200},
         (
             "2026年5月2日に受け付けました2026年4月分のご申請(受付番号: c1)を審査し、使用不能時間を4時間と認めまし"
             "た。つきましては、月額利用料金の20%に当たる金額を減額いたします。(第9条第2項)\n"
             "この金額は、2026年6月1日以後に発行する最初のご請求から差し引きます。差し引ききれない分は、その次のご"
-            "請求に繰り越します。お手続きは必要ありません。\n"
+            "請求に繰り越します。ご契約の終了などにより今後のご請求がない場合は、お支払いに使われたカードへ返金いたします。お手続きは必要ありません。\n"
             "今回お認めした減額: 100円\n"
             "2026年4月分の減額の合計: 200円"
         ),
@@ -111,7 +129,8 @@ WHOLE: list[tuple[str, dict[str, Any], str, str]] = [
             "We have decided your claim for April 2026 (number: c1), which we received on 2 May 2026. We recognis"
             "e 4 h of unusable time, so 20% of the monthly fee is given back. (Article 9.2)\n"
             "It is taken off the first bill that is issued on or after 1 June 2026; what is left over is taken of"
-            "f the next one. There is nothing that you need to do.\n"
+            "f the next one. If no bill comes any more, as when your contract ends, "
+            "it is refunded to the card that you paid with. There is nothing that you need to do.\n"
             "Given back now: 100 yen\n"
             "Given back for April 2026 in all: 200 yen"
         ),
@@ -224,6 +243,49 @@ WHOLE: list[tuple[str, dict[str, Any], str, str]] = [
     ),
     (
         "remedy",
+        {**REMEDY, "outcome": "performed", "outcome_on": "2026-05-11"},
+        (
+            "2026年4月分の減額または返金に代えて、次の方法で対応することに、2026年5月10日にご同意をいただきました"
+            ": 翌月分のご優待(第9条第2項)\n"
+            "この対応は2026年5月11日に済みました。2026年4月分の減額に代わるものですので、減額の差引きも返金もいたしません。"
+        ),
+        (
+            "On 10 May 2026 you agreed to the following instead of a reduction or refund for April 2026: 翌月分の"
+            "ご優待 (Article 9.2)\n"
+            "It was done on 11 May 2026 and took the place of the reduction for April 2026, which is neither taken "
+            "off nor refunded."
+        ),
+    ),
+    (
+        "remedy",
+        {**REMEDY, "outcome": "withdrawn", "outcome_on": "2026-05-11"},
+        (
+            "2026年4月分の減額または返金に代えて、次の方法で対応することに、2026年5月10日にご同意をいただきました"
+            ": 翌月分のご優待(第9条第2項)\n"
+            "このご同意は2026年5月11日に取り消されましたので、2026年4月分の減額をお使いいただけます。"
+        ),
+        (
+            "On 10 May 2026 you agreed to the following instead of a reduction or refund for April 2026: 翌月分の"
+            "ご優待 (Article 9.2)\n"
+            "You withdrew that on 11 May 2026, so you get the reduction for April 2026."
+        ),
+    ),
+    (
+        "remedy",
+        {**REMEDY, "outcome": "lapsed", "outcome_on": "2026-05-11"},
+        (
+            "2026年4月分の減額または返金に代えて、次の方法で対応することに、2026年5月10日にご同意をいただきました"
+            ": 翌月分のご優待(第9条第2項)\n"
+            "この対応は期日までに行われませんでしたので、2026年4月分の減額をお使いいただけます。"
+        ),
+        (
+            "On 10 May 2026 you agreed to the following instead of a reduction or refund for April 2026: 翌月分の"
+            "ご優待 (Article 9.2)\n"
+            "It was not done by its day, so you get the reduction for April 2026."
+        ),
+    ),
+    (
+        "remedy",
         {**REMEDY, "by_on": None},
         (
             "2026年4月分の減額または返金に代えて、次の方法で対応することに、2026年5月10日にご同意をいただきました"
@@ -251,6 +313,28 @@ WHOLE: list[tuple[str, dict[str, Any], str, str]] = [
         (
             "Reductions for service outages were taken off the bill of 20 June 2026 (number: 12). (Article 9.2)\n"
             "What is left to pay is 400 yen, due on 20 June 2026.\n"
+            "Fee, tax included: 500 yen\n"
+            "Reduction for service outages in April 2026: -100 yen\n"
+            "To pay: 400 yen"
+        ),
+    ),
+    (
+        "credit",
+        {**CREDIT, "method": "other", "pay_to": "みずほ銀行 本店 普通 1234567"},
+        (
+            "2026年6月20日発行のご請求(請求番号: 12)から、サービス停止による減額分を差し引きました。(第9条第2項)\n"
+            "差引き後のご請求額は400円、お支払期日は2026年6月20日です。\n"
+            "下記の口座へのお振込みでもお支払いいただけます。\n振込依頼人名の前に、お支払い番号をご入力ください。\n"
+            "お振込先: みずほ銀行 本店 普通 1234567\nお支払い番号: 200001294\n"
+            "利用料金(税込): 500円\n"
+            "サービス停止による減額(2026年4月分): -100円\n"
+            "差引きご請求額: 400円"
+        ),
+        (
+            "Reductions for service outages were taken off the bill of 20 June 2026 (number: 12). (Article 9.2)\n"
+            "What is left to pay is 400 yen, due on 20 June 2026.\n"
+            "You may also pay by transfer to the account below.\nPlease put the payment number before your name.\n"
+            "Account: みずほ銀行 本店 普通 1234567\nPayment number: 200001294\n"
             "Fee, tax included: 500 yen\n"
             "Reduction for service outages in April 2026: -100 yen\n"
             "To pay: 400 yen"
@@ -290,109 +374,6 @@ WHOLE: list[tuple[str, dict[str, Any], str, str]] = [
             "0 May 2026. (Article 9.2)\n"
             "When it shows on your statement depends on your card company.\n"
             "Refunded: 100 yen"
-        ),
-    ),
-    (
-        "contract_end",
-        ENDED,
-        (
-            "プレミアムサービスのご契約は、2026年6月19日をもって終了いたしました。\n"
-            "ご利用終了のお手続きをいただいたため、更新いたしませんでした。(第3条第3項、第6条第1項)\n"
-            "お支払いいただく利用料金は残っておりません。\n"
-            "すでにお支払いいただいた利用料金の払戻しはいたしません。(第6条第2項、第3項)"
-        ),
-        (
-            "Your premium contract ended; its last day was 19 June 2026.\n"
-            "It was not renewed because you asked to end use. (Articles 3.3 and 6.1)\n"
-            "No fee is left to pay.\n"
-            "Fees that were paid are not refunded. (Articles 6.2 and 6.3)"
-        ),
-    ),
-    (
-        "contract_end",
-        {**ENDED, "reason": "suspension", "owed_yen": 500},
-        (
-            "プレミアムサービスのご契約は、2026年6月19日をもって終了いたしました。\n"
-            "サービスの提供を停止した状態で契約期間が満了したため、更新いたしませんでした。(第7条第1項)\n"
-            "未払いの利用料金は、ご契約の終了後も全額お支払いいただく必要があります。お支払いまでの遅延損害金が加"
-            "わります。(第4条第1項、第5条第2項)\n"
-            "すでにお支払いいただいた利用料金の払戻しはいたしません。(第6条第2項、第3項)\n"
-            "未払いの利用料金: 500円"
-        ),
-        (
-            "Your premium contract ended; its last day was 19 June 2026.\n"
-            "It was not renewed because it was suspended when its term ended. (Article 7.1)\n"
-            "Unpaid fees stay owed in full after the end of the contract, with late interest until they are paid."
-            " (Articles 4.1 and 5.2)\n"
-            "Fees that were paid are not refunded. (Articles 6.2 and 6.3)\n"
-            "Unpaid fees: 500 yen"
-        ),
-    ),
-    (
-        "contract_end",
-        {**ENDED, "reason": "leave_service", "credit_yen": 100},
-        (
-            "プレミアムサービスのご契約は、2026年6月19日をもって終了いたしました。\n"
-            "サービスの利用契約を解約されたため、プレミアムサービスもご利用いただけなくなりました。(第6条第2項、第"
-            "13条)\n"
-            "お支払いいただく利用料金は残っておりません。\n"
-            "すでにお支払いいただいた利用料金の払戻しはいたしません。(第6条第2項、第3項)\n"
-            "サービス停止による減額のうちまだ差し引いていない100円は、お支払いに使われたカードへ返金いたします。("
-            "第9条第2項)"
-        ),
-        (
-            "Your premium contract ended; its last day was 19 June 2026.\n"
-            "You left the service, and the premium service with it. (Articles 6.2 and 13)\n"
-            "No fee is left to pay.\n"
-            "Fees that were paid are not refunded. (Articles 6.2 and 6.3)\n"
-            "The 100 yen of reductions for service outages that are not used yet are refunded to the card that you "
-            "paid with. (Article 9.2)"
-        ),
-    ),
-    (
-        "contract_end",
-        {**ENDED, "reason": "delete_user"},
-        (
-            "プレミアムサービスのご契約は、2026年6月19日をもって終了いたしました。\n"
-            "ユーザーIDが削除されたため、プレミアムサービスもご利用いただけなくなりました。(第6条第2項、第13条)\n"
-            "お支払いいただく利用料金は残っておりません。\n"
-            "すでにお支払いいただいた利用料金の払戻しはいたしません。(第6条第2項、第3項)"
-        ),
-        (
-            "Your premium contract ended; its last day was 19 June 2026.\n"
-            "Your user id was deleted, and the premium service ended with it. (Articles 6.2 and 13)\n"
-            "No fee is left to pay.\n"
-            "Fees that were paid are not refunded. (Articles 6.2 and 6.3)"
-        ),
-    ),
-    (
-        "contract_end",
-        {**ENDED, "reason": "prepaid_used_up"},
-        (
-            "プレミアムサービスのご契約は、2026年6月19日をもって終了いたしました。\n"
-            "クーポンまたはプロダクトキーでお支払いいただいた期間が満了いたしました。(第5条第1項第1号イ)\n"
-            "お支払いいただく利用料金は残っておりません。\n"
-            "すでにお支払いいただいた利用料金の払戻しはいたしません。(第6条第2項、第3項)"
-        ),
-        (
-            "Your premium contract ended; its last day was 19 June 2026.\n"
-            "The time that your coupon or product key paid for is over. (Article 5.1.1)\n"
-            "No fee is left to pay.\n"
-            "Fees that were paid are not refunded. (Articles 6.2 and 6.3)"
-        ),
-    ),
-    (
-        "contract_end",
-        {**ENDED, "reason": "sale_void"},
-        (
-            "プレミアムサービスのご契約は、2026年6月19日をもって終了いたしました。\n"
-            "カード会社を通じてお支払いが取り消されたため、ご契約を終了いたしました。\n"
-            "お支払いいただく利用料金は残っておりません。"
-        ),
-        (
-            "Your premium contract ended; its last day was 19 June 2026.\n"
-            "The payment was taken back through your card company, so the contract has ended.\n"
-            "No fee is left to pay."
         ),
     ),
 ]

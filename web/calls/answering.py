@@ -13,22 +13,24 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast, runtime_checkable
 
 import sqlalchemy as sa
 from fastapi import Request, Response
 from pydantic_core import to_jsonable_python
 
+from keizoku.db.account_reads import accounts_read
 from keizoku.db.act_keys import KeyTakenError, once, said_before
-from keizoku.db.tables.web import proposal
 from keizoku.terms.read_model import to_json as mapping_to_json
 from keizoku.web.calls.call import Call, Listing, no_cursor
 from keizoku.web.calls.problems import ProblemError
 from keizoku.web.calls.streaming import Stream
 from keizoku.web.calls.versions import check_version, held, tag_of
+from keizoku.web.four_eyes import propose
+from keizoku.web.identity.principal import MEMBER
 from keizoku.web.request_log import Entry, write_entry
 
 if TYPE_CHECKING:
@@ -43,6 +45,10 @@ class HasJson(Protocol):
     def to_json(self) -> Mapping[str, Any]:
         """As JSON values."""
 
+
+_PROPOSED: Final = {"proposal", "state", "expires_at"}
+BEGUN: Final = 102
+"""The status in the log of an act that commits on its way, before it is done."""
 
 __all__ = ["answer_act", "answer_question", "answer_to", "done", "jsonable", "perform"]
 
@@ -61,16 +67,18 @@ def answer_to(operation: Operation, given: Mapping[str, Any]) -> Any:
     request: Request = given["request"]
     began, door = monotonic(), _door(request)
     arguments = _arguments(operation, given)
-    with door.admitted(operation, request, _account_of(arguments)) as call:
+    account = door.account_for(operation, request, arguments)
+    with accounts_read() as read, door.admitted(operation, request, account) as call:
         if operation.kind == "list":
             answer: Any = _page(operation, call, arguments)
         else:
-            if operation.version is not None:  # before the answer: what comes between is seen as a change
+            if operation.version is not None and call.role != MEMBER:
+                # before the answer, so that what comes between is seen as a change
                 request.state.tag = tag_of(call.session, operation.version, arguments[operation.version.in_path])
             answer = operation.handler(call, **arguments)
             if not isinstance(answer, Stream):
                 answer = jsonable(answer)
-    entry = Entry.of(operation, call.who, call.now, _account_of(arguments), 200, began)
+    entry = Entry.of(operation, call.who, call.now, account or _about(answer, read), 200, began)
     door.log.later(entry)
     return answer
 
@@ -86,27 +94,37 @@ def done(operation: Operation, given: Mapping[str, Any]) -> tuple[Any, int, bool
     request: Request = given["request"]
     began, door = monotonic(), _door(request)
     arguments = _arguments(operation, given)
-    account = _account_of(arguments)
+    account = door.account_for(operation, request, arguments)
     content = _content(operation, given)
     with door.admitted(operation, request, account) as call:
-        status = 202 if operation.four_eyes else 200
+        second = operation.wants_second(call, arguments)
+
+        if operation.repeat == "again" and call.principal.account is not None:  # before anything of it is committed
+            write_entry(call.session, Entry.of(operation, call.who, call.now, account, BEGUN, began))
+            call.session.commit()
 
         def do() -> Any:
             if operation.version is not None:
                 check_version(call, operation.version, arguments[operation.version.in_path], given.get("if_match"))
-            done = _propose(operation, call, content, account) if operation.four_eyes else perform(
-                operation, call, arguments
-            )  # fmt: skip
-            write_entry(call.session, Entry.of(operation, call.who, call.now, account, status, began))
+            done = propose(operation, call, content, account) if second else perform(operation, call, arguments)
+            write_entry(call.session, Entry.of(operation, call.who, call.now, account, 202 if second else 200, began))
             return done
 
         with _kept_apart(operation, call, arguments):
             answer, fresh = _done_once(operation, call, given["idempotency_key"], content, do)
-        if operation.then is not None:
+        if operation.then is not None and not second:
             operation.then(call, answer, **arguments)
     if call.reveal and fresh:
         answer = {**answer, **call.reveal}
-    return answer, status, fresh
+    return answer, 202 if operation.four_eyes and set(answer) == _PROPOSED else 200, fresh
+
+
+def _about(answer: Any, read: Collection[str]) -> str | None:
+    """The one account that an answer is about, where the call named it by the number of something of theirs."""
+    said = answer.get("account") if isinstance(answer, Mapping) else None
+    if isinstance(said, str) and said:
+        return said
+    return next(iter(read)) if len(read) == 1 else None
 
 
 def _kept_apart(operation: Operation, call: Call, arguments: Mapping[str, Any]) -> AbstractContextManager[None]:
@@ -121,21 +139,9 @@ def perform(operation: Operation, call: Call, arguments: Mapping[str, Any]) -> A
     return jsonable(operation.handler(call, **arguments))
 
 
-def _propose(operation: Operation, call: Call, content: Mapping[str, Any], account: str | None) -> Any:
-    made = call.session.execute(
-        sa.insert(proposal)
-        .values(
-            operation=operation.name, content=content, account=account, proposed_by=call.author, role=call.role,
-            proposed_at=call.now,
-        )
-        .returning(proposal.c.id)
-    ).scalar_one()  # fmt: skip
-    return {"proposal": int(made), "state": "waiting"}
-
-
 def _done_once(operation: Operation, call: Call, written: str, content: Mapping[str, Any], do: Any) -> tuple[Any, bool]:
     """(the answer, whether it was done just now)."""
-    holder = hashlib.sha256(f"{call.principal.name}\n{written}".encode()).hexdigest()
+    holder = hashlib.sha256(f"{call.principal.whose}\n{written}".encode()).hexdigest()
     key, fresh = f"http:{holder}", False
 
     def act() -> Any:
@@ -226,11 +232,6 @@ def _content(operation: Operation, given: Mapping[str, Any]) -> dict[str, Any]:
     if operation.upload:
         content["file"] = given["file"].sha256
     return content
-
-
-def _account_of(arguments: Mapping[str, Any]) -> str | None:
-    found = arguments.get("account")
-    return found if isinstance(found, str) and found else None
 
 
 def _door(request: Request) -> Door:

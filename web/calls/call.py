@@ -36,6 +36,10 @@ class Call:
     services: Services
     settings: Settings
     jobs: Jobs
+    origin: str = ""
+    """Where browsers reach us; empty: nowhere."""
+    prefix: str = "keizoku"
+    """How the roles of the database begin."""
     approver: str | None = None
     """Who approved it, where it wanted a second person: the act is then the proposer's, on their word."""
     on_behalf: str | None = None

@@ -92,7 +92,7 @@ class Lean:
         if len(said) != 1 or said[0][:7].lower() != b"bearer ":
             return None
         principal = self._door.holder_kept(digest_of(said[0][7:].strip().decode("latin-1")))
-        if principal is None:
+        if principal is None or principal.account is not None:
             return None
         try:
             return operation, account, principal, self._door.role_of(principal, operation)

@@ -16,7 +16,7 @@ import inspect
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Final, Literal, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_type_hints
 
 from fastapi import APIRouter, Body, Depends, Header, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -29,12 +29,16 @@ from keizoku.web.calls.strict_json import StrictRoute
 from keizoku.web.calls.uploads import Uploaded, uploaded
 from keizoku.web.calls.versions import Versioned
 
+if TYPE_CHECKING:
+    from keizoku.web.calls.call import Call
+
 __all__ = ["MOST_ROWS", "Operation", "Resource"]
 
 MOST_ROWS: Final = 200
 _IN_PATH: Final = re.compile(r"\{(\w+)\}")
 Handler = Callable[..., Any]
 Repeat = Literal["once", "again"]
+FourEyes = bool | Callable[["Call", Mapping[str, Any]], bool]
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,8 @@ class Operation:
     """The parameter that is the file in the body."""
     repeat: Repeat = "once"
     """once: act and key are one transaction; again: a repeat after a loss does it again, which is harmless."""
-    four_eyes: bool = False
+    four_eyes: FourEyes = False
+    """Whether it wants a second person: always, or where the function says so."""
     real_gateway: bool = False
     then: Handler | None = None
     """What follows the act, once it is committed, and again at each repeat: work that is done where it is left to do.
@@ -65,6 +70,19 @@ class Operation:
     lean: bool = False
     """Asked very often: answered by `calls/lean.py` where nothing stands against it."""
     streams: bool = False
+    member: bool = False
+    """Whether a member may call it, about their own account."""
+    not_by_member: tuple[str, ...] = ()
+    """Fields that are for the staff: a member leaves them out."""
+
+    def wants_second(self, call: Call, arguments: Mapping[str, Any]) -> bool:
+        """Whether this call is proposed, and done when another person approves it."""
+        return self.four_eyes if isinstance(self.four_eyes, bool) else self.four_eyes(call, arguments)
+
+    @property
+    def callers(self) -> tuple[str, ...]:
+        """The roles that may call it, members among them."""
+        return (*self.roles, "member") if self.member else self.roles
 
     @property
     def verb(self) -> Literal["read", "write"]:
@@ -110,13 +128,15 @@ class Resource:
         gateway: bool = False,
         version: Versioned | None = None,
         lean: bool = False,
+        member: bool = False,
     ) -> Callable[[Handler], Handler]:
         """A question: GET, answered from one session, nothing is written."""
 
         def declare(handler: Handler) -> Handler:
             made = self._operation(
-                "question", "GET", path, command, handler, real_gateway=gateway, version=version, lean=lean
-            )
+                "question", "GET", path, command, handler, real_gateway=gateway, version=version, lean=lean,
+                member=member,
+            )  # fmt: skip
             self._serve(made, answer_model(answer))
             return handler
 
@@ -131,11 +151,11 @@ class Resource:
 
         return declare
 
-    def list(self, path: str, *, command: str, row: Any) -> Callable[[Handler], Handler]:
+    def list(self, path: str, *, command: str, row: Any, member: bool = False) -> Callable[[Handler], Handler]:
         """A list: GET with limit and cursor; the function returns a `Listing`."""
 
         def declare(handler: Handler) -> Handler:
-            made = self._operation("list", "GET", path, command, handler)
+            made = self._operation("list", "GET", path, command, handler, member=member)
             self._serve(made, rows_of(row))
             return handler
 
@@ -149,9 +169,11 @@ class Resource:
         answer: Any,
         upload: str | None = None,
         repeat: Repeat = "once",
-        four_eyes: bool = False,
+        four_eyes: FourEyes = False,
         then: Handler | None = None,
         version: Versioned | None = None,
+        member: bool = False,
+        not_by_member: tuple[str, ...] = (),
     ) -> Callable[[Handler], Handler]:
         """An act: POST with an Idempotency-Key. `four_eyes`: it is proposed, and done when another person approves.
 
@@ -162,6 +184,7 @@ class Resource:
             made = self._operation(
                 "act", "POST", path, command, handler, upload=upload, repeat=repeat, four_eyes=four_eyes, then=then,
                 version=version,
+                member=member, not_by_member=not_by_member,
             )  # fmt: skip
             self._serve(made, answer_model(answer))
             return handler
@@ -231,7 +254,7 @@ class Resource:
             response_model=answer,
             operation_id=made.name,
             summary=(endpoint.__doc__ or "").split("\n", 1)[0],
-            status_code=202 if made.four_eyes else 200,
+            status_code=202 if made.four_eyes is True else 200,
             openapi_extra=_extra_of(made),
             dependencies=[Depends(admit)],
             responses={k: v for k, v in _PROBLEMS.items() if k != 412 or (is_act and made.version is not None)},
@@ -251,7 +274,7 @@ def _extra_of(made: Operation) -> dict[str, Any]:
     found: dict[str, Any] = {
         "security": [{"key": [f"{made.resource}:{made.verb}"]}],
         "x-command": f"keizoku {made.command}",
-        "x-roles": list(made.roles),
+        "x-roles": list(made.callers),
     }
     if made.streams:
         form = {"schema": {"type": "string"}}

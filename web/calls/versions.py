@@ -116,6 +116,8 @@ def _month() -> sa.Select[Any]:
 def _text(table: sa.Table, where: sa.ColumnElement[bool]) -> sa.Select[Any]:
     """How many rows there are, and the newest transactions that wrote them."""
     xmin = sa.cast(sa.cast(sa.literal_column(f"{table.name}.xmin"), sa.Text), sa.BigInteger)
+    colon: sa.ColumnElement[str]
+    name: sa.ColumnElement[str]
     colon, name = sa.literal_column("':'"), sa.literal_column(f"'{table.name}'")
     told = sa.func.concat_ws(colon, name, sa.func.count(), sa.func.max(xmin), sa.func.sum(xmin))
     return sa.select(told.label("told")).select_from(table).where(where)

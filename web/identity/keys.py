@@ -13,7 +13,7 @@ import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Final, cast
+from typing import Final, cast
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
@@ -50,9 +50,9 @@ class KeyRow(ReadModel):
     mode: str
     created_at: JapanInstant
     created_by: str
-    expires_at: Annotated[JapanInstant | None, ""]
-    ended_at: Annotated[JapanInstant | None, ""]
-    last_used_at: Annotated[JapanInstant | None, ""]
+    expires_at: JapanInstant | None
+    ended_at: JapanInstant | None
+    last_used_at: JapanInstant | None
 
 
 def digest_of(secret: str) -> str:

@@ -2,8 +2,8 @@
 
     new_link(…) ──> /enter/TOKEN ── opened, confirmed ──> used ──> a session
 
-A link is used by one statement, so of two who open it at once one comes in. That it was opened is shown first and
-confirmed by a form: what only looks at links (mail scanners, previews) does not use it up.
+The database takes one session of a link, so of two who open it at once one comes in. Opening it shows a form, and the
+form uses it up: what only looks at links (mail scanners, previews) does not.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Final, cast
 import sqlalchemy as sa
 
 from keizoku.db.session import Session
-from keizoku.db.tables.web import sign_in_link
+from keizoku.db.tables.web import sign_in_link, web_session
 from keizoku.web.identity.keys import digest_of
 from keizoku.web.identity.principal import Kind, Principal, Role
 
@@ -43,11 +43,8 @@ def is_open(session: Session, token: str, kinds: Collection[str], now: datetime)
 
 
 def use_link(session: Session, token: str, kinds: Collection[str], now: datetime) -> Principal | None:
-    """Who comes in by it, in the session's own transaction; None: it is none, was used, or is too old."""
-    used = (
-        sa.update(sign_in_link).where(*_usable(token, kinds, now)).values(used_at=now).returning(*sign_in_link.columns)
-    )
-    row = session.execute(used).one_or_none()
+    """Who comes in by it; None: it is none, was used, or is too old. The session that is begun by it uses it up."""
+    row = session.execute(sa.select(sign_in_link).where(*_usable(token, kinds, now))).one_or_none()
     if row is None:
         return None
     roles = tuple(cast("list[Role]", row.roles))
@@ -55,5 +52,5 @@ def use_link(session: Session, token: str, kinds: Collection[str], now: datetime
 
 
 def _usable(token: str, kinds: Collection[str], now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
-    link = sign_in_link.c
-    return link.digest == digest_of(token), link.kind.in_(kinds), link.used_at.is_(None), link.expires_at > now
+    link, used = sign_in_link.c, sa.exists().where(web_session.c.begun_by == sign_in_link.c.digest)
+    return link.digest == digest_of(token), link.kind.in_(kinds), link.expires_at > now, ~used

@@ -12,10 +12,12 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-__all__ = ["ROLES", "SCOPE", "Kind", "Principal", "Role"]
+__all__ = ["MEMBER", "ROLES", "SCOPE", "Kind", "Principal", "Role"]
 
 Role = Literal["worker", "finance", "support", "member"]
 ROLES: Final[tuple[Role, ...]] = ("worker", "finance", "support")
+MEMBER: Final = "member"
+"""The role of whoever sees one account: their own."""
 Kind = Literal["key", "staff", "local", "member"]
 SCOPE: Final = re.compile(r"\*|(?:\*|[a-z][a-z-]{0,39}):(?:read|write)")
 """The form of a scope."""
@@ -33,6 +35,19 @@ class Principal:
     """Whether the key is for a sandbox."""
     account: str | None = None
     """A member's: the one account that they see."""
+    session: int | None = None
+    shows: str = field(default="", repr=False)
+    """The hash of a session's token, by which the database knows whose rows a member sees."""
+
+    @property
+    def person(self) -> str:
+        """Who stands behind it, where two are wanted: keys of one name are one person's, whatever their numbers."""
+        return self.name.rpartition(":")[0] if self.kind == "key" else self.name
+
+    @property
+    def whose(self) -> str:
+        """Who says an Idempotency-Key: two members never share one."""
+        return self.name if self.account is None else f"{self.name}:{self.account}"
 
     def role_for(self, allowed: Collection[str]) -> Role | None:
         """As which role of the database a call is made that these roles may make; None: as none."""

@@ -13,7 +13,7 @@ import hmac
 import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Annotated, Final, cast
+from typing import Final, cast
 
 import sqlalchemy as sa
 
@@ -71,12 +71,12 @@ class SessionRow(ReadModel):
     kind: str
     principal: str
     roles: tuple[str, ...]
-    account: Annotated[str | None, ""]
+    account: str | None
     created_at: JapanInstant
     last_seen_at: JapanInstant
     expires_at: JapanInstant
-    ended_at: Annotated[JapanInstant | None, ""]
-    ended_why: Annotated[str | None, ""]
+    ended_at: JapanInstant | None
+    ended_why: str | None
 
 
 def begin(session: Session, principal: Principal, lasting: Lasting, begun_by: str, now: datetime) -> str:
@@ -109,7 +109,9 @@ def holder(session: Session, token: str, now: datetime) -> WebSession | None:
         session.execute(seen.values(last_seen_at=now))
         session.commit()
     roles = tuple(cast("list[Role]", row.roles))
-    principal = Principal(cast("Kind", row.kind), row.principal, roles, account=row.account)
+    principal = Principal(
+        cast("Kind", row.kind), row.principal, roles, account=row.account, session=int(row.id), shows=digest_of(token)
+    )
     return WebSession(int(row.id), principal, row.expires_at, token)
 
 

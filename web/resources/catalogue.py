@@ -12,6 +12,7 @@ from keizoku.web.resources.money.bank import bank
 from keizoku.web.resources.money.documents import documents
 from keizoku.web.resources.money.payments import payments
 from keizoku.web.resources.money.stores import stores
+from keizoku.web.resources.operations.access import access_control
 from keizoku.web.resources.operations.endpoints import endpoints
 from keizoku.web.resources.operations.events import events
 from keizoku.web.resources.operations.jobs import jobs
@@ -26,6 +27,7 @@ from keizoku.web.resources.people.accounts import accounts
 from keizoku.web.resources.people.cards import cards
 from keizoku.web.resources.people.codes import codes
 from keizoku.web.resources.people.contracts import contracts
+from keizoku.web.resources.people.member_sessions import member_sessions
 from keizoku.web.resources.people.prices import prices
 from keizoku.web.resources.sla.claims import claims
 from keizoku.web.resources.sla.evidence import evidence
@@ -36,6 +38,7 @@ RESOURCES: Final[tuple[Resource, ...]] = (
     accounts,
     contracts,
     cards,
+    member_sessions,
     prices,
     codes,
     payments,
@@ -55,5 +58,6 @@ RESOURCES: Final[tuple[Resource, ...]] = (
     jobs,
     tasks,
     proposals,
+    access_control,
     terms,
 )

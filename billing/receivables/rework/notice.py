@@ -4,7 +4,7 @@ from datetime import date, datetime
 
 import sqlalchemy as sa
 
-from keizoku.billing.documents.notices import save_notice
+from keizoku.billing.documents.notices import save_notice, transfer_of
 from keizoku.billing.receivables.customer_deposits import deposit_of
 from keizoku.billing.receivables.open_items import interest_owed, load_open_items
 from keizoku.billing.rules.documents import notice_text
@@ -24,7 +24,8 @@ def tell_payer(session: Session, rules: Rules, account: str, on: date, yen: int,
     today = jst_day(now)
     unpaid = load_open_items(session, rules, today, account=account, with_accrued=True)
     interest_yen, _ = interest_owed(unpaid, rules, today)
-    notice = notice_text.recalculation(
-        on, yen, sum(each.open_yen for each in unpaid), interest_yen, deposit_of(session, account).yen
-    )
+    open_yen = sum(each.open_yen for each in unpaid)
+    notice = notice_text.recalculation(on, yen, open_yen, interest_yen, deposit_of(session, account).yen)
+    if open_yen or interest_yen:
+        notice = notice_text.with_transfer(notice, *transfer_of(session, rules, account))
     save_notice(session, account, contract_id, notice, f"{on}:{now.isoformat()}", now)

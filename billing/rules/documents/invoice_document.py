@@ -16,6 +16,7 @@ from fractions import Fraction
 
 from keizoku.billing.rules.documents.addressee import Addressee
 from keizoku.billing.rules.documents.issuer import Issuer
+from keizoku.billing.rules.payment_reference import INVOICE, Reference
 from keizoku.terms import words
 from keizoku.terms.money import tax_included_yen
 from keizoku.terms.rendering import Lang, sentence
@@ -51,6 +52,7 @@ class Statement:
     credits: tuple[CreditNoteLine, ...]
     issuer: Issuer
     void: bool = False
+    pay_to: str = ""  # the bank account, where it is paid by transfer and one is set
 
     @property
     def charged_yen(self) -> int:
@@ -108,6 +110,7 @@ def invoice_document(facts: Statement, lang: Lang) -> PrintedDocument:
             (_say("field.issued", lang), words.day(facts.issued_on, ja)),
             (_say("field.due", lang), words.day(facts.due_on, ja)),
             (_say("field.method", lang), sentence(f"word.method.{facts.method}", lang, {})),
+            *_transfer(facts, lang),
         ),
         (
             (
@@ -129,6 +132,15 @@ def invoice_document(facts: Statement, lang: Lang) -> PrintedDocument:
         ),
         tuple(notes),
     )  # fmt: skip
+
+
+def _transfer(facts: Statement, lang: Lang) -> list[tuple[str, str]]:
+    """Where to pay it and what to state, if it is paid by transfer and something is left to pay."""
+    if not facts.pay_to or facts.void or not facts.charged_yen:
+        return []
+    reference = str(Reference(INVOICE, facts.invoice))
+    named = (("pay_to", facts.pay_to), ("reference", reference))
+    return [(sentence(f"letter.item.{name}", lang, {}), text) for name, text in named]
 
 
 def credit_note_due(yen: int) -> bool:

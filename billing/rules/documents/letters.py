@@ -16,6 +16,7 @@ from typing import Any, Final
 from keizoku.billing.rules.documents.addressee import Addressee
 from keizoku.billing.rules.documents.issuer import Issuer
 from keizoku.billing.rules.documents.notice_text import Item
+from keizoku.billing.rules.payment_reference import ACCOUNT, INVOICE, Reference
 from keizoku.terms import words
 from keizoku.terms.calendar import JST, parse_instant
 from keizoku.terms.rendering import Lang, sentence, templates
@@ -139,16 +140,35 @@ def notice_letter(kind: str, body: str, items: Sequence[Item], lang: Lang) -> Le
 def letter_text(kind: str, facts: Facts, lang: Lang) -> LetterText:
     """The letter of a kind (`letter.kind` of the tables) with these facts."""
     parts, rows = _PARTS[kind](facts)
+    details = _transfer(kind, facts)
+    if details:
+        parts += ["transfer", "reference"]
     if facts.get("deadline_at"):
         facts = {**facts, "deadline_on": deadline_on(facts)}
     return LetterText(
         (
             sentence("letter.greeting", lang, {}),
-            *(sentence(f"letter.{kind}.{part}", lang, facts) for part in parts),
+            *(sentence(_SHARED.get(part, f"letter.{kind}.{part}"), lang, facts) for part in parts),
         ),
         tuple((sentence(f"letter.row.{row}", lang, own), yen) for row, own, yen in rows),
+        tuple((sentence(f"letter.item.{name}", lang, {}), said) for name, said in details),
     )
 
+
+def _transfer(kind: str, facts: Facts) -> list[tuple[str, str]]:
+    """Where a transfer goes and what it states, in a letter that asks for one."""
+    if not facts.get("pay_to"):
+        return []
+    if kind == "contract_end" and facts["owed_yen"]:
+        return [("pay_to", facts["pay_to"]), ("reference", str(Reference(ACCOUNT, facts["payer_number"])))]
+    if kind == "credit" and facts["method"] == "other" and facts["charged_yen"]:
+        return [("pay_to", facts["pay_to"]), ("reference", str(Reference(INVOICE, facts["invoice"])))]
+    return []
+
+
+_SHARED: Final = {"pay_now": "letter.overdue.pay_now", "transfer": "letter.overdue.transfer_too",
+                  "reference": "letter.overdue.reference"}  # fmt: skip
+"""Paragraphs that several kinds of letters have."""
 
 Parts = tuple[list[str], list[tuple[str, Facts, int]]]
 """Keys of the paragraphs in order, and the rows of amounts: key, facts, yen."""
@@ -181,6 +201,9 @@ def deadline_on(facts: Facts) -> date | None:
 
 
 def _remedy(facts: Facts) -> Parts:
+    became = facts.get("outcome")  # before the letter was written; of some letters it is not known
+    if became is not None:
+        return ["main", became], []
     return ["main", *(["by"] if facts["by_on"] else []), "instead"], []
 
 
@@ -198,11 +221,18 @@ def _ended(facts: Facts) -> Parts:
     why = f"why.{facts['reason']}"
     known = f"letter.contract_end.{why}" in templates()
     parts = ["main", why if known else "why.other", "owed" if facts["owed_yen"] else "nothing_owed"]
+    if facts["owed_yen"]:
+        later = (facts.get("owed_due_on") or "") > (facts.get("written_on") or "")  # days as ISO text
+        parts.append("by" if later else "pay_now")
     if facts["reason"] != "sale_void":  # there the card company has given it back
         parts.append("no_refund")
     if facts["credit_yen"]:
         parts.append("credit")
     return parts, [("owed", facts, facts["owed_yen"])] if facts["owed_yen"] else []
+
+
+def _terms(facts: Facts) -> Parts:
+    return ["main", "where", "decline"], []
 
 
 def _link_lapses(facts: Facts) -> Parts:
@@ -221,6 +251,7 @@ _PARTS: Final[Mapping[str, Callable[[Facts], Parts]]] = {
     "credit": _credit,
     "refund": _refund,
     "contract_end": _ended,
+    "terms": _terms,
     "link_lapses": _link_lapses,
     "link_ended": _link_ended,
 }

@@ -62,6 +62,7 @@ SUBJECTS: Final[Mapping[str, tuple[str, str]]] = {
     "credit": ("減額の適用のお知らせ", "A reduction is taken off your bill"),
     "refund": ("ご返金のお知らせ", "A refund to your card"),
     "contract_end": ("ご契約終了のお知らせ", "Your contract has ended"),
+    "terms": ("利用規約の変更のお知らせ", "The terms change"),
     "link_lapses": ("連携サービスの失効予定のお知らせ", "Your link is about to lapse"),
     "link_ended": ("連携サービスの終了のお知らせ", "Your link has ended"),
 }
@@ -97,8 +98,17 @@ def transfer_items(pay_to: str, reference: str) -> list[Item]:
 
 
 def with_transfer(notice: Notice, pay_to: str, reference: str) -> Notice:
-    """A notice of what is owed that says where to pay it, if a bank account is set."""
-    return replace(notice, items=(*transfer_items(pay_to, reference), *notice.items))
+    """A notice of what is owed that says where to pay it and what to state, if a bank account is set."""
+    if not pay_to:
+        return notice
+    parts = ["transfer_too", *(["reference"] if reference else [])]
+    ja, en = ("\n".join(sentence(f"letter.overdue.{part}", lang, {}) for part in parts) for lang in _BOTH)
+    return replace(
+        notice,
+        body_ja=f"{notice.body_ja}\n{ja}",
+        body_en=f"{notice.body_en}\n{en}",
+        items=(*transfer_items(pay_to, reference), *notice.items),
+    )
 
 
 def resumption(on: date) -> Notice:
@@ -129,15 +139,23 @@ def suspension(on: date, days: int, open_yen: int, ends_on: date | None = None) 
     return _notice("suspension", parts, facts, [_yen("unpaid", open_yen)])
 
 
-def termination(on: date, days: int, open_yen: int) -> Notice:
-    """The contract is over because a fee stayed unpaid."""
-    facts = {"from_on": on, "days": days, "open_yen": open_yen}
-    return _notice("termination", ["main", "owed"], facts, [_yen("unpaid", open_yen)])
+@dataclass(frozen=True, slots=True)
+class Termination:
+    """Why a contract is over: the fees that were late, or the ground that people state."""
+
+    days: int = 0
+    late_yen: int = 0
+    ground: str | None = None
 
 
-def termination_by_people(on: date, ground: str) -> Notice:
-    """The contract is over by a decision of people, for a ground other than unpaid fees."""
-    return _notice("termination", ["by_people"], {"from_on": on, "ground": ground})
+def termination(on: date, why: Termination, owed_yen: int, *, whole: bool = True) -> Notice:
+    """The contract is over; `owed_yen` is due and unpaid now, `whole`: the running term's fee is owed in full."""
+    facts = {"from_on": on, "days": why.days, "open_yen": why.late_yen, "ground": why.ground}
+    main = "main" if why.ground is None else "by_people"
+    if not owed_yen:
+        return _notice("termination", [main], facts)
+    said = _notice("termination", [main, "owed" if whole else "owed_to_day"], facts, [_yen("unpaid", owed_yen)])
+    return _with_pay_now(said)
 
 
 def suspension_by_people(on: date, ground: str, ends_on: date | None = None) -> Notice:
@@ -149,7 +167,8 @@ def suspension_by_people(on: date, ground: str, ends_on: date | None = None) -> 
 def acceleration(on: date, yen: int, ground: str | None = None) -> Notice:
     """What is invoiced and not yet due is due at once: because a fee is overdue, or on a ground that people state."""
     facts = {"from_on": on, "yen": yen, "ground": ground}
-    return _notice("acceleration", ["late" if ground is None else "ground"], facts, [_yen("due_at_once", yen)])
+    said = _notice("acceleration", ["late" if ground is None else "ground"], facts, [_yen("due_at_once", yen)])
+    return _with_pay_now(said)
 
 
 def renewal(starts_on: date, ends_on: date, yen: int, method: str, ask_by_on: date) -> Notice:
@@ -190,12 +209,20 @@ def set_off(on: date, yen: int) -> Notice:
 
 
 def interest_demand(
-    on: date, new_yen: int, total_yen: int, rate: Fraction, workings_ja: Sequence[str], workings_en: Sequence[str]
+    on: date,
+    new_yen: int,
+    total_yen: int,
+    rate: Fraction,
+    workings_ja: Sequence[str],
+    workings_en: Sequence[str],
+    transfer: tuple[str, str] = ("", ""),
 ) -> Notice:
     """The demand for late interest: the whole owed, what is new in it, and how each debt came to its part."""
     facts = {"from_on": on, "new_yen": new_yen, "total_yen": total_yen, "rate": rate}
     items = [_yen("demanded_now", new_yen), _yen("interest_in_all", total_yen)]
-    said = _notice("demand", ["main", "rate", "pay"], facts, items)
+    said = with_transfer(_notice("demand", ["main", "rate", "now"], facts, items), *transfer)
+    ja, en = (sentence("letter.demand.workings", lang, facts) for lang in _BOTH)
+    said = replace(said, body_ja=f"{said.body_ja}\n{ja}", body_en=f"{said.body_en}\n{en}")
     return Notice(
         "demand", "\n".join((said.body_ja, *workings_ja)), "\n".join((said.body_en, *workings_en)), said.items
     )
@@ -207,6 +234,11 @@ _BOTH: Final[tuple[Lang, Lang]] = ("ja", "en")
 def _notice(kind: str, parts: Sequence[str], facts: Mapping[str, Any], items: Sequence[Item] = ()) -> Notice:
     ja, en = ("\n".join(sentence(f"letter.{kind}.{part}", lang, facts) for part in parts) for lang in _BOTH)
     return Notice(kind, ja, en, tuple(items))
+
+
+def _with_pay_now(notice: Notice) -> Notice:
+    ja, en = (sentence("letter.overdue.pay_now", lang, {}) for lang in _BOTH)
+    return replace(notice, body_ja=f"{notice.body_ja}\n{ja}", body_en=f"{notice.body_en}\n{en}")
 
 
 def _words(name: str, ja: str, en: str) -> Item:

@@ -4,7 +4,18 @@ All of it is append-only; what ends a key or a session, or decides on a proposal
 kept: of a key, a link and a session there is the SHA-256 only.
 """
 
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, ForeignKey, Index, Integer, Table, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    Table,
+    UniqueConstraint,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
 from keizoku.db.tables.base import identity, instant, metadata, text
@@ -53,10 +64,19 @@ http_request = Table(
     Column("status", Integer, nullable=False),
     Column("act", Boolean, nullable=False),
     Column("milliseconds", Integer, nullable=False),
+    Column("session_id", BigInteger, ForeignKey("web_session.id"), nullable=True),
+    Column("as_member", BigInteger, nullable=True),
+    ForeignKeyConstraint(("as_member", "account"), ("web_session.id", "web_session.account")),
+    CheckConstraint("(principal = 'member' AND status < 400) = (as_member IS NOT NULL)", name="as_member"),
+    CheckConstraint("as_member IS NULL OR (account IS NOT NULL AND as_member = session_id)", name="of_its_account"),
     Index("ix_http_request_account", "account", "received_at"),
     Index("ix_http_request_principal", "principal", "received_at"),
 )
-"""Who asked for what, when, about whom, and how it was answered. No bodies, no addresses of people."""
+"""Who asked for what, when, about whom, and how it was answered. No bodies, no addresses of people.
+
+What a member does stands here in the act's own transaction, with their session and the account that it was done to: the
+database takes no other account than the session's.
+"""
 
 proposal = Table(
     "proposal",
@@ -64,22 +84,37 @@ proposal = Table(
     identity(),
     text("operation"),
     Column("content", JSONB, nullable=False),
+    text("fingerprint"),
     text("account", nullable=True),
+    text("ground", nullable=True),
     text("proposed_by"),
+    text("person"),
     text("role"),
     instant("proposed_at"),
+    instant("expires_at"),
+    UniqueConstraint("id", "person"),
     Index("ix_proposal_account", "account"),
+    CheckConstraint("expires_at > proposed_at", name="ends"),
 )
-"""An act that wants a second person: what was asked, word for word, and by whom. Nothing is done yet."""
+"""An act that wants a second person: what was asked, word for word, and by whom. Nothing is done yet.
+
+`person` is whoever stands behind `proposed_by`: two keys of one name are one person.
+"""
 
 proposal_decision = Table(
     "proposal_decision",
     metadata,
     Column("proposal_id", BigInteger, ForeignKey("proposal.id"), primary_key=True),
-    Column("approved", Boolean, nullable=False),
+    text("decision"),
     text("decided_by"),
+    text("person"),
+    text("of_person"),
     text("ground"),
     instant("decided_at"),
     Column("result", JSONB(none_as_null=True), nullable=True),
+    ForeignKeyConstraint(("proposal_id", "of_person"), ("proposal.id", "proposal.person")),
+    CheckConstraint("decision IN ('approved', 'turned_down', 'withdrawn')", name="decision"),
+    CheckConstraint("decision <> 'approved' OR person <> of_person", name="four_eyes"),
+    CheckConstraint("decision <> 'withdrawn' OR person = of_person", name="withdrawn_by_its_author"),
 )
 """What another person decided on a proposal; the act itself is in the same transaction."""

@@ -31,6 +31,7 @@ web_session = Table(
     text("ended_why", nullable=True),
     UniqueConstraint("digest"),
     UniqueConstraint("begun_by"),
+    UniqueConstraint("id", "account"),
     Index("ix_web_session_account", "account"),
     CheckConstraint(_KIND, name="kind"),
     CheckConstraint(_ROLES, name="roles_of_its_kind"),
@@ -56,7 +57,6 @@ sign_in_link = Table(
     instant("created_at"),
     text("created_by"),
     instant("expires_at"),
-    instant("used_at", nullable=True),
     UniqueConstraint("digest"),
     Index("ix_sign_in_link_account", "account"),
     CheckConstraint("kind IN ('local', 'member')", name="kind"),
@@ -65,4 +65,4 @@ sign_in_link = Table(
     CheckConstraint("digest ~ '^[0-9a-f]{64}$'", name="digest_is_sha256"),
     CheckConstraint("expires_at > created_at", name="ends"),
 )
-"""A link that begins a session, once: of whom, made by whom, until when."""
+"""A link that begins a session: of whom, made by whom, until when. It was used when a session was begun by it."""

@@ -53,28 +53,45 @@ OfAccount = Annotated[str | None, typer.Option("--account", help=both("Of this a
 
 @app.command(
     "issue",
-    help=japanese("月の請求書と返還請求書を、発行したままの内容で一度だけ保存します。保存済みのものは変わりません。"),
+    help=japanese(
+        "月の、または月を省けば未保存すべての請求書と返還請求書を、発行したままの内容で一度だけ保存します。"
+        "保存済みのものは変わりません。"
+    ),
 )
 def issue_documents(
-    month: Annotated[str, typer.Argument(metavar="MONTH", help=both("2026-04.", "月。2026-04 など。"))],
+    month: Annotated[
+        str,
+        typer.Argument(metavar="[MONTH]", help=both("2026-04; without it: all.", "月。2026-04 など。省けばすべて。")),
+    ] = "",
     author: Recorder = "",
     as_json: AsJson = False,
 ) -> None:
-    """Store every invoice and due credit note of a month as issued, once; what is stored stays as it is."""
-    from keizoku.billing.documents.issued_documents import Issuing, issue_month
+    """Store every invoice and due credit note of a month, or all, as issued, once; what is stored stays as it is."""
+    from keizoku.billing.closing.issue_run import issue_month, issue_waiting
+    from keizoku.billing.documents.issued_documents import Issuing
 
-    about = month_of(month)
+    about = month_of(month) if month else None
     settings = settings_of_this_process()
     naming = naming_of_this_process(settings)
     issuing = Issuing(settings.issuer(), recorder(author), datetime.now(UTC), naming)
     with open_services() as services:
-        added = issue_month(services.session, services.rules, about, issuing)
+        if about is not None:
+            added = issue_month(services.session, services.rules, about, issuing)
+        else:
+            made = issue_waiting(services.session, services.rules, issuing)
+            added = made.issued
+            if made.why:
+                fail(made.why, FOUND)
     unfit = dict(naming.unfit) if naming is not None else {}
     emit(
-        {"month": str(about), "issued": added, "unfit": unfit} if as_json else f"{about}: {added:,} documents issued",
+        {"month": None if about is None else str(about), "issued": added, "unfit": unfit}
+        if as_json
+        else f"{about or 'all months'}: {added:,} documents issued",
         as_json,
     )
-    if unfit:
+    if about is None and made.refused:
+        note(f"{made.refused:,} cannot be issued: see `keizoku tasks list`")
+    if unfit or (about is None and made.refused):
         for account, why in unfit.items():
             note(f"{account}: not issued: {why}")
         raise typer.Exit(FOUND)

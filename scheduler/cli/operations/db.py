@@ -201,7 +201,7 @@ def roles(
     ] = "keizoku",
     as_json: AsJson = False,
 ) -> None:
-    """Make the roles worker, finance and support, with no more than each needs; repeating it changes nothing.
+    """Make the roles of people and machines, with no more than each needs; repeating it changes nothing.
 
     They have no login: grant them to the logins of people and machines (docs/explanation/security.md).
     """

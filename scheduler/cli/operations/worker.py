@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from keizoku.scheduler.app import Services
     from keizoku.scheduler.settings import Settings
-    from keizoku.scheduler.worker.worker import Backup, Mail, Worker
+    from keizoku.scheduler.worker.worker import Backup, Documents, Mail, Worker
 
 AGAIN_AFTER = timedelta(hours=6)
 """A backup that did not go into every place is not made again before: the places that took it would fill."""
@@ -136,6 +136,7 @@ def worker(
         if settings.backup_stores:
             made.backup = _backup(settings, database.url, made)
         made.mail = mail
+        made.documents = _documents(settings)
         made.webhooks = webhooks
         if settings.link_partner != "none":
             made.linking = renew_by_day
@@ -231,6 +232,23 @@ def _mail(settings: Settings) -> Mail | None:
         )
 
     return send
+
+
+def _documents(settings: Settings) -> Documents | None:
+    """What stores invoices and credit notes as issued; None where nobody issues them, or people do."""
+    if not settings.issue_documents or not settings.issuer().name:
+        return None
+    from dataclasses import asdict
+
+    from keizoku.billing.closing.issue_run import NEWEST, issue_waiting
+    from keizoku.billing.documents.issued_documents import Issuing
+
+    def store(services: Services, now: datetime, every: bool, going: Callable[[], bool]) -> dict[str, object]:
+        issuing = Issuing(settings.issuer(), "worker", now, naming_of_this_process(settings))
+        newest = None if every else NEWEST
+        return asdict(issue_waiting(services.session, services.rules, issuing, newest=newest, going=going))
+
+    return store
 
 
 def _webhooks(settings: Settings) -> Mail | None:

@@ -206,3 +206,10 @@ def test_2_3__a_renewal_under_terms_that_were_not_announced_waits_and_new_contra
         assert night("2026-07-04") == ("ok", ())
         assert terms_of("old")[2:] == [(date(2026, 6, 5), "2026-06-01")]
         assert services.session.execute(open_ones).all() == []
+        told = services.session.execute(
+            sa.text("SELECT account, occasion, written_on, facts FROM letter WHERE kind = 'terms' ORDER BY account")
+        ).all()
+        facts = {
+            "version": "2026-06-01", "published_on": "2026-05-01", "effective_on": "2026-06-01", "place": "the site",
+        }  # fmt: skip
+        assert [tuple(row) for row in told] == [("old", "2026-06-01/1", date(2026, 7, 4), facts)]

@@ -6,12 +6,17 @@ import csv
 import hashlib
 import io
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from prometheus_client import generate_latest
 
+from keizoku.billing.closing.issue_run import IssueRun, issue_month, issue_waiting
+from keizoku.billing.documents.addressees import Naming, SealingKeys, new_key_line
 from keizoku.billing.documents.archive import archive
 from keizoku.billing.documents.issued_documents import (
     DocumentSearch,
@@ -20,11 +25,21 @@ from keizoku.billing.documents.issued_documents import (
     found,
     found_count,
     issue,
-    issue_month,
     stored,
 )
+from keizoku.billing.gateway.restored import read_gateway
+from keizoku.billing.rules.documents.addressee import Addressee, Unfit
 from keizoku.billing.rules.documents.issuer import Issuer, registrations
+from keizoku.db.session import Session
+from keizoku.db.tables.money import review_task
 from keizoku.scheduler.app import Services
+from keizoku.scheduler.backup.restore_mark import RestoreMark
+from keizoku.scheduler.cli.operations.worker import _documents
+from keizoku.scheduler.night.nightly_run import run_night
+from keizoku.scheduler.settings import Settings
+from keizoku.scheduler.worker.leadership import Leadership
+from keizoku.scheduler.worker.telemetry import json_logger
+from keizoku.scheduler.worker.worker import Worker
 from keizoku.terms.calendar import Month, parse_instant
 from keizoku.terms.refusal import Refused
 from tests.worlds.world import open_world, services_on
@@ -111,3 +126,91 @@ def test_they_are_handed_over_with_an_index_and_twice_the_same(services: Service
     assert "適格請求書" in page
     assert "継続株式会社" in page
     assert len(hashlib.sha256(packed).hexdigest()) == len(rows[0]["sha256"])
+
+
+class Directory:
+    """A directory that answers as it is told."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Addressee | Unfit] = {}
+        self.broken = False
+
+    def addressees(self, accounts: Sequence[str]) -> Mapping[str, Addressee | Unfit]:
+        if self.broken:
+            raise TimeoutError
+        return {each: self.answers[each] for each in accounts if each in self.answers}
+
+
+def open_tasks_of(session: Session) -> list[tuple[str, str]]:
+    query = sa.select(review_task.c.kind, review_task.c.subject).where(review_task.c.closed_at.is_(None))
+    return [(kind, subject) for kind, subject in session.execute(query.order_by(review_task.c.id))]
+
+
+def test_all_that_is_not_stored_is_stored_and_one_bad_thing_holds_up_no_other(
+    services: Services, tmp_path: Path
+) -> None:
+    session, rules = services.session, services.rules
+    (tmp_path / "keys").write_text(new_key_line("2026"))
+    directory = Directory()
+    naming = Naming(directory, SealingKeys.read(tmp_path / "keys"))
+    by = replace(BY, naming=naming)
+    directory.broken = True
+    assert issue_waiting(session, rules, by).why.startswith("the directory of names does not answer")
+    assert open_tasks_of(session) == [("directory_silent", "directory")]
+    directory.broken = False
+    directory.answers = {"a": Addressee("山田 花子", ()), "b": Unfit("members.csv line 4: the name is empty")}
+    session.execute(sa.text("SET LOCAL session_replication_role = replica"))
+    session.execute(sa.text("UPDATE invoice SET credit_yen = 1 WHERE account = 'c'"))
+    session.commit()
+    assert issue_waiting(session, rules, by) == IssueRun(issued=2, unfit=1, refused=1)
+    assert open_tasks_of(session) == [("addressee_unfit", "invoice 2"), ("document_unissued", "invoice 3")]
+    assert issue_waiting(session, rules, by, newest=1) == IssueRun()  # what is older waits for the look at all
+    session.execute(sa.text("SET LOCAL session_replication_role = replica"))
+    session.execute(sa.text("UPDATE invoice SET credit_yen = 0 WHERE account = 'c'"))
+    session.commit()
+    naming.unfit.clear()
+    directory.answers["b"] = Addressee("佐藤 次郎", ())
+    assert issue_waiting(session, rules, by, going=lambda: False) == IssueRun()
+    assert issue_waiting(session, rules, by) == IssueRun(issued=2)
+    assert open_tasks_of(session) == []
+    assert [each.account for each in found(session, DocumentSearch())] == ["a", "d", "b", "c"]
+    assert issue_waiting(session, rules, by) == IssueRun()
+
+
+def test_nothing_is_issued_by_itself_from_a_restored_database_that_waits(services: Services) -> None:
+    session = services.session
+    RestoreMark("backup", NOW, NOW, drill=False).write(session)
+    assert "restored" in issue_waiting(session, services.rules, BY).why
+    assert found(session, DocumentSearch()) == []
+    read_gateway(session, services.gateway, NOW)
+    assert issue_waiting(session, services.rules, BY) == IssueRun(issued=4)
+    RestoreMark("backup", NOW, NOW, drill=True).write(session)
+    services.billing.approve("e", "monthly", "other", now=NOW)
+    assert issue_waiting(session, services.rules, BY).issued == 0
+
+
+def test_the_worker_that_leads_issues_them_after_the_night(services: Services, engine: sa.Engine) -> None:
+    worker = Worker(lambda: services_on(engine), Leadership(engine.connect, "w", 30), json_logger("test"))
+    worker.clock = lambda: NOW
+    worker.documents = _documents(Settings(issuer_name="継続株式会社"))
+    worker.issue_documents()
+    assert found(services.session, DocumentSearch()) == []  # it does not lead
+    worker.beat()
+    worker.issue_documents()
+    assert found(services.session, DocumentSearch()) == []  # the night is not done
+    services.session.rollback()
+    run_night(services, date(2026, 5, 1), NOW)
+    worker.issue_documents()
+    invoices = services.session.scalars(sa.text("SELECT id FROM invoice ORDER BY id")).all()
+    assert [(each.number, each.author) for each in found(services.session, DocumentSearch())] == [
+        (number, "worker") for number in invoices
+    ]
+    services.billing.approve("e", "monthly", "other", now=NOW)
+    worker.issue_documents()
+    worker.issue_documents()
+    worker.leadership.give_up()
+    assert [each.account for each in found(services.session, DocumentSearch())][len(invoices) :] == ["e"]
+    shown = generate_latest(worker.numbers.registry).decode()
+    assert 'keizoku_job_runs_total{job="documents",outcome="done"} 2.0' in shown.splitlines()
+    assert _documents(Settings(issuer_name="継続株式会社", issue_documents=False)) is None
+    assert _documents(Settings()) is None

@@ -15,9 +15,10 @@ import pytest
 import sqlalchemy as sa
 from typer.testing import CliRunner
 
+from keizoku.billing.closing.issue_run import issue_month
 from keizoku.billing.documents.addressees import Naming, SealingKeys, new_key_line, seal_again, sealed_of
 from keizoku.billing.documents.archive import archive
-from keizoku.billing.documents.issued_documents import DocumentSearch, Issuing, found, issue_month, kept
+from keizoku.billing.documents.issued_documents import DocumentSearch, Issuing, found, kept
 from keizoku.billing.documents.issued_letters import hand_over, issue_letter, letters_of, page_of
 from keizoku.billing.documents.outbox import document, waiting
 from keizoku.billing.documents.rendering import letter_html

@@ -28,6 +28,7 @@ from keizoku.billing.rules.documents.issuer import Issuer
 from keizoku.db.tables.letters import mailing
 from keizoku.db.tables.money import review_task
 from keizoku.scheduler.app import Services
+from keizoku.scheduler.backup.restore_mark import RestoreMark
 from keizoku.scheduler.cli import app
 from keizoku.scheduler.mail import Sent, send_waiting
 from keizoku.scheduler.mail_settings import MailServer
@@ -294,6 +295,14 @@ def test_as_files_they_are_for_their_owner_alone_and_handed_over(
     assert modes == {"N1.html": "0o600", "N1.pdf": "0o600"}
     assert found[0].read_text().count("サービス提供停止のお知らせ") >= 1
     assert found[1].read_bytes().startswith(b"%PDF")
+
+
+def test_nobody_gets_mail_from_the_copy_of_a_drill(services: Services) -> None:
+    RestoreMark("backup", NOW, NOW, drill=True).write(services.session)
+    box = Box()
+    with running(box) as server:
+        assert run(services, server) == Sent(0, 0, 0, 0, 0, "this is the copy of a drill: nobody gets mail from it")
+    assert box.mails == []
 
 
 def test_the_worker_that_leads_sends_them(services: Services, engine: sa.Engine) -> None:

@@ -70,7 +70,7 @@ def test_5_2__a_demand_is_a_document_that_stays_as_it_was_sent(engine: sa.Engine
             (56, 56, "termination:1")
         ]
         found = demand_of(services.session, listed[0]["id"])
-        assert found["body_en"].splitlines()[3:] == [
+        assert found["body_en"].splitlines()[6:] == [
             "fee of 3,344 yen for the term from 16 March 2026 (invoice 1, due on 30 March 2026)".replace(
                 "5,300", "3,344"
             ),

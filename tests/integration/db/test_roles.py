@@ -81,7 +81,7 @@ def test_each_role_has_just_its_privileges_in_every_schema_however_often_they_ar
         schemas = [str(each.exec_driver_sql("SELECT current_schema()").scalar_one()) for each in (first, second)]
         for _ in range(2):
             made = apply_roles(first, schemas, prefix)
-        assert made == [f"{prefix}_worker", f"{prefix}_finance", f"{prefix}_support", f"{prefix}_tokens"]
+        assert made == [f"{prefix}_{name}" for name in ("worker", "finance", "support", "tokens", "member")]
         for session in (first, second):
             for role, name in zip(made, NAMES, strict=True):
                 assert _given(session, role) == _wanted(name)
@@ -92,7 +92,8 @@ def test_each_role_has_just_its_privileges_in_every_schema_however_often_they_ar
 def test_what_a_role_is_not_given_the_database_refuses(engine_for_schema: Callable[[], sa.Engine], prefix: str) -> None:
     with engine_for_schema().connect() as session:
         upgrade(session)
-        worker, finance, support, tokens = apply_roles(session, (), prefix)
+        worker, finance, support, tokens, member = apply_roles(session, (), prefix)
+        schema = session.exec_driver_sql("SELECT current_schema()").scalar_one()
         insert_account = sa.insert(metadata.tables["account"]).values(id="taro", created_at=NOW)
         refused = (
             (worker, sa.text("DELETE FROM invoice")),
@@ -109,6 +110,11 @@ def test_what_a_role_is_not_given_the_database_refuses(engine_for_schema: Callab
             (tokens, sa.text("SELECT * FROM link_token")),
             (tokens, sa.text("UPDATE link_secret SET kind = 'access'")),
             (tokens, insert_account),
+            (member, sa.text(f"SELECT * FROM {schema}.invoice")),
+            (member, sa.text(f"SELECT digest FROM {schema}.web_session")),
+            (member, sa.text(f"INSERT INTO {schema}.account SELECT * FROM {schema}.account")),
+            (member, sa.text(f"UPDATE {schema}_member.account SET id = 'x'")),
+            (member, sa.text(f"INSERT INTO {schema}_member.account (id, created_at) VALUES ('x', now())")),
             (finance, insert_account),
             (finance, sa.text("SELECT * FROM code")),
             (support, insert_account),

@@ -70,6 +70,22 @@ def test_5_2__the_debt_that_the_payer_names_is_paid_before_the_one_due_first(liv
     lived.days_pass_on_which_something_is_due(3)
 
 
+@pytest.mark.parametrize("how", ["leave_service", "change_method"])
+def test_9_2__who_goes_before_a_credit_is_used_gets_it_back_on_the_card(lived: Lives, how: str) -> None:
+    lived.open("2025-01-29")
+    lived.ask(0, "approve", "jiro", "monthly", "card")
+    lived.a_stop_is_claimed_by_who_goes(
+        place=0, hours=8, how=how, before=False, remedy="called off", nights=1, passed=800
+    )
+    found = lived.services.session.execute(
+        sa.text(
+            "SELECT credit.granted_yen, available_yen, refund.yen, refund.outcome FROM credit "
+            "JOIN credit_refund AS refund ON credit_id = credit.id"
+        )
+    ).all()
+    assert found == [(200, 0, 200, "succeeded")]
+
+
 def test_lives_keep_every_invariant(engine_with_tables: Callable[[], sa.Engine]) -> None:
     class Here(Lives):
         make_engine = staticmethod(engine_with_tables)

@@ -2,6 +2,7 @@
 
 from datetime import date
 
+import pytest
 import sqlalchemy as sa
 
 from keizoku.billing.accounts.contract_history import contract_events
@@ -13,6 +14,7 @@ from keizoku.scheduler.reports.claim_states import claim_states
 from keizoku.sla.claims.claim_views import claim_explanation, claim_list
 from keizoku.sla.claims.explanation import claim_sentences
 from keizoku.terms.calendar import Month, parse_instant
+from keizoku.terms.refusal import Refused
 from tests.worlds.world import open_world, services_on
 
 RECORDED_AT = parse_instant("2026-04-20 12:00")
@@ -43,6 +45,30 @@ def test_9_2__a_withdrawn_claim_is_marked_wherever_claims_are_shown(engine: sa.E
         assert told_of == ["claim_received", "claim_received", "claim_withdrawn"]
 
 
+def test_9_2__a_claim_by_which_a_remedy_stands_is_not_taken_back_and_one_taken_back_bears_none(
+    engine: sa.Engine,
+) -> None:
+    with services_on(engine) as services:
+        open_world(services)
+        sla, now = services.sla, WITHDRAWN_AT
+        services.billing.approve("u1", "monthly", "card", now=parse_instant("2026-03-26 12:00"))
+        for claim in ("c1", "c2"):
+            sla.claim(id=claim, account="u1", month=Month(2026, 4), now=now)
+        sla.consent_alternative("c1", "a book", now=now)
+        with pytest.raises(Refused, match="another remedy is agreed for 2026-04 by this claim"):
+            sla.withdraw_claim("c1", "sato", "wrong account", now=now)
+        services.session.rollback()
+        sla.withdraw_claim("c2", "sato", "twice", now=now)  # the month's remedy hangs on the other one
+        sla.withdraw_alternative("c1", now=now)
+        with pytest.raises(Refused, match="taken back as recorded by mistake"):
+            sla.consent_alternative("c2", "a pen", now=now)
+        services.session.rollback()
+        sla.consent_alternative("c1", "a pen", now=now)
+        sla.perform_alternative("c1", now=now)
+        with pytest.raises(Refused, match="another remedy is agreed"):
+            sla.withdraw_claim("c1", "sato", "wrong account", now=now)
+
+
 def test_an_observation_of_a_user_whose_id_is_half_a_letter_is_a_finding_and_the_others_are_taken(
     engine: sa.Engine,
 ) -> None:
@@ -62,7 +88,7 @@ def test_9_5__the_letter_about_a_claim_s_receipt_bears_the_day_of_receipt(engine
         services.billing.approve("u1", "monthly", "card", now=parse_instant("2026-03-26 12:00"))
         received_at = parse_instant("2026-04-19 23:59:59")
         services.sla.claim(id="c1", account="u1", month=Month(2026, 4), received_at=received_at, now=RECORDED_AT)
-        letter_stage.save(services.session, parse_instant("2026-04-21 02:30"))
+        letter_stage.save(services.session, services.rules, parse_instant("2026-04-21 02:30"))
         [written] = waiting(services.session, account="u1", kinds=["claim_received"])
         assert written.written_at == "2026-04-21T02:30:00+09:00"  # which is when it could be handed over first
         assert [each.date for each in written.page("ja").letters] == ["2026年4月19日", "19 April 2026"]

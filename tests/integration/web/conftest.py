@@ -14,6 +14,7 @@ import pytest
 import sqlalchemy as sa
 from starlette.testclient import TestClient
 
+from keizoku.db.members.views import member_schema
 from keizoku.db.migrate import upgrade
 from keizoku.db.roles import NAMES, apply_roles
 from keizoku.db.session import make_engine
@@ -86,6 +87,7 @@ def open_house(engine: sa.Engine, schema: str) -> Iterator[House]:
             for role in NAMES:
                 session.exec_driver_sql(f"DROP OWNED BY {prefix}_{role}")
                 session.exec_driver_sql(f"DROP ROLE {prefix}_{role}")
+            session.exec_driver_sql(f"DROP SCHEMA IF EXISTS {member_schema(schema)} CASCADE")
             session.commit()
 
 

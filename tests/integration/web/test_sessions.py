@@ -256,7 +256,7 @@ def test_nothing_of_a_session_is_rewritten(browser: Browser) -> None:
         "UPDATE web_session SET ended_why = 'other' WHERE ended_why = 'over'",
         "UPDATE web_session SET roles = '[\"worker\"]'",
         "UPDATE web_session SET ended_at = NULL, ended_why = NULL",
-        "UPDATE sign_in_link SET used_at = NULL",
+        "UPDATE sign_in_link SET expires_at = now()",
         "DELETE FROM web_session",
     ):
         with browser.house.door.connect("worker") as session, pytest.raises(DBAPIError):

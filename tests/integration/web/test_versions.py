@@ -25,7 +25,7 @@ def act(house: House, path: str, body: Any, seen: str, key: str) -> tuple[int, A
     return house.ask("POST", path, json=body, headers=headers)
 
 
-CASES = (
+CASES: tuple[tuple[str, str, Any, str, Any], ...] = (
     (
         "/v1/accounts/a0/contract",
         "/v1/contracts/a0/end-of-use",

@@ -96,7 +96,7 @@ def forget(call: Call, rule: Number, *, ground: Ground) -> Any:
     return {"rule": rule, "state": "withdrawn"}
 
 
-@bank.question("/accounts/{account}/bank-references", command="bank references", answer=dict[str, Any])
+@bank.question("/accounts/{account}/bank-references", command="bank references", answer=dict[str, Any], member=True)
 def references(call: Call, account: Id) -> Any:
     """What the payer can state with a transfer: the account's reference, and one for each open invoice."""
     return references_of(call.session, account)
@@ -201,14 +201,14 @@ def propose(
 ) -> Any:
     """Propose to send a deposit, or a part, to its payer's bank account; another person approves it."""
     to = BankAccount(bank_code, branch, kind, number, holder)
-    made = call.billing.propose_transfer(account, yen, to, by=call.author, ground=ground, now=call.now)
+    made = call.billing.propose_transfer(account, yen, to, by=call.principal.person, ground=ground, now=call.now)
     return {"transfer": made, "state": "proposed"}
 
 
 @bank.act("/transfers-out/{transfer}/approve", command="transfer approve", answer=TransferAct)
 def approve_transfer(call: Call, transfer: Number, *, ground: Ground) -> Any:
     """Another person approves a transfer out."""
-    call.billing.decide_transfer(transfer, approve=True, by=call.author, ground=ground, now=call.now)
+    call.billing.decide_transfer(transfer, approve=True, by=call.principal.person, ground=ground, now=call.now)
     return {"transfer": transfer, "state": "approved"}
 
 

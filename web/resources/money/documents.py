@@ -7,18 +7,19 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from keizoku.billing.closing.issue_run import issue_month
 from keizoku.billing.documents.invoice_documents import credit_note_of, statement_of
 from keizoku.billing.documents.issued_documents import (
     DocumentSearch,
     Issuing,
     as_issued,
     found,
-    issue_month,
     kept,
     printed_document,
 )
 from keizoku.billing.documents.outbox import document, waiting
 from keizoku.billing.rules.documents.invoice_document import credit_note_document, invoice_document, unissued
+from keizoku.db.account_reads import noted
 from keizoku.db.tables.documents import INVOICE_KINDS
 from keizoku.scheduler.directories import DirectorySettingsError, naming_of
 from keizoku.terms.calendar import Month
@@ -41,6 +42,7 @@ Issued = listed("DocumentsIssued", month=str, issued=int)
 def invoice(call: Call, number: Number, *, lang: Lang = "ja") -> Any:
     """An invoice as its document: as it was issued, or as it would be."""
     now = statement_of(call.session, call.rules, number, call.settings.issuer())
+    noted(now.account, "invoice show")
     issued = as_issued(call.session, "invoice", number, lang)
     return asdict(issued or unissued(invoice_document(now, lang), now.issuer))
 
@@ -49,11 +51,12 @@ def invoice(call: Call, number: Number, *, lang: Lang = "ja") -> Any:
 def credit_note(call: Call, number: Number, *, lang: Lang = "ja") -> Any:
     """A credit's note as its document."""
     now = credit_note_of(call.session, call.rules, number, call.settings.issuer())
+    noted(now.account, "invoice credit-note")
     issued = as_issued(call.session, "credit_note", number, lang)
     return asdict(issued or unissued(credit_note_document(now, lang), now.issuer))
 
 
-@documents.list("/documents", command="documents list", row=dict[str, Any])
+@documents.list("/documents", command="documents list", row=dict[str, Any], member=True)
 def search(
     call: Call,
     *,
@@ -72,7 +75,7 @@ def search(
     return Listing(read)
 
 
-@documents.question("/documents/{number}", command="documents show", answer=dict[str, Any])
+@documents.question("/documents/{number}", command="documents show", answer=dict[str, Any], member=True)
 def show(call: Call, number: Number, *, lang: Lang = "ja") -> Any:
     """One document as it was issued, to its account: names stand on pages and PDF files alone."""
     row = kept(call.session, number)
@@ -94,7 +97,7 @@ def issue(call: Call, month: MonthText) -> Any:
     return {"month": month, "issued": issue_month(call.session, call.rules, about, issuing)}
 
 
-@documents.list("/letters", command="notice list", row=dict[str, Any])
+@documents.list("/letters", command="notice list", row=dict[str, Any], member=True)
 def letters(call: Call, *, account: Id | None = None, kind: Id | None = None, also_sent: bool = False) -> Listing:
     """Letters that wait for the mailer, in the order in which they were written; or all of them."""
 
@@ -112,7 +115,7 @@ def letters(call: Call, *, account: Id | None = None, kind: Id | None = None, al
     return Listing(read)
 
 
-@documents.question("/letters/{number}", command="notice show", answer=dict[str, Any])
+@documents.question("/letters/{number}", command="notice show", answer=dict[str, Any], member=True)
 def letter(call: Call, number: DocumentId) -> Any:
     """One letter."""
     return document(call.session, number).to_json()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -14,7 +15,7 @@ from keizoku.billing.accounts.read_models import UnknownCharge
 from keizoku.billing.cards.dispute_choices import disputes
 from keizoku.billing.documents.interest_demands import demand_of, demands
 from keizoku.billing.gateway.refunds import failed_refunds, unknown_refunds
-from keizoku.billing.receivables.customer_deposits import deposits
+from keizoku.billing.receivables.customer_deposits import deposit_of, deposits
 from keizoku.billing.receivables.known_accounts import want_account
 from keizoku.web.calls.answers import listed
 from keizoku.web.calls.call import Call, Listing, number_in, whole
@@ -53,14 +54,14 @@ def pay(
     return {"account": account, "yen": yen, "done": True}
 
 
-@payments.question("/accounts/{account}/interest", command="interest preview", answer=dict[str, Any])
+@payments.question("/accounts/{account}/interest", command="interest preview", answer=dict[str, Any], member=True)
 def interest(call: Call, account: Id, *, on: Day | None = None) -> Any:
     """Late interest when it is paid on a day, past or to come (5.2): principal, days, exact and rounded."""
     want_account(call.session, account)
     return call.billing.preview_interest(account, on or call.today).to_json()
 
 
-@payments.question("/invoices/{number}", command="explain invoice", answer=dict[str, Any])
+@payments.question("/invoices/{number}", command="explain invoice", answer=dict[str, Any], member=True)
 def invoice(call: Call, number: Number, *, lang: Lang = "en") -> Any:
     """An invoice explained: the term, its price and why that one, credits, tax, attempts, what settled it."""
     return explain_invoice(call.session, call.rules, number).to_json(lang)
@@ -156,7 +157,17 @@ def list_deposits(call: Call) -> Listing:
     return whole(rows, "account")
 
 
-@payments.act("/accounts/{account}/deposit/refund", command="deposit refund", answer=dict[str, Any], four_eyes=True)
+def _over_the_limit(call: Call, arguments: Mapping[str, Any]) -> bool:
+    yen = arguments["yen"]
+    if yen is None:
+        held = deposit_of(call.session, arguments["account"])
+        yen = held.sent_yen + held.card_yen
+    return int(yen) > call.settings.refund_limit_yen
+
+
+@payments.act(
+    "/accounts/{account}/deposit/refund", command="deposit refund", answer=dict[str, Any], four_eyes=_over_the_limit
+)
 def refund_deposit(
     call: Call,
     account: Id,
@@ -165,7 +176,7 @@ def refund_deposit(
     yen: Annotated[Yen, Field(ge=1)] | None = None,
     through: Through = "card",
 ) -> Any:
-    """A deposit was sent back, all of it or `yen`. Another person approves it."""
+    """A deposit was sent back, all of it or `yen`. Over `refund_limit_yen` another person approves it."""
     sent = call.billing.refund_deposit(account, yen, by=call.author, ground=ground, now=call.now, through=through)
     return {"account": account, "refunded": sent.yen, "by_bank": sent.by_bank_yen, "to_card": sent.to_card_yen}
 
@@ -177,7 +188,7 @@ def apply_deposit(call: Call, account: Id, *, ground: Ground) -> Any:
     return {"account": account, "applied": used}
 
 
-@payments.list("/demands", command="demand list", row=dict[str, Any])
+@payments.list("/demands", command="demand list", row=dict[str, Any], member=True)
 def list_demands(call: Call, *, account: Id | None = None) -> Listing:
     """Demands for late interest."""
 
@@ -187,7 +198,7 @@ def list_demands(call: Call, *, account: Id | None = None) -> Listing:
     return Listing(read)
 
 
-@payments.question("/demands/{number}", command="demand show", answer=dict[str, Any])
+@payments.question("/demands/{number}", command="demand show", answer=dict[str, Any], member=True)
 def show_demand(call: Call, number: Number) -> Any:
     """One demand, with its letter in both languages."""
     return demand_of(call.session, number)

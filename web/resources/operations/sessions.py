@@ -73,12 +73,15 @@ def come_in(request: Request, token: _Token) -> Response:
     check_origin(request)
     door = _door(request)
     response: Response = RedirectResponse("/", 303)
-    with door.connect("worker") as session:
-        principal = use_link(session, token, site_of(request).links, door.clock())
-        if principal is None:
-            return _page(_OLD, 410)
-        sign_in(request, response, session, principal, token)
-        session.commit()
+    try:
+        with door.connect("worker") as session:
+            principal = use_link(session, token, site_of(request).links, door.clock())
+            if principal is None:
+                return _page(_OLD, 410)
+            sign_in(request, response, session, principal, token)
+            session.commit()
+    except IntegrityError:  # somebody opened it at the same time
+        return _page(_OLD, 410)
     return response
 
 

@@ -41,7 +41,7 @@ def list_accounts(call: Call, *, state: StateName | None = None, overdue: bool =
     return Listing(read, lambda row: str(row["account"]))
 
 
-@accounts.question("/accounts/{account}/access", command="account show", answer=Access, lean=True)
+@accounts.question("/accounts/{account}/access", command="account show", answer=Access, member=True, lean=True)
 def access(call: Call, account: Id) -> Any:
     """Whether this user may come in now; an account that is not known may not."""
     found = present_state(call.session, call.rules, account, call.now)
@@ -50,21 +50,23 @@ def access(call: Call, account: Id) -> Any:
     return {"account": account, "access": found.access, "state": found.state}
 
 
-@accounts.question("/accounts/{account}/contract", command="account show", answer=ContractView, version=CONTRACT)
+@accounts.question(
+    "/accounts/{account}/contract", command="account show", answer=ContractView, member=True, version=CONTRACT
+)
 def contract(call: Call, account: Id) -> Any:
     """The newest contract: access, term, whether it renews, method, when and why it ended."""
     want_account(call.session, account)
     return contract_view(call.session, call.rules, account, call.now)
 
 
-@accounts.question("/accounts/{account}/owed", command="account show", answer=Owed)
+@accounts.question("/accounts/{account}/owed", command="account show", answer=Owed, member=True)
 def owed(call: Call, account: Id) -> Any:
     """What the account owes now, and what we hold of it as a deposit."""
     want_account(call.session, account)
     return owed_view(call.session, call.rules, account, call.now)
 
 
-@accounts.question("/accounts/{account}/invoices", command="account show", answer=list[dict[str, Any]])
+@accounts.question("/accounts/{account}/invoices", command="account show", answer=list[dict[str, Any]], member=True)
 def invoices(call: Call, account: Id) -> list[InvoiceView]:
     """Every invoice of the account, the oldest first."""
     want_account(call.session, account)

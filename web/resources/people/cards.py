@@ -23,20 +23,20 @@ Detached = listed("CardDetached", account=str, card=str, ended=bool)
 Recorded = listed("NewCard", account=str, done=bool)
 
 
-@cards.list("/accounts/{account}/cards", command="card list", row=SavedCard)
+@cards.list("/accounts/{account}/cards", command="card list", row=SavedCard, member=True)
 def list_cards(call: Call, account: Id) -> Listing:
     """Every card that was saved for an account, the newest first, and which one is charged."""
     return whole([asdict(each) for each in call.billing.cards(account)], "card")
 
 
-@cards.act("/accounts/{account}/cards/begin", command="card begin", answer=Setup, repeat="again")
+@cards.act("/accounts/{account}/cards/begin", command="card begin", answer=Setup, repeat="again", member=True)
 def begin(call: Call, account: Id) -> Any:
     """Begin to save a card: the client secret for Stripe's form on the page of its holder."""
     setup = call.billing.begin_card(account, now=call.now)
     return {"account": account, "setup": setup.setup_id, "client_secret": setup.client_secret}
 
 
-@cards.act("/accounts/{account}/cards/finish", command="card finish", answer=Kept, repeat="again")
+@cards.act("/accounts/{account}/cards/finish", command="card finish", answer=Kept, repeat="again", member=True)
 def finish(call: Call, account: Id, *, setup: Id) -> Any:
     """Save a card that its holder has confirmed; what is unpaid is charged to it."""
     return {"account": account, "kept": call.billing.finish_card(account, setup, now=call.now)}
@@ -59,7 +59,7 @@ def new(call: Call, account: Id) -> Any:
     return {"account": account, "done": True}
 
 
-@cards.question("/accounts/{account}/charges", command="account show", answer=dict[str, Any])
+@cards.question("/accounts/{account}/charges", command="account show", answer=dict[str, Any], member=True)
 def charges(call: Call, account: Id) -> Any:
     """Every attempt at a charge, and what is still owed."""
     return {

@@ -32,7 +32,7 @@ Formed = listed("Formed", account=str, contract=int)
 ContractAct = listed("ContractAct", account=str, done=bool)
 
 
-@contracts.question("/offers/{plan}", command="offer", answer=dict[str, Any])
+@contracts.question("/offers/{plan}", command="offer", answer=dict[str, Any], member=True)
 def offer(
     call: Call,
     plan: Plan,
@@ -148,7 +148,9 @@ def show_again(
     return {"account": account, **found._asdict()}
 
 
-@contracts.act("/contracts/{account}/end-of-use", command="contract end-of-use", answer=Ends, version=CONTRACT)
+@contracts.act(
+    "/contracts/{account}/end-of-use", command="contract end-of-use", answer=Ends, member=True, version=CONTRACT
+)
 def end_of_use(call: Call, account: Id) -> Any:
     """The user asks not to renew (6.1): on which day the contract is over."""
     return {"account": account, "ends_on": call.billing.end_of_use(account, now=call.now)}
@@ -158,6 +160,7 @@ def end_of_use(call: Call, account: Id) -> Any:
     "/contracts/{account}/withdraw-end-of-use",
     command="contract withdraw-end-of-use",
     answer=ContractAct,
+    member=True,
     version=CONTRACT,
 )
 def withdraw_end_of_use(call: Call, account: Id) -> Any:
@@ -173,7 +176,12 @@ def store_stop(call: Call, account: Id) -> Any:
 
 
 @contracts.act(
-    "/contracts/{account}/change-method", command="contract change-method", answer=ContractAct, version=CONTRACT
+    "/contracts/{account}/change-method",
+    command="contract change-method",
+    answer=ContractAct,
+    member=True,
+    not_by_member=("store_stop_recorded",),
+    version=CONTRACT,
 )
 def change_method(call: Call, account: Id, *, method: Method, store_stop_recorded: bool = False) -> Any:
     """The user asks for another method of payment, from the next renewal on (5.1)."""

@@ -72,7 +72,7 @@ def differences(call: Call, *, month: MonthText | None = None) -> Any:
     return [each.to_json() for each in award_differences(call.session, call.rules, month_of(month), call.now)]
 
 
-@claims.list("/claims", command="claim list", row=dict[str, Any])
+@claims.list("/claims", command="claim list", row=dict[str, Any], member=True)
 def list_claims(call: Call, *, month: MonthText | None = None, account: Id | None = None) -> Listing:
     """Claims, and what was decided."""
 
@@ -83,14 +83,14 @@ def list_claims(call: Call, *, month: MonthText | None = None, account: Id | Non
     return Listing(read)
 
 
-@claims.question("/claims/{claim}", command="claim show", answer=dict[str, Any], version=CLAIM)
+@claims.question("/claims/{claim}", command="claim show", answer=dict[str, Any], member=True, version=CLAIM)
 def show(call: Call, claim: Id) -> Any:
     """One claim and what became of it."""
     found = claim_explanation(call.session, claim, call.now)
     return {**found.claim.to_json(), **found.status.to_json()}
 
 
-@claims.question("/claims/{claim}/explanation", command="explain claim", answer=dict[str, Any])
+@claims.question("/claims/{claim}/explanation", command="explain claim", answer=dict[str, Any], member=True)
 def explanation(call: Call, claim: Id, *, lang: Lang = "en") -> Any:
     """A claim explained: the deadline, every second of the outages and its clause, what decided, the rate, the yen."""
     found = explain_claim(call.session, call.rules, claim, call.now)
@@ -98,7 +98,9 @@ def explanation(call: Call, claim: Id, *, lang: Lang = "en") -> Any:
     return {**shown, "deciding": found.decisive_sentences(lang)}
 
 
-@claims.act("/claims", command="claim submit", answer=Submitted)
+@claims.act(
+    "/claims", command="claim submit", answer=Submitted, member=True, not_by_member=("claim", "received_at", "ground")
+)
 def submit(
     call: Call,
     *,
@@ -128,13 +130,13 @@ def environment(call: Call, claim: Id, *, ground: Ground, windows: Windows | Non
     return findings_of(call.sla.environment(spans_of(windows), call.author, ground, claim=claim, now=call.now))
 
 
-@claims.act("/claims/{claim}/withdraw", command="claim withdraw", answer=Act, version=CLAIM)
+@claims.act("/claims/{claim}/withdraw", command="claim withdraw", answer=Act, member=True, version=CLAIM)
 def withdraw(call: Call, claim: Id, *, ground: Ground) -> Any:
     """The user takes a claim back before it is decided."""
     return findings_of(call.sla.withdraw_claim(claim, call.author, ground, now=call.now))
 
 
-@claims.act("/claims/{claim}/consent", command="claim consent", answer=Act, version=CLAIM)
+@claims.act("/claims/{claim}/consent", command="claim consent", answer=Act, member=True, version=CLAIM)
 def consent(call: Call, claim: Id, *, what: Text, ground: Ground, by_on: Day | None = None) -> Any:
     """The user agrees to another remedy instead of money (9.2)."""
     return findings_of(call.sla.consent_alternative(claim, what, by_on, now=call.now, by=call.author, ground=ground))

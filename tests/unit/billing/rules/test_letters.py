@@ -22,11 +22,13 @@ from keizoku.billing.rules.documents.letters import (
 )
 from keizoku.db.tables.letters import LETTER_KINDS
 from keizoku.terms.rendering import templates
-from tests.worlds.whole_letters import ENDED, REJECTED
+from tests.worlds.whole_end_letters import ENDED
+from tests.worlds.whole_end_letters import WHOLE as OF_ENDS
+from tests.worlds.whole_letters import REJECTED
 from tests.worlds.whole_letters import WHOLE as OF_PREMIUM
 from tests.worlds.whole_link_letters import LINK_LETTERS
 
-WHOLE = [*OF_PREMIUM, *LINK_LETTERS]
+WHOLE = [*OF_PREMIUM, *OF_ENDS, *LINK_LETTERS]
 HELLO_JA = "平素より当社のサービスをご利用いただき、誠にありがとうございます。"
 HELLO_EN = "Thank you for using our service."
 

@@ -8,7 +8,7 @@ import pytest
 
 from keizoku.billing.rules.documents import notice_text
 from keizoku.billing.rules.documents.letters import FORMAL, notice_letter
-from keizoku.billing.rules.documents.notice_text import SUBJECTS, Notice, OverdueFee
+from keizoku.billing.rules.documents.notice_text import SUBJECTS, Notice, OverdueFee, Termination
 from keizoku.db.tables.letters import LETTER_KINDS, NOTICE_KINDS
 from keizoku.terms.rendering import templates
 
@@ -157,31 +157,53 @@ WHOLE: Sequence[tuple[Notice, str, str]] = [
         "Your access is back from 10 April 2026. (Article 7.1)",
     ),
     (
-        notice_text.termination(ON, 40, 500),
+        notice_text.termination(ON, Termination(40, 500), 500),
         (
             "利用料金500円のお支払いが40日遅れているため、2026年4月10日をもってご契約を解除いたしました。(第7条第1項)\n"
-            "未払いの利用料金は全額お支払いいただく必要があります。(第7条第2項)\n未払いの利用料金: 500円"
+            "未払いの利用料金は全額お支払いいただく必要があります。(第7条第2項)\n"
+            "恐れ入りますが、至急お支払いくださいますようお願い申し上げます。\n未払いの利用料金: 500円"
         ),
         (
             "Your fee of 500 yen is 40 days overdue, so the contract is terminated as of 10 April 2026. (Article 7.1)\n"
-            "What is unpaid stays owed in full. (Article 7.2)\nUnpaid fees: 500 yen"
+            "What is unpaid stays owed in full. (Article 7.2)\nPlease pay it now.\nUnpaid fees: 500 yen"
         ),
     ),
     (
-        notice_text.termination_by_people(ON, "虚偽の登録"),
+        notice_text.termination(ON, Termination(ground="虚偽の登録"), 0),
         "2026年4月10日をもってご契約を解除いたしました。理由: 虚偽の登録(第7条第1項)",
         "Your contract is terminated as of 10 April 2026. Ground: 虚偽の登録 (Article 7.1)",
+    ),
+    (
+        notice_text.with_transfer(
+            notice_text.termination(ON, Termination(ground="虚偽の登録"), 1_000, whole=False),
+            "みずほ銀行 本店 普通 1234567",
+            "100004220",
+        ),
+        (
+            "2026年4月10日をもってご契約を解除いたしました。理由: 虚偽の登録(第7条第1項)\n"
+            "解除の日までの利用料金のうち、未払いの分はお支払いいただく必要があります。(第7条第2項)\n"
+            "恐れ入りますが、至急お支払いくださいますようお願い申し上げます。\n"
+            "下記の口座へのお振込みでもお支払いいただけます。\n振込依頼人名の前に、お支払い番号をご入力ください。\n"
+            "お振込先: みずほ銀行 本店 普通 1234567\nお支払い番号: 100004220\n未払いの利用料金: 1,000円"
+        ),
+        (
+            "Your contract is terminated as of 10 April 2026. Ground: 虚偽の登録 (Article 7.1)\n"
+            "What is unpaid of the fees up to the day of termination stays owed. (Article 7.2)\nPlease pay it now.\n"
+            "You may also pay by transfer to the account below.\nPlease put the payment number before your name.\n"
+            "Account: みずほ銀行 本店 普通 1234567\nPayment number: 100004220\nUnpaid fees: 1,000 yen"
+        ),
     ),
     (
         notice_text.acceleration(ON, 500),
         (
             "お支払いの遅れにより、期限の利益を失われました。支払期日前の請求分500円につきましても、2026年4月10"
             "日付で一括して"
-            "お支払いいただく必要があります。(第7条第2項)\n一括してお支払いいただく金額: 500円"
+            "お支払いいただく必要があります。(第7条第2項)\n"
+            "恐れ入りますが、至急お支払いくださいますようお願い申し上げます。\n一括してお支払いいただく金額: 500円"
         ),
         (
             "Because a fee is overdue, 500 yen that was invoiced for a later date is due at once, on 10 April 2026. "
-            "(Article 7.2)\nDue at once: 500 yen"
+            "(Article 7.2)\nPlease pay it now.\nDue at once: 500 yen"
         ),
     ),
     (
@@ -189,11 +211,12 @@ WHOLE: Sequence[tuple[Notice, str, str]] = [
         (
             "次の理由により、期限の利益を失われました: 虚偽の登録 支払期日前の請求分500円につきましても、2026年"
             "4月10日付で一括して"
-            "お支払いいただく必要があります。(第7条第2項)\n一括してお支払いいただく金額: 500円"
+            "お支払いいただく必要があります。(第7条第2項)\n"
+            "恐れ入りますが、至急お支払いくださいますようお願い申し上げます。\n一括してお支払いいただく金額: 500円"
         ),
         (
             "On this ground: 虚偽の登録, 500 yen that was invoiced for a later date is due at once, on 10 April 2026. "
-            "(Article 7.2)\nDue at once: 500 yen"
+            "(Article 7.2)\nPlease pay it now.\nDue at once: 500 yen"
         ),
     ),
     (
@@ -257,7 +280,7 @@ WHOLE: Sequence[tuple[Notice, str, str]] = [
             "(第5条第2項)\n"
             "遅延損害金は、支払期日の翌日からお支払日まで、未払いの利用料金に対して年14.6%の割合で発生いたしま"
             "す。消費税はかかりません。\n"
-            "恐れ入りますが、未払いの利用料金と合わせ、至急お支払いくださいますようお願い申し上げます。計算の内"
+            "恐れ入りますが、未払いの利用料金と合わせ、至急お支払いくださいますようお願い申し上げます。\n計算の内"
             "訳は次のとおりです。\n"
             "内訳\n今回のご請求額: 63円\n遅延損害金の総額: 70円"
         ),
@@ -267,7 +290,7 @@ WHOLE: Sequence[tuple[Notice, str, str]] = [
             "70 yen in all. (Article 5.2)\n"
             "It accrues at 14.6% a year from the day after the due date to the day of payment, on unpaid fees o"
             "nly, without "
-            "tax.\nPlease pay it now, together with the fees that are unpaid. It is worked out as follows.\n"
+            "tax.\nPlease pay it now, together with the fees that are unpaid.\nIt is worked out as follows.\n"
             "workings\nDemanded now: 63 yen\nLate interest in all: 70 yen"
         ),
     ),
