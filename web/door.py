@@ -9,10 +9,12 @@ first statement on, so PostgreSQL refuses what a handler would forget to.
 from __future__ import annotations
 
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from queue import Empty, LifoQueue
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -52,6 +54,8 @@ OF_ITS_ACCOUNT: Final = "fk_http_request_as_member_account"
 KEY_KEPT_S: Final = 5.0
 """How long a key is taken without asking the database again: so long a key that was ended may still be used."""
 MOST_KEYS_KEPT: Final = 1_000
+LEAN_WAITS_S: Final = 1
+"""So long a question on the short way waits for a lock; then it goes the long way."""
 
 
 class _NoGateway:
@@ -90,6 +94,7 @@ class Door:
     """As the login itself, which has the role for tokens beside the worker's: for calls that use a token."""
     _keys: dict[str, tuple[float, Principal | None]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _kept_open: dict[Role, LifoQueue[Session]] = field(default_factory=lambda: defaultdict(LifoQueue))
 
     def __post_init__(self) -> None:
         self._engines = {
@@ -137,6 +142,9 @@ class Door:
         """End what runs, write the log, and let the connections go."""
         self.jobs.close()
         self.log.close()
+        for kept in self._kept_open.values():
+            while not kept.empty():
+                kept.get_nowait().close()
         for engine in (*self._engines.values(), self._login):
             engine.dispose()
 
@@ -186,9 +194,23 @@ class Door:
 
     @contextmanager
     def reading(self, role: Role) -> Iterator[Services]:
-        """Just enough to read by one statement, as a role."""
-        with self._engines[role].connect() as session:
+        """Just enough to read by one statement, as a role, on a connection that is kept for it.
+
+        It does not go back to a pool: the pool's ROLLBACK would make the driver prepare its statement each time anew.
+        """
+        try:
+            session = self._kept_open[role].get_nowait()
+        except Empty:
+            session = make_engine(
+                self.url, self.schema, role=f"{self.prefix}_{role}", lock_timeout_seconds=LEAN_WAITS_S
+            ).connect()
+        try:
             yield Services(session, self.rules, _NO_GATEWAY)
+        except BaseException:
+            session.invalidate()
+            session.close()
+            raise
+        self._kept_open[role].put(session)
 
     def admit(self, operation: Operation, request: Request) -> None:
         """Note on the request who asks, as which role. Raises ProblemError 401 or 403; what is refused is logged."""

@@ -47,6 +47,7 @@ class HasJson(Protocol):
 
 
 _PROPOSED: Final = {"proposal", "state", "expires_at"}
+_PLAIN: Final = frozenset({str, int, bool})
 BEGUN: Final = 102
 """The status in the log of an act that commits on its way, before it is done."""
 
@@ -204,6 +205,8 @@ def _read_cursor(cursor: str) -> str:
 
 def jsonable(answer: Any) -> Any:
     """An answer as JSON values: read models by their own form, days and instants in ISO form."""
+    if answer is None or type(answer) in _PLAIN:
+        return answer
     if isinstance(answer, HasJson):
         return jsonable(answer.to_json())
     if isinstance(answer, Mapping):

@@ -107,7 +107,7 @@ def test_a_body_that_is_no_good_json_gets_one_problem(
     ("sent", "status"),
     [
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),
-        (b"GET / HTTP/9.9\r\nHost: a\r\n\r\n", 404),
+        (b"GET /v1/none HTTP/9.9\r\nHost: a\r\n\r\n", 404),
         (b"GET /healthz HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
         (b"GET /healthz HTTP/1.1\r\nHost: a\r\nX-A: b\r\n c\x00: d\r\n\r\n", 400),
         (b"GET /healthz HTTP/1.1\r\nHost: a\r\nX-A: " + b"a" * 600_000 + b"\r\n\r\n", 400),
