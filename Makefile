@@ -11,15 +11,15 @@ FITS := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c '$(FITS)' 2>/dev/null && echo $$python && break; done)
 
-.PHONY: audit demo dev docs test test-server check lint types imports pyright scenarios soak browser spark mutation bench \
+.PHONY: audit demo dev docs test test-server check lint types imports pyright scenarios soak browser door spark mutation bench \
 	clean
 .DEFAULT_GOAL := test
 
 demo: $(VENV)/.installed  ## one small month, from outage to credit
 	@$(BIN)/keizoku demo
 
-test: $(VENV)/.installed-test  ## every test but those in a browser, with monitors and on Spark
-	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not browser and not monitor and not spark"
+test: $(VENV)/.installed-test  ## every test but those in a browser, with monitors, with Node and on Spark
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not browser and not monitor and not node and not spark"
 
 # the oldest major version that is supported: on Debian 12 apt-get install postgresql-15 puts its programs there
 SERVER ?= /usr/lib/postgresql/15/bin
@@ -84,6 +84,13 @@ audit: $(VENV)/.installed-test  ## known vulnerabilities of the pinned versions,
 
 browser: $(VENV)/.installed-browser  ## wants chromium and libreoffice-calc
 	@$(BIN)/python -m pytest -m browser
+
+door: $(VENV)/.installed-test $(VENV)/node/.installed  ## wants Node 18 and npm: Spectral, and the clients in examples/http
+	@$(BIN)/python -m pytest -q -m node tests/node
+
+$(VENV)/node/.installed: tests/node/package.json tests/node/package-lock.json
+	@mkdir -p $(VENV)/node && cp tests/node/package*.json $(VENV)/node/
+	@cd $(VENV)/node && npm ci --no-audit --no-fund --ignore-scripts --silent && touch .installed
 
 spark: $(VENV)/.installed-spark  ## wants Java 17; a real Spark with two workers on this machine
 	@$(BIN)/python -m pytest -m spark tests/spark

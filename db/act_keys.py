@@ -4,7 +4,9 @@
                                   │             └─ other content: KeyTakenError
                                   └─ new ──> the act and the row of its key, in one transaction
 
-Several commits of an act become one: what it would have committed on the way waits for the end, under a savepoint.
+Several commits of an act become one (`one_transaction`): what it would have committed on the way waits for the end,
+under a savepoint. In a `rehearsal` nothing stays at all: the code inside is the same as ever, so it cannot drift from
+the deed. What commits on another connection would be no part of it: whoever opens one asks `is_rehearsed` first.
 """
 
 import hashlib
@@ -21,8 +23,9 @@ from sqlalchemy.exc import IntegrityError
 from keizoku.db.session import Session
 from keizoku.db.tables.restoration import act_key
 
-KEY_FORM: Final = re.compile(r"[A-Za-z0-9._:-]{1,100}")
+_MARK: Final = "rehearsed"
 _SAVED: Final = "keizoku_act"
+KEY_FORM: Final = re.compile(r"[A-Za-z0-9._:-]{1,100}")
 
 
 class KeyTakenError(Exception):
@@ -50,7 +53,7 @@ def once(
         session.rollback()
         return found.result
     try:
-        with _one_transaction(session):
+        with one_transaction(session):
             result = do()
             values = {"key": key, "act": act, "digest": digest, "result": result, "recorded_at": now}
             session.execute(sa.insert(act_key).values(**values))
@@ -71,12 +74,8 @@ def once(
 
 def tried(session: Session, do: Callable[[], Any]) -> Any:
     """What `do` returns, whose commits are put off as in `once`; nothing that it wrote stays."""
-    try:
-        with _one_transaction(session):
-            return do()
-    finally:
-        if not session.closed and not session.invalidated:
-            session.rollback()
+    with rehearsal(session):
+        return do()
 
 
 def said_before(session: Session, key: str, act: str, content: Mapping[str, object]) -> tuple[Any] | None:
@@ -104,13 +103,15 @@ def _found(session: Session, key: str, act: str, digest: str) -> sa.Row[Any] | N
 
 
 @contextmanager
-def _one_transaction(session: Session) -> Iterator[None]:
+def one_transaction(session: Session) -> Iterator[None]:
     """Inside, a commit is a savepoint, and a rollback goes back to the last one; nothing is committed at the end."""
-    rollback = session.rollback
+    rollback, outer = session.rollback, dict(vars(session))
     saved = False
 
     def put_off() -> None:
         nonlocal saved
+        if saved:
+            session.exec_driver_sql(f"RELEASE SAVEPOINT {_SAVED}")
         session.exec_driver_sql(f"SAVEPOINT {_SAVED}")
         saved = True
 
@@ -126,3 +127,28 @@ def _one_transaction(session: Session) -> Iterator[None]:
     finally:
         for name in ("commit", "rollback"):
             vars(session).pop(name, None)
+            if name in outer:  # one inside another
+                vars(session)[name] = outer[name]
+
+
+@contextmanager
+def rehearsal(session: Session) -> Iterator[Session]:
+    """Let nothing of what is done on the session inside last. Uncommitted changes of it are rolled back first.
+
+    Advisory locks of the session stay. Nothing inside may set the connection's isolation or end it.
+    """
+    session.rollback()
+    session.info[_MARK] = True
+    try:
+        with one_transaction(session):
+            session.commit()  # the first savepoint: whatever comes is inside the transaction
+            yield session
+    finally:
+        if not session.closed and not session.invalidated:
+            session.info.pop(_MARK, None)
+            session.rollback()
+
+
+def is_rehearsed(session: Session) -> bool:
+    """Whether what this session commits is undone later: its work stays on its own connection."""
+    return bool(session.info.get(_MARK))

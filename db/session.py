@@ -310,7 +310,7 @@ class PreparedQuery:
         self._columns: Sequence[str] | None = None
 
     @cached_property
-    def _compiled(self) -> tuple[bytes, Sequence[str], Mapping[str, Any]]:
+    def compiled(self) -> tuple[bytes, Sequence[str], Mapping[str, Any]]:
         """The text with the parameters as the server numbers them, their names in order, values that are fixed."""
         compiled = cast("SQLCompiler", self._statement.compile(dialect=PGDialect_psycopg(paramstyle="numeric_dollar")))
         asked = dict.fromkeys(parameter.key for parameter in compiled.bind_names if parameter.required)
@@ -338,7 +338,7 @@ class PreparedQuery:
                 connection.autocommit = usual
 
     def _run(self, connection: psycopg.Connection[Any], values: Mapping[str, Any]) -> list[dict[str, Any]]:
-        text, names, fixed = self._compiled
+        text, names, fixed = self.compiled
         given = {**fixed, **values}
         with psycopg.RawCursor(connection) as cursor:
             cursor.execute(text, [given[name] for name in names], prepare=True)

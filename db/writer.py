@@ -16,6 +16,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from keizoku.db.act_keys import is_rehearsed
 from keizoku.db.session import Session
 
 Write = Callable[[Session], int]
@@ -117,12 +118,13 @@ class AlternatingSessions:
             …
             sessions.wait()
 
-    A single chunk is written on the session itself, without a further connection; with `alone`, every chunk is.
+    A single chunk is written on the session itself, without a further connection; with `alone`, and in a rehearsal,
+    every chunk is.
     """
 
     def __init__(self, session: Session, *, alone: bool = False) -> None:
         self.free = session
-        self._alone = alone
+        self._alone = alone or is_rehearsed(session)
         self._writer: BackgroundWriter | None = None
 
     def write(self, work: Write, *, last: bool) -> int:

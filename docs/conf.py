@@ -11,6 +11,7 @@ Sphinx reads; nothing in a docstring can break the build.
 from __future__ import annotations
 
 import importlib
+import json
 import pkgutil
 import re
 import shutil
@@ -46,7 +47,8 @@ maximum_signature_line_length = 100
 
 HERE = Path(__file__).resolve().parent
 CALLS = HERE / "reference" / "calls"
-PAGES = {
+PAGES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "http": ("HTTP: operations", ()),  # from the description
     "keizoku": ("The package", ("keizoku", "keizoku.extras")),
     "application": ("From your application", ("keizoku.scheduler.app", "keizoku.scheduler.settings")),
     "billing": ("Billing: services", ("keizoku.billing.services",)),
@@ -62,7 +64,7 @@ PAGES = {
 
 def setup(app: Any) -> None:
     """What Sphinx calls first."""
-    app.connect("config-inited", lambda *_: write_reference())
+    app.connect("config-inited", lambda *_: (write_reference(), write_operations()))
     app.connect("source-read", _files_outside)
     app.connect("autodoc-process-docstring", _plain_text, priority=900)
     app.connect("autodoc-process-signature", _no_signature_of_models)
@@ -78,6 +80,34 @@ def write_reference() -> None:
         for module in (module for place in places for module in _modules(place)):
             parts += [_heading(f"``{module}``", "-"), f".. automodule:: {module}\n"]
         (CALLS / f"{name}.rst").write_text("\n".join(parts), encoding="utf-8")
+
+
+def write_operations(description: Path = HERE / "reference" / "openapi.json") -> None:
+    """The page of the HTTP operations, from the description that is kept beside it."""
+    made = json.loads(description.read_text(encoding="utf-8"))
+    parts = [_heading("HTTP: operations", "=")]
+    parts.append("From :download:`openapi.json <../openapi.json>`; ``keizoku serve`` has it at ``/v1/openapi.json``.\n")
+    for tag in made["tags"]:
+        parts += [_heading(tag["name"], "-"), f"{_inline(tag['description'])}\n"]
+        for path, methods in made["paths"].items():
+            for method, operation in methods.items():
+                if operation["tags"] == [tag["name"]]:
+                    parts += _operation(f"{method.upper()} {path}", operation, made["components"]["schemas"])
+    (CALLS / "http.rst").write_text("\n".join(parts), encoding="utf-8")
+
+
+def _operation(title: str, operation: dict[str, Any], schemas: dict[str, Any]) -> Iterator[str]:
+    yield _heading(f"``{title}``", "^")
+    yield f"{_inline(operation.get('description', operation['summary']).split(chr(10) * 2)[0].replace(chr(10), ' '))}\n"
+    for each in operation.get("parameters", []):
+        if each["in"] != "header":
+            yield f"- ``{each['name']}`` ({each['in']}): {_inline(each.get('description', 'see its name'))}"
+    body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
+    form = schemas.get(body.get("$ref", "").rpartition("/")[2], {})
+    for name in form.get("properties", {}):
+        yield f"- ``{name}`` (body{', wanted' if name in form.get('required', []) else ''})"
+    yield ""
+    yield f"``{operation['x-command']}``; for {', '.join(operation['x-roles'])}.\n"
 
 
 def _modules(place: str) -> Iterator[str]:

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from keizoku.billing.gateway.stripe_calls import StripeCalls
     from keizoku.link.services.base import LinkSetup
     from keizoku.link.services.link_service import LinkService
+    from keizoku.scheduler.night_settings import Limit
     from keizoku.scheduler.settings import Settings
     from keizoku.sla.services.sla_service import SlaService
 
@@ -62,6 +63,8 @@ class Services:
     gateway: Gateway
     clock: HeldClock | None = None
     """The second clock that every `now` is held against; None: the caller plays another time than the wall's."""
+    night_limits: tuple[Limit, ...] = ()
+    """What a night may write before a person looks at it."""
     link_setup: Callable[[], LinkSetup] | None = None
     """How the partner of the linked service is reached; None: it is not."""
 
@@ -157,7 +160,8 @@ def services_on(
         refused = _drill_refuses(session, settings)
         with gateway_of(settings, engine, refused=refused) as gateway:
             setup = partial(link_setup_of, settings, engine)
-            yield Services(session=session, rules=rules, gateway=gateway, link_setup=setup, clock=held)
+            limits = settings.limits_of_nights()
+            yield Services(session, rules, gateway, link_setup=setup, clock=held, night_limits=limits)
 
 
 def engine_of(settings: Settings) -> sa.Engine:

@@ -30,6 +30,7 @@ from keizoku.scheduler.document_settings import DocumentSettings
 from keizoku.scheduler.door_settings import DoorSettings
 from keizoku.scheduler.link_settings import LinkSettings
 from keizoku.scheduler.mail_settings import MailSettings
+from keizoku.scheduler.night_settings import NightSettings
 from keizoku.scheduler.webhook_settings import WebhookSettings
 from keizoku.terms.discretion import Discretion
 from keizoku.terms.inputs.input_files import SecretFileError, read_whole, secret_in
@@ -83,7 +84,9 @@ class _Variables(EnvSettingsSource):
         return {name.strip(): choice.strip() for name, _, choice in pairs}
 
 
-class Settings(Discretion, MailSettings, DocumentSettings, LinkSettings, DoorSettings, WebhookSettings, BaseSettings):
+class Settings(
+    Discretion, MailSettings, DocumentSettings, LinkSettings, DoorSettings, NightSettings, WebhookSettings, BaseSettings
+):
     """All settings; those of the contract's discretion are inherited."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", validate_default=True)

@@ -1,4 +1,5 @@
-"""Writes what a release freezes of its tables: base SQL, shape, hashes, and a dump with a year of lives in it.
+"""Writes what a release freezes of its tables: base SQL, shape, hashes, a dump with a year of lives in it, and
+the description of the HTTP API.
 
     python -m tests.release_schema            all of it, for the version in keizoku/__init__.py; a minute
     python -m tests.release_schema --no-dump  all but the dump; two seconds
@@ -51,7 +52,9 @@ def main(*arguments: str) -> int:
         with open_session(url) as session:  # says so where the migrations do not end in the tables
             upgrade(session, here)
         if "--no-dump" not in arguments:
-            stored_year(make_engine(sa.make_url(url)), ROOT / "tests" / "released" / here.release)
+            kept = ROOT / "tests" / "released" / here.release
+            stored_year(make_engine(sa.make_url(url)), kept)
+            shutil.copy(ROOT / "docs" / "reference" / "openapi.json", kept)
     print(f"release {here.release}: revision {here.head}, fingerprint {here.fingerprint(here.head)}")  # noqa: T201
     return 0
 

@@ -26,10 +26,12 @@ from keizoku.web.calls.lean import Lean
 from keizoku.web.calls.operation import Operation, ProblemForm
 from keizoku.web.calls.problems import ProblemError, of_refusal
 from keizoku.web.calls.size_limit import SizeLimit
+from keizoku.web.description import SERVERS, bounded
 from keizoku.web.door import Door
 from keizoku.web.pages.shared.problem_page import as_page
 from keizoku.web.pages.staff.console import PAGES
 from keizoku.web.resources.catalogue import RESOURCES, SESSIONS, SYSTEM, WEBHOOKS
+from keizoku.web.resources.operations.sandbox import sandbox_router
 
 __all__ = ["make_application", "openapi_of", "operations"]
 
@@ -63,6 +65,8 @@ def make_application(door: Door | None) -> FastAPI:
     app.state.operations = {each.name: each for each in operations()}
     app.include_router(SYSTEM)
     app.include_router(WEBHOOKS)
+    if door is not None and door.sandbox is not None:
+        app.include_router(sandbox_router(door.sandbox))
     app.include_router(SESSIONS)
     for resource in RESOURCES:
         app.include_router(resource.router)
@@ -92,7 +96,8 @@ def openapi_of(app: FastAPI) -> dict[str, Any]:
         routes=app.routes,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         tags=[{"name": each.name, "description": each.said} for each in RESOURCES],
-        servers=[{"url": "/", "description": "where `keizoku serve` listens"}],
+        contact={"name": "whoever operates this house"},
+        servers=list(SERVERS),
     )
     parts = made.setdefault("components", {})
     parts.setdefault("schemas", {})["Problem"] = ProblemForm.model_json_schema()
@@ -101,7 +106,7 @@ def openapi_of(app: FastAPI) -> dict[str, Any]:
     parts["securitySchemes"] = {
         "key": {"type": "http", "scheme": "bearer", "description": "a key of `keizoku api new-key`"}
     }
-    return made
+    return bounded(made)
 
 
 def _answer(problem: ProblemError) -> Response:

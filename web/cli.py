@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -57,6 +58,14 @@ SessionId = Annotated[
 ]
 
 
+class Seed(StrEnum):
+    """What a new sandbox begins with."""
+
+    plans = "plans"
+    month = "month"
+    nothing = "nothing"
+
+
 @serving.command(
     help=japanese(
         "HTTPで応答します(/v1)。SIGTERM まで続け、途中の要求を終えてから止まります。\n\n"
@@ -105,6 +114,26 @@ def serve(
             ),
         ),
     ] = False,
+    sandbox: Annotated[
+        bool,
+        typer.Option(
+            "--sandbox",
+            help=both(
+                "A database of its own, simulated cards, a clock that is moved by a call, and test keys.",
+                "専用のデータベース、模擬のカード、呼出しで進める時計、テスト用のキー。",
+            ),
+        ),
+    ] = False,
+    seed: Annotated[
+        Seed,
+        typer.Option(
+            "--seed",
+            help=both(
+                "What a new sandbox begins with: plans; month, lived by five members; nothing.",
+                "新しいサンドボックスの初期状態: plans(プランのみ)、month(会員5人の一か月)、nothing(空)。",
+            ),
+        ),
+    ] = Seed.plans,
 ) -> None:
     """Answer over HTTP (/v1), until SIGTERM; what is under way is ended first.
 
@@ -118,7 +147,9 @@ def serve(
     with naming_the_extra():
         from keizoku.web.serve import Place
         from keizoku.web.serve import serve as answer
-    place = Place(host.strip("[]"), int(port), threads, local, tuple(behind_proxy or ()), oidc)
+    place = Place(
+        host.strip("[]"), int(port), threads, local, tuple(behind_proxy or ()), oidc, seed.value if sandbox else ""
+    )
     answer(settings_of_this_process(), place)
 
 
@@ -350,7 +381,7 @@ def openapi(
         from keizoku.web.application import make_application, openapi_of
     made = openapi_of(make_application(None))
     if check is None:
-        typer.echo(json.dumps(made, ensure_ascii=False, indent=1))
+        typer.echo(json.dumps(made, ensure_ascii=False, indent=1, sort_keys=True))
         return
     from keizoku.web.breaking_changes import breaking_changes
 

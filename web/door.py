@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from keizoku.terms.rules import Rules
     from keizoku.web.calls.operation import Operation
     from keizoku.web.identity.oidc import Directory
+    from keizoku.web.sandbox import Sandbox
 
 __all__ = ["Door"]
 
@@ -76,7 +77,8 @@ class Door:
     rules: Rules
     url: sa.URL
     schema: str
-    sandbox: bool = False
+    sandbox: Sandbox | None = None
+    """Its clock, where this is a sandbox."""
     pool: int = 8
     prefix: str = "keizoku"
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -90,6 +92,8 @@ class Door:
     log: RequestLog = field(init=False)
     jobs: Jobs = field(init=False)
     _engines: dict[Role, sa.Engine] = field(init=False)
+    _letters: Mapping[str, Mapping[str, str]] = field(init=False)
+    """The operator's own sentences, read once."""
     _login: sa.Engine = field(init=False)
     """As the login itself, which has the role for tokens beside the worker's: for calls that use a token."""
     _keys: dict[str, tuple[float, Principal | None]] = field(default_factory=dict)
@@ -97,6 +101,9 @@ class Door:
     _kept_open: dict[Role, LifoQueue[Session]] = field(default_factory=lambda: defaultdict(LifoQueue))
 
     def __post_init__(self) -> None:
+        self._letters = self.settings.own_letters()
+        if self.sandbox is not None:
+            self.clock_name = "given"
         self._engines = {
             role: make_engine(
                 self.url,
@@ -169,12 +176,14 @@ class Door:
                 headers={"WWW-Authenticate": "Bearer"},
             )
         found = self._holder(key)
-        if found is None or found.test != self.sandbox:
+        if found is None or found.test != (self.sandbox is not None):
             raise ProblemError(
                 401,
                 "key.not_taken",
                 "This key is not taken here.",
-                "it is unknown, has ended, or is for the sandbox" if not self.sandbox else "a sandbox takes test keys",
+                "it is unknown, has ended, or is for the sandbox"
+                if self.sandbox is None
+                else "a sandbox takes test keys",
                 headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
             )
         return found
@@ -258,11 +267,11 @@ class Door:
             with services_on(engine, self.settings, clock=self.clock_name, reader=None) as services:  # our log has it
                 yield services
             return
-        with saying(self.settings.own_letters()), engine.connect() as session:
+        with saying(self._letters), engine.connect() as session:
             if role == MEMBER:
                 show_rows_of(session, shows)
             try:
-                yield Services(session, self.rules, _NO_GATEWAY)
+                yield Services(session, self.rules, _NO_GATEWAY, night_limits=self.settings.limits_of_nights())
             finally:
                 if role == MEMBER and not session.invalidated:
                     session.rollback()

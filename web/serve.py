@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from keizoku.db.migrate import upgrade
 from keizoku.db.roles import apply_roles
 from keizoku.db.session import DatabaseError
 from keizoku.extras import naming_the_extra
+from keizoku.scheduler.app import services_on
 from keizoku.scheduler.cli.shared.context import bring_up_to_date, open_database
 from keizoku.scheduler.cli.shared.inputs import recorder
 from keizoku.scheduler.cli.shared.output import UserError, note
@@ -17,6 +19,7 @@ from keizoku.web.door import Door
 from keizoku.web.identity.browser import Site
 from keizoku.web.identity.links import new_link
 from keizoku.web.identity.principal import ROLES, Principal
+from keizoku.web.sandbox import fresh_keys, is_sandbox, open_sandbox, sandbox_settings
 
 if TYPE_CHECKING:
     from keizoku.scheduler.cli.shared.context import Database
@@ -41,6 +44,8 @@ class Place:
     behind_proxy: tuple[str, ...] = ()
     oidc: Path | None = None
     """The file of the directory in which the staff sign in."""
+    sandbox: str = ""
+    """The seed of a sandbox; empty: it is none."""
 
 
 def serve(settings: Settings, place: Place, started: Callable[[str], None] = note) -> None:
@@ -51,12 +56,14 @@ def serve(settings: Settings, place: Place, started: Callable[[str], None] = not
         from keizoku.web.application import make_application
         from keizoku.web.protocol import DoorProtocol
 
+    settings = sandbox_settings(settings) if place.sandbox else settings
     site = site_at(settings, place)
     directory = directory_at(place, site)
     with open_database(settings) as database:
-        door = _door(settings, database, place.threads, site)
+        door = _door(settings, database, place, site)
         door.directory = directory
         try:
+            keys = _keys_of(door) if door.sandbox is not None else {}
             app = make_application(door)
             config = uvicorn.Config(
                 app,
@@ -76,6 +83,8 @@ def serve(settings: Settings, place: Place, started: Callable[[str], None] = not
             )
             server = uvicorn.Server(config)
             started(f"listening on http://{place.host}:{place.port}")
+            for role, key in keys.items():
+                started(f"{role} key: {key}")
             if place.local:
                 started(f"open {local_link(door)} (once, within 15 minutes)")
             try:
@@ -122,13 +131,29 @@ def local_link(door: Door) -> str:
     return f"{door.site.origin if door.site else ''}/enter/{token}"
 
 
-def _door(settings: Settings, database: Database, threads: int, site: Site | None) -> Door:
+def _keys_of(door: Door) -> dict[str, str]:
+    with door.connect("worker") as session:
+        return fresh_keys(session, door.clock())
+
+
+def _door(settings: Settings, database: Database, place: Place, site: Site | None) -> Door:
     """The door on this database; where it is the embedded one, its roles are made."""
+    if place.sandbox and not database.embedded:
+        upgrade(database.session)
     bring_up_to_date(database)
     if database.embedded:
         apply_roles(database.session)
     database.session.rollback()
-    door = Door(settings, settings.rules(), database.url, database.schema, pool=threads, site=site)
+    sandbox = None
+    if place.sandbox:
+        engine = database.session.engine
+        with services_on(engine, settings, clock="given", reader=None) as services:
+            sandbox = open_sandbox(services, place.sandbox)
+    elif is_sandbox(database.session):
+        raise UserError("this database is a sandbox: `keizoku serve --sandbox` serves it")
+    door = Door(settings, settings.rules(), database.url, database.schema, sandbox, place.threads, site=site)
+    if sandbox is not None:
+        door.clock = sandbox.read
     try:
         door.check()
     except Exception as error:

@@ -12,7 +12,7 @@ from keizoku.db.tables.claims import alternative_consent, claim, claim_decision,
 from keizoku.db.tables.codes import code, code_batch, code_redemption
 from keizoku.db.tables.contracts import contract, contract_fact, price, suspension, term
 from keizoku.db.tables.money import review_task
-from keizoku.db.tables.people import consent, operator_act, screening
+from keizoku.db.tables.people import account_hold, account_hold_end, consent, operator_act, screening
 from keizoku.terms.calendar import day_start_at
 
 _FACT_CLAUSES: Final = {
@@ -110,6 +110,15 @@ def _suspensions(session: Session, account: str) -> Iterator[Event]:
             yield Event(row.from_at, row.recorded_at, "suspended", "premium/7.1.2", facts)
         if row.lifted_by == "delinquency":
             yield Event(row.lifted_at, row.lift_recorded_at, "lifted", "premium/7.1", facts)
+
+
+def _holds(session: Session, account: str) -> Iterator[Event]:
+    """What people held back of what we would have done, and when they let it go."""
+    for row in rows_of(session, account_hold, account):
+        facts = {"until_on": row.until_on.isoformat(), "author": row.author, "ground": row.ground}
+        yield Event(row.recorded_at, row.recorded_at, "held", "", facts)
+    for row in rows_of(session, account_hold_end, account):
+        yield Event(row.recorded_at, row.recorded_at, "released", "", {"author": row.author, "ground": row.ground})
 
 
 def _screenings(session: Session, account: str) -> Iterator[Event]:
@@ -237,6 +246,7 @@ _COLLECT: Final[Sequence[Collect]] = (
     _contracts,
     _facts,
     _suspensions,
+    _holds,
     _screenings,
     _codes,
     _disclosures,

@@ -17,6 +17,7 @@ from keizoku.billing.accounts.contract_history import contract_events
 from keizoku.billing.accounts.money_history import money_events
 from keizoku.billing.accounts.read_models import AccountState, UnpaidInvoice
 from keizoku.billing.contracts.contract_facts import latest_state
+from keizoku.billing.receivables.account_holds import held_until
 from keizoku.billing.receivables.known_accounts import want_account
 from keizoku.billing.receivables.open_items import interest_owed, open_items_on
 from keizoku.billing.rules.account_event import Event, event_sentence, known, to_json
@@ -119,6 +120,7 @@ def state_at(session: Session, rules: Rules, account: str, *, until: datetime, k
         terminates_on=comes.terminates_on if comes is not None else None,
         credit_yen=_credit_at(session, account, on, known_at),
         deposit_yen=_deposit_at(session, account, on, known_at),
+        held_until=held_until(session, account, on, known_at),
     )
 
 

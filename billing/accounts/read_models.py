@@ -6,9 +6,10 @@ Amounts are whole yen, days JST dates, terms (first day, first day after). `acco
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Annotated
 
 from keizoku.billing.rules.contract_state import State
-from keizoku.terms.read_model import ReadModel
+from keizoku.terms.read_model import IF_KNOWN, ReadModel
 
 Term = tuple[date, date]
 
@@ -151,3 +152,4 @@ class AccountState(ReadModel):
     terminates_on: date | None
     credit_yen: int
     deposit_yen: int
+    held_until: Annotated[date | None, IF_KNOWN] = None  # people hold it back up to this day

@@ -30,9 +30,10 @@ from keizoku.billing.gateway.port import (
     Gateway,
     GatewayRefusesUsError,
 )
-from keizoku.billing.receivables import customer_deposits
+from keizoku.billing.receivables import account_holds, customer_deposits
 from keizoku.billing.receivables.open_items import load_open_items, plain_fees
 from keizoku.billing.rules.payment_method import next_attempt_wanted_on
+from keizoku.db.act_keys import is_rehearsed
 from keizoku.db.fence import MOST_ALONE, Fence, fenced
 from keizoku.db.keys import next_ids
 from keizoku.db.probes import TODAY
@@ -99,7 +100,7 @@ def charge_due(
             changes += len(attempts)
             unknown = False
             answers = gateway.charge_many([each.request for each in attempts], now)
-            if len(attempts) > ANSWERS and writer is None:
+            if len(attempts) > ANSWERS and writer is None and not is_rehearsed(session):
                 writer = stack.enter_context(BackgroundWriter(session, WRITERS, ahead=CHUNK // ANSWERS))
             ours: list[ChargeResult] = []
             for results in _as_answered(answers):
@@ -139,7 +140,7 @@ def settle_in_flight(
     oldest = now - timedelta(hours=rules.discretion.retry_resend_hours)
     # what was paid in another way meanwhile is not charged again
     again = [each for each in missing if each.started_at > oldest and each.open_yen >= each.request.yen]
-    held = restored.held_accounts(session) if again else set()
+    held = restored.held_accounts(session) | account_holds.in_force(session, jst_day(now)) if again else set()
     again = _still_unanswered(session, [each for each in again if each.request.account not in held])
     replayed: set[str] = set()  # looked up from now on, and never sent again
     if again and not restored.is_waiting(session):
@@ -251,7 +252,7 @@ def _wanted(
     """
     retries = rules.discretion.retry_after_days
     query = sa.select(invoice.c.id).where(_PAYABLE, *_among(contract_ids))
-    held = restored.held_accounts(session)
+    held = restored.held_accounts(session) | account_holds.in_force(session, today)
     if held:
         query = query.where(invoice.c.account.not_in(held))
     payable = session.scalars(query.order_by(invoice.c.id), {TODAY.key: today}).all()

@@ -33,7 +33,7 @@ WISHES: Final = ("end_of_use", "withdraw_end_of_use", "store_stop", "change_meth
 """Kinds of facts that bear on the next renewal alone; people can take a mistaken one back."""
 
 
-_PRESENT: Final = PreparedQuery(
+PRESENT: Final = PreparedQuery(
     sa.text(
         f"""
     SELECT c.id, c.account, c.plan, c.method, c.rejected_at, c.rejected_ground, c.ended_at, c.end_recorded_at,
@@ -80,7 +80,7 @@ def present_state(session: Session, rules: Rules, account: str, at: datetime) ->
 
     A transaction that is open stays so; where none is, none is left.
     """
-    run = _PRESENT.rows if session.in_transaction() else _PRESENT.rows_and_commit
+    run = PRESENT.rows if session.in_transaction() else PRESENT.rows_and_commit
     rows = run(session, {"account": account})
     if not rows:
         return None

@@ -17,6 +17,7 @@ from keizoku.billing.contracts.announced_terms import UnannouncedTermsError, una
 from keizoku.billing.contracts.contract_facts import load_wishes
 from keizoku.billing.contracts.late_notices import LateNotices
 from keizoku.billing.contracts.price_lookup import load_prices, renewal_rules
+from keizoku.billing.receivables import account_holds
 from keizoku.billing.receivables.open_items import OpenItem, by_contract, load_open_items
 from keizoku.billing.rules.contract_lifecycle import (
     ContractEnd,
@@ -49,6 +50,7 @@ class DueContract(NamedTuple):
     unpaid: tuple[OpenItem, ...]
     suspensions: tuple[tuple[datetime, datetime | None], ...]
     terms_version: str  # of its last term: the terms that the user agreed to, or that were announced
+    held: bool = False  # people hold back that it is suspended for unpaid fees
 
 
 def anything_due() -> sa.ColumnElement[bool]:
@@ -133,6 +135,7 @@ def load_facts(session: Session, rules: Rules, rows: Sequence[Sequence[Any]], on
     ids = [row[0] for row in rows]
     wishes = load_wishes(session, ids)
     suspensions = _suspensions(session, ids)
+    held = account_holds.in_force(session, on)
     unpaid = by_contract(load_open_items(session, rules, on, contract_ids=ids))
     return [
         DueContract(
@@ -154,6 +157,7 @@ def load_facts(session: Session, rules: Rules, rows: Sequence[Sequence[Any]], on
             tuple(unpaid.get(contract_id, ())),
             tuple(suspensions.get(contract_id, ())),
             terms_version,
+            account in held,
         )
         for (
             contract_id,
@@ -358,6 +362,8 @@ def suspended_at(facts: DueContract, rules: Rules, on: date) -> bool:
     at = day_start_at(on)
     if any(start <= at and (end is None or end > at) for start, end in facts.suspensions):
         return True
+    if facts.held:
+        return False
     state, _ = default_state(
         [each.fee for each in facts.unpaid],
         on,

@@ -18,6 +18,7 @@ from keizoku.billing.contracts.contract_facts import states_of
 from keizoku.billing.documents.notices import save_notice, transfer_of
 from keizoku.billing.dunning.termination import accelerate, terminate
 from keizoku.billing.dunning.write_off import Act, give_up
+from keizoku.billing.receivables import account_holds
 from keizoku.billing.receivables.open_items import OpenItem, by_account, by_contract, load_open_items, lock_accounts
 from keizoku.billing.rules.delinquency import (
     DefaultState,
@@ -55,6 +56,7 @@ class Case:
     elsewhere: tuple[OpenItem, ...]  # unpaid fees of the account's other contracts
     notified: frozenset[str]  # occasions of the overdue notices that were sent
     renews_on: date | None  # the end of its last term, while it runs
+    held: bool = False  # people hold back what would be done to it
 
     def waits_for_charge(self, today: date) -> bool:
         """Whether a card is to be asked for one of the fees by today, and was not."""
@@ -75,12 +77,16 @@ class DelinquencyRuling:
     @property
     def suspends(self) -> bool:
         """Whether access is to be switched off now."""
-        return self.case.running and self.state is DefaultState.SUSPEND and not self.case.suspended
+        return self._may_act and self.state is DefaultState.SUSPEND and not self.case.suspended
 
     @property
     def terminates(self) -> bool:
         """Whether the contract is to end now."""
-        return self.case.running and self.state is DefaultState.TERMINATE
+        return self._may_act and self.state is DefaultState.TERMINATE
+
+    @property
+    def _may_act(self) -> bool:
+        return self.case.running and not self.case.held
 
     @property
     def lifts(self) -> bool:
@@ -120,6 +126,7 @@ def due(session: Session, rules: Rules, today: date, *, contract_ids: Collection
     ).all()
     unpaid = load_open_items(session, rules, today, contract_ids=[row.id for row in rows])
     of_contract, of_account = by_contract(unpaid), by_account(unpaid)
+    held = account_holds.in_force(session, today)
     notified: dict[int, set[str]] = defaultdict(set)
     for row in session.execute(
         sa.select(user_notice.c.contract_id, user_notice.c.occasion).where(
@@ -138,6 +145,7 @@ def due(session: Session, rules: Rules, today: date, *, contract_ids: Collection
             elsewhere=tuple(each for each in of_account.get(row.account, ()) if each.contract_id != row.id),
             notified=frozenset(notified[row.id]),
             renews_on=row.renews_on,
+            held=row.account in held,
         )
         for row in rows
         if row.id in ids
@@ -172,6 +180,9 @@ def decide(rules: Rules, cases: Sequence[Case], today: date) -> list[Delinquency
     for case in cases:
         fees = [each.fee for each in case.unpaid]
         state, days = default_state(fees, today, settings.suspend_after_days, settings.terminate_after_days)
+        if case.held:  # a suspension whose reason is gone is lifted all the same
+            rulings.append(DelinquencyRuling(case, state, days))
+            continue
         tell = tuple(
             each
             for each in case.unpaid
@@ -201,7 +212,10 @@ def save(
     def carry_out(session: Session, ids: Sequence[int]) -> int:
         _lock(session, [acting[each] for each in ids])
         present = decide(rules, due(session, rules, today, contract_ids=ids), today)
-        written = sum(_carry_out(session, rules, ruling, now) for ruling in present)
+        told = [each.case.contract_id for each in present if each.case.running and (each.tell or each.suspends)]
+        states = states_of(session, rules, told, now) if told else {}
+        ending = frozenset(each for each, state in states.items() if state.ends_on is not None)
+        written = sum(_carry_out(session, rules, ruling, now, ending) for ruling in present)
         session.commit()
         return written
 
@@ -234,12 +248,17 @@ def _lock(session: Session, cases: Sequence[Case]) -> None:
     )
 
 
-def _carry_out(session: Session, rules: Rules, ruling: DelinquencyRuling, now: datetime) -> int:
-    """Write what follows for one contract; returns the rows written. Does not commit."""
+def _carry_out(
+    session: Session, rules: Rules, ruling: DelinquencyRuling, now: datetime, ending: Collection[int]
+) -> int:
+    """Write what follows for one contract; returns the rows written. Does not commit.
+
+    `ending`: contracts that end with their term as things stand, of those whose letters say what comes.
+    """
     case, today = ruling.case, jst_day(now)
     changes = 0
     for each in ruling.tell:
-        notice = _overdue(session, rules, each, now, case)
+        notice = _overdue(session, rules, each, today, case, ending)
         changes += save_notice(session, case.account, case.contract_id, notice, f"invoice:{each.invoice_id}", now)
     changes += sum(_small_rest(session, rules, each, now) for each in ruling.rests)
     if ruling.accelerate:
@@ -251,7 +270,7 @@ def _carry_out(session: Session, rules: Rules, ruling: DelinquencyRuling, now: d
         why = notice_text.Termination(ruling.days, ruling.open_yen)
         changes += terminate(session, rules, case.contract_id, case.account, why, now)
     elif ruling.suspends:
-        comes = _comes(session, rules, case, [each.fee for each in case.unpaid], now)
+        comes = _comes(rules, case, [each.fee for each in case.unpaid], ending)
         ends_on = comes.ends_on or comes.terminates_on if comes is not None else None
         notice = notice_text.suspension(today, ruling.days, ruling.open_yen, ends_on)
         notice = notice_text.with_transfer(notice, *transfer_of(session, rules, case.account))
@@ -308,19 +327,21 @@ def _lift(session: Session, case: Case, now: datetime) -> int:
     return changes
 
 
-def _comes(session: Session, rules: Rules, case: Case, fees: Sequence[UnpaidFee], now: datetime) -> Prospect | None:
+def _comes(rules: Rules, case: Case, fees: Sequence[UnpaidFee], ending: Collection[int]) -> Prospect | None:
     """What comes of a running contract if nothing more is paid; None: it is over, or nothing comes of these fees."""
     settings = rules.discretion
     ahead = outlook(fees, settings.suspend_after_days, settings.terminate_after_days)
     if ahead is None or not case.running:
         return None
-    renews = states_of(session, rules, [case.contract_id], now)[case.contract_id].ends_on is None
+    renews = case.contract_id not in ending
     return prospect(ahead, case.renews_on, renews=renews, suspended_term_renews=settings.suspended_term_renews)
 
 
-def _overdue(session: Session, rules: Rules, fee: OpenItem, now: datetime, case: Case) -> notice_text.Notice:
-    settings, today = rules.discretion, jst_day(now)
-    comes = _comes(session, rules, case, [fee.fee], now)
+def _overdue(
+    session: Session, rules: Rules, fee: OpenItem, today: date, case: Case, ending: Collection[int]
+) -> notice_text.Notice:
+    settings = rules.discretion
+    comes = _comes(rules, case, [fee.fee], ending)
     suspends_on = max(comes.suspends_on, today) if comes is not None and comes.suspends_on is not None else None
     chargeable = fee.method == "card" and fee.open_yen >= settings.minimum_card_charge_yen
     wanted_on = max(fee.wanted_on, today) if fee.wanted_on is not None else None

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from keizoku.billing.documents.notices import details_text, pay_to
 from keizoku.billing.ledger.posting import Posting, post
+from keizoku.billing.receivables import account_holds
 from keizoku.billing.receivables.interest_bookings import interest_booked_by, workings_of, write_bookings
 from keizoku.billing.receivables.open_items import OpenItem, by_account, load_open_items
 from keizoku.billing.rules.documents import notice_text
@@ -96,10 +97,12 @@ def _whole_or_in_halves(
 
 def _demand_month(session: Session, rules: Rules, items: Sequence[OpenItem], late_on: date, now: datetime) -> int:
     today = jst_day(now)
+    held = account_holds.in_force(session, today) if items else set()
     late = {
         account: unpaid
         for account, unpaid in by_account(items).items()
-        if any(each.due_on < late_on or (late_on == today and each.accrued_unpaid_yen) for each in unpaid)
+        if account not in held
+        and any(each.due_on < late_on or (late_on == today and each.accrued_unpaid_yen) for each in unpaid)
     }
     changes = demand_interest(session, rules, late, f"month:{Month.of(today)}", now)
     session.commit()

@@ -5,7 +5,7 @@ line. What follows from unpaid fees is the night's (keizoku.billing.dunning.deli
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 import sqlalchemy as sa
 
@@ -15,6 +15,7 @@ from keizoku.billing.documents.issued_documents import Issuing
 from keizoku.billing.documents.notices import save_notice
 from keizoku.billing.documents.outbox import NOBODY
 from keizoku.billing.dunning.termination import accelerate, terminate
+from keizoku.billing.receivables import account_holds
 from keizoku.billing.receivables.open_items import lock_accounts
 from keizoku.billing.rules.documents import notice_text
 from keizoku.billing.rules.documents.issuer import Issuer
@@ -109,6 +110,25 @@ class DefaultService(Service):
             self.session.rollback()
             raise Refused("contract.not_running", f"account {account}: its contract ended on {ended_on}")
         return row
+
+    def hold_account(
+        self, account: str, until_on: date, ground: str, *, by: str, key: str | None = None, now: datetime
+    ) -> None:
+        """Hold back charges, demands, suspension and termination for unpaid fees, up to a day, that day included."""
+
+        def do() -> None:
+            lock_accounts(self.session, [account])
+            account_holds.hold(self.session, account, until_on, by=by, ground=ground, now=now)
+            self.session.commit()
+
+        content = {"account": account, "until_on": until_on, "by": by, "ground": ground}
+        self._once(key, "account_hold", content, do, now)
+
+    def release_account(self, account: str, ground: str, *, by: str, now: datetime) -> None:
+        """End the hold on an account before its day: the next night does what waited."""
+        lock_accounts(self.session, [account])
+        account_holds.release(self.session, account, by=by, ground=ground, now=now)
+        self.session.commit()
 
     def hand_over(
         self, document: str, *, by: str, handed_at: datetime | None = None, issuer: Issuer = NOBODY, now: datetime

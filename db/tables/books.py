@@ -96,6 +96,8 @@ certificate = Table(
     day("audited_whole_on"),
     # what the night left to people and to the next one: "terms: contract 7"
     Column("set_aside", JSONB, nullable=False, server_default="[]"),
+    # how many of what each stage wrote, and their yen; not part of the hash
+    Column("wrote", JSONB, nullable=False, server_default="[]"),
     text("hash"),
     CheckConstraint("state IN ('ok', 'differences')", name="state"),
     Index("ix_certificate_business_date", "business_date"),

@@ -5,6 +5,7 @@ What may change: the state and the changes of a range of `night_range`, once, wh
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Integer, Table
 from sqlalchemy import text as sql_text
+from sqlalchemy.dialects.postgresql import JSONB
 
 from keizoku.db.tables.base import day, identity, instant, metadata, text
 
@@ -54,3 +55,19 @@ night_range = Table(
     Index("ix_night_range_open", "id", postgresql_where=sql_text("state = 'open'")),
 )
 """Ranges of contracts that the processes of a night take from one another; `left` when the night was stopped first."""
+
+night_word = Table(
+    "night_word",
+    metadata,
+    identity(),
+    text("kind"),
+    day("business_date", nullable=True),
+    text("author"),
+    text("ground"),
+    Column("shown", JSONB, nullable=False),  # of an approval: [figure, number or yen, value], what lay above limits
+    instant("recorded_at"),
+    CheckConstraint("kind IN ('hold', 'release', 'approve')", name="kind"),
+    CheckConstraint("(kind = 'approve') = (business_date IS NOT NULL)", name="approves_a_night"),
+    CheckConstraint("author <> '' AND ground <> ''", name="by_somebody"),
+)
+"""What people say of the money of nights: it waits from now on, it moves again, it moves on this date."""

@@ -162,3 +162,31 @@ task_snooze = Table(
     Index("ix_task_snooze_task", "task", "id"),
 )
 """What people put off: it is left out of the work list until that day in Japan; the newest row of an item holds."""
+
+account_hold = Table(
+    "account_hold",
+    metadata,
+    identity(),
+    Column("account", TEXT, ForeignKey("account.id"), nullable=False),
+    day("until_on"),  # the last day of it, in Japan
+    text("author"),
+    text("ground"),
+    instant("recorded_at"),
+    CheckConstraint("author <> '' AND ground <> ''", name="by_somebody"),
+    CheckConstraint("until_on >= (recorded_at AT TIME ZONE 'Asia/Tokyo')::date", name="ahead"),
+    Index("ix_account_hold_until_on", "until_on", "account"),
+    Index("ix_account_hold_account", "account"),
+)
+"""People hold back what we do to an account of our own accord, from when it is recorded up to a day."""
+
+account_hold_end = Table(
+    "account_hold_end",
+    metadata,
+    Column("hold_id", BigInteger, ForeignKey("account_hold.id"), primary_key=True),
+    Column("account", TEXT, ForeignKey("account.id"), nullable=False),
+    text("author"),
+    text("ground"),
+    instant("recorded_at"),
+    CheckConstraint("author <> '' AND ground <> ''", name="by_somebody"),
+)
+"""A hold that people ended before its day."""

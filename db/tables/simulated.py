@@ -1,4 +1,4 @@
-"""The simulated card gateway's own memory: what its cards do, and what it charged and refunded."""
+"""The simulated card gateway's own memory: what its cards do, what it charged and refunded; a sandbox's clock."""
 
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Table, UniqueConstraint
 from sqlalchemy.dialects.postgresql import TEXT
@@ -38,3 +38,6 @@ simulated_refund = Table(
     instant("failed_at", nullable=True),
     UniqueConstraint("key"),
 )
+
+test_clock = Table("test_clock", metadata, identity(), instant("now"), text("author"), instant("recorded_at"))
+"""Where the clock of a sandbox was put, step by step; a database with a row here is a sandbox, and no other is."""

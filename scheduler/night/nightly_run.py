@@ -14,7 +14,7 @@ which they are done; only one night runs on a database at a time. What fails for
 as a task for people (`keizoku.scheduler.night.set_aside`): everything else goes on, and the next night tries again.
 """
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -31,15 +31,21 @@ from keizoku.db.session import Session, one_snapshot, release_leader_lock, try_l
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.clock import check_gateway_clock
 from keizoku.scheduler.night import ranges, run_log, set_aside
+from keizoku.scheduler.night.figures import Figure, figures_of
 from keizoku.scheduler.night.limits import check_not_too_many, rows_ahead
 from keizoku.scheduler.night.processes import WorkerPool
 from keizoku.scheduler.night.stages import PROBES, SHARED, STEPS, Work, run_probes
+from keizoku.scheduler.night.waiting import reason_to_wait
 from keizoku.sla.claims import integrity_audit as claim_audit
+from keizoku.terms.refusal import Refused
 
 STAGES: Final = (*STEPS, "audit")
 _LAST_WRITER: Final = STAGES[-2]
 NOT_WHEN_MISSED: Final = ("payments", "delinquency", "link", "audit")
 """Stages that use the day on which they run: a missed night leaves them to the night that catches up."""
+
+MOVES_MONEY: Final = "payments"
+"""The step that is set aside whole where money waits for a person; what goes back to members waits with it."""
 
 WHOLE_AUDIT_DAYS: Final = 7
 """The audit checks everything this often; in between, what came since the last certificate."""
@@ -113,18 +119,10 @@ def run_night(
         if before.left_open:
             ranges.close_leftovers(session)
         missed = before.missed
-        first_runs = missed if before.ran_before else (*missed, business_date)
-        results: list[StageResult] = []
-        floor = before.floor
-        for on in missed:
-            missed_night = Work(services, on, now, (), floor, any_left=before.any_set_aside)
-            results += _stages(missed_night, run_log.note, progress, ask_first, pool, NOT_WHEN_MISSED)
-            floor = renewal_stage.newest(session)  # this business date checks everything since the certificate again
-        night = Work(services, business_date, now, first_runs, before.floor, any_left=before.any_set_aside)
-        aside: set_aside.Fences = {}
-        results += _stages(night, lambda _, left: unnoted.extend(left), progress, ask_first, pool, fences=aside)
-        held = set_aside.save(session, aside, business_date, now, any_open=before.any_set_aside)
-        state, differences = _certify(services, before, now, unnoted, progress, held, whole=whole_audit)
+        waits = reason_to_wait(services, before, now)
+        results, held = write_all(services, before, now, unnoted.extend, progress, ask_first, pool, waits=waits)
+        wrote = figures_of(session, before.marks, now) if any(each.changes for each in results) else []
+        state, differences = _certify(services, before, now, unnoted, progress, held, wrote, whole=whole_audit)
     except BaseException:
         with suppress(sa.exc.SQLAlchemyError):  # what failed may be the connection; its lock is gone with it
             session.rollback()
@@ -144,6 +142,36 @@ def run_night(
     )
 
 
+def write_all(
+    services: Services,
+    before: run_log.RunLogState,
+    now: datetime,
+    unnoted: Callable[[Sequence[run_log.StageRun]], None],
+    progress: Progress | None = None,
+    ask_first: bool = True,
+    pool: WorkerPool | None = None,
+    *,
+    waits: Refused | None = None,
+    leaves: Collection[str] = (),
+) -> tuple[list[StageResult], tuple[str, ...]]:
+    """Run all stages but the audit, for the nights that were missed and for this one; what they wrote and set aside.
+
+    `waits`: why no money moves; `leaves`: steps that are left out. The lock on nights is the caller's.
+    """
+    session, missed, on = services.session, before.missed, before.business_date
+    first_runs = missed if before.ran_before else (*missed, on)
+    results: list[StageResult] = []
+    floor = before.floor
+    for each in missed:
+        missed_night = Work(services, each, now, (), floor, any_left=before.any_set_aside, waits=waits)
+        results += _stages(missed_night, run_log.note, progress, ask_first, pool, (*NOT_WHEN_MISSED, *leaves))
+        floor = renewal_stage.newest(session)  # this business date checks everything since the certificate again
+    night = Work(services, on, now, first_runs, before.floor, any_left=before.any_set_aside, waits=waits)
+    aside: set_aside.Fences = {}
+    results += _stages(night, lambda _, left: unnoted(left), progress, ask_first, pool, leaves, aside)
+    return results, set_aside.save(session, aside, on, now, any_open=before.any_set_aside)
+
+
 def _unlock(session: Session) -> None:
     release_leader_lock(session, "night")
     session.commit()
@@ -155,10 +183,12 @@ def _stages(
     progress: Progress | None,
     ask_first: bool,
     pool: WorkerPool | None = None,
-    without: Sequence[str] = (),
+    without: Collection[str] = (),
     fences: set_aside.Fences | None = None,
 ) -> Iterator[StageResult]:
     """Run the stages except the audit for one business date; a stage that changed something is logged at once.
+
+    `without`: stages and steps that are left out.
 
     The last stage, with the stages before it that changed nothing, goes to `note_last`: the certificate logs them with
     itself. The result of the probes holds until this night writes something; what others write meanwhile is left
@@ -170,6 +200,12 @@ def _stages(
     for stage, steps in STEPS.items():
         changes = 0
         for name, step in steps.items() if stage not in without else ():
+            if name in without:
+                continue
+            if work.waits is not None and name == MOVES_MONEY:  # what follows sees that no card was asked
+                fences[name] = Fence()
+                fences[name].aside("stage", name, work.waits)
+                continue
             if ask_first and anything is None and name in PROBES:
                 anything = run_probes(work, name)
             if anything is not None and not anything.get(name, True):
@@ -231,6 +267,7 @@ def _certify(
     unnoted: Sequence[run_log.StageRun],
     progress: Progress | None,
     held: Sequence[str],
+    wrote: Sequence[Figure],
     *,
     whole: bool,
 ) -> tuple[str, tuple[str, ...]]:
@@ -250,7 +287,9 @@ def _certify(
         also = claim_audit.differences(session, on, now)
         if services.clock is not None:
             also += rows_ahead(session, services.clock.most_ahead, whole=base is FULL_AUDIT)
-    state = run_log.certify(session, on, found, also, now, unnoted, held, whole_on=whole_on, without=before.missed)
+    state = run_log.certify(
+        session, on, found, also, now, unnoted, held, whole_on=whole_on, without=before.missed, wrote=wrote
+    )
     if progress is not None:
         progress(on, "audit", 0)
     return state, (*found.differences, *also)

@@ -5,8 +5,8 @@ One row per stage and business date; a rerun counts up and leaves what the first
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 import sqlalchemy as sa
@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from keizoku.billing.closing.integrity_audit import FULL_AUDIT, Audit, AuditBaseline
 from keizoku.db.session import PreparedQuery, Session, plain_array, text_array
 from keizoku.db.tables.books import stage_run
+from keizoku.scheduler.night.figures import MARKS, Figure, as_rows
 
 LAST_STAGE = "audit"
 
@@ -83,6 +84,8 @@ class RunLogState:
     audited_whole_on: date | None = None  # the business date of the last audit that checked everything
     left_open: bool = False  # a night that shared its work was stopped, and a range of it may still be worked on
     any_set_aside: bool = False  # something that a night before set aside waits
+    any_word: bool = False  # people said something of the money of nights
+    marks: Mapping[str, int] = field(default_factory=dict)  # the newest ids of what a night's figures count
 
     @property
     def floor(self) -> int:
@@ -114,6 +117,8 @@ def run_log_state(session: Session, business_date: date) -> RunLogState:
         whole_on,
         row["left_open"],
         row["any_set_aside"],
+        row["any_word"],
+        row["marks"],
     )
 
 
@@ -122,7 +127,7 @@ _BELOW_THE_FLOOR = ("invoices: ", "revenue: ")
 
 _STATE = PreparedQuery(
     sa.text(
-        """
+        f"""
     SELECT (SELECT max(business_date) FROM stage_run
             WHERE stage = :last_stage AND finished_at IS NOT NULL) AS last_night,
            EXISTS (SELECT 1 FROM stage_run WHERE business_date = :business_date AND stage = :last_stage
@@ -130,12 +135,13 @@ _STATE = PreparedQuery(
            EXISTS (SELECT 1 FROM night_range WHERE state = 'open') AS left_open,
            EXISTS (SELECT 1 FROM review_task
                    WHERE kind IN ('no_price', 'set_aside', 'terms_unannounced') AND closed_at IS NULL) AS any_set_aside,
+           EXISTS (SELECT FROM night_word) AS any_word, {MARKS} AS marks,
            newest.set_aside,
            newest.state, newest.floors, newest.carried, newest.audited_whole_on, newest.sums, newest.issued_at
     FROM (SELECT) AS one
     LEFT JOIN (SELECT set_aside, state, floors, carried, audited_whole_on, sums, issued_at FROM certificate
                ORDER BY id DESC LIMIT 1) AS newest ON true
-    """
+    """  # noqa: S608 - all of it is of this package
     ).bindparams(sa.bindparam("business_date", type_=sa.Date()), sa.bindparam("last_stage", type_=sa.Text()))
 )
 
@@ -151,12 +157,13 @@ def certify(
     *,
     whole_on: date | None = None,
     without: Sequence[date] = (),
+    wrote: Sequence[Figure] = (),
 ) -> str:
     """Write the certificate unless the last one of this date has the same content; returns its state. Commits.
 
     The same statement logs the stages in `unnoted` and the audit, also for the dates in `without`, which have no night
     of their own and are covered by this one. `held`: what was set aside. `whole_on`: the date of the last audit of
-    everything, if not this one.
+    everything, if not this one. `wrote`: the figures of this run, beside the content.
     """
     differences = [*found.differences, *also]
     state = "differences" if differences else "ok"
@@ -186,6 +193,7 @@ def certify(
             "carried": json.dumps(found.carried),
             "audited_whole_on": audited_whole_on,
             "set_aside": json.dumps(sorted(held), ensure_ascii=False),
+            "wrote": json.dumps(as_rows(wrote)),
             "hash": digest,
             **_noted([*unnoted, *audits]),
         },
@@ -198,13 +206,15 @@ _CERTIFY = PreparedQuery(
         f"""
     WITH noted AS ({_INTO_RUN_LOG})
     INSERT INTO certificate
-        (business_date, issued_at, state, counts, sums, differences, floors, carried, audited_whole_on, set_aside, hash)
+        (business_date, issued_at, state, counts, sums, differences, floors, carried, audited_whole_on, set_aside,
+         wrote, hash)
     SELECT fresh.* FROM (VALUES (
         CAST(:business_date AS date), CAST(:issued_at AS timestamptz), CAST(:state AS text), CAST(:counts AS jsonb),
         CAST(:sums AS jsonb), CAST(:named AS jsonb), CAST(:floors AS jsonb), CAST(:carried AS jsonb),
-        CAST(:audited_whole_on AS date), CAST(:set_aside AS jsonb), CAST(:hash AS text)
+        CAST(:audited_whole_on AS date), CAST(:set_aside AS jsonb), CAST(:wrote AS jsonb), CAST(:hash AS text)
     )) AS fresh
-        (business_date, issued_at, state, counts, sums, differences, floors, carried, audited_whole_on, set_aside, hash)
+        (business_date, issued_at, state, counts, sums, differences, floors, carried, audited_whole_on, set_aside,
+         wrote, hash)
     WHERE fresh.hash IS DISTINCT FROM (
         SELECT last.hash FROM certificate AS last WHERE last.business_date = fresh.business_date
         ORDER BY last.id DESC LIMIT 1

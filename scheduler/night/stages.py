@@ -34,6 +34,7 @@ from keizoku.scheduler.night.link_steps import LINK_PROBES, LINK_STEPS
 from keizoku.sla.claims.lapsed_remedies import anything_to_lapse, lapse
 from keizoku.sla.review_queue import anything_open, anything_to_measure
 from keizoku.terms.calendar import Month, jst_day
+from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
 
 
@@ -55,11 +56,12 @@ class Work:
     stopped: frozenset[str] = frozenset()  # the steps before it that were set aside whole
     unpaid: frozenset[str] = frozenset()  # accounts to which nothing goes back, as a step before it has found
     any_left: bool = True  # something that a night before set aside may wait
+    waits: Refused | None = None  # why no money moves tonight
 
     @property
     def may_pay_out(self) -> bool:
         """Whether it is known what cardholders dispute and which refunds came back: nothing is refunded before."""
-        return not self.stopped & {"disputes", "refunds"}
+        return self.waits is None and not self.stopped & {"disputes", "refunds"}
 
     @property
     def session(self) -> Session:

@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
 
+from keizoku.db.act_keys import is_rehearsed
 from keizoku.db.fence import Fence, in_halves, is_of_item
 from keizoku.db.session import Session
 from keizoku.db.writer import BackgroundWriter, Write
@@ -89,7 +90,7 @@ def adjudicate_due(
             try:
                 for facts in month.due(session):
                     work = month.written(facts)
-                    if writer is None and not facts.closes:
+                    if writer is None and not facts.closes and not is_rehearsed(session):
                         writer = stack.enter_context(BackgroundWriter(session))
                     yield work(session) if writer is None else writer.submit(work)
                 if writer is not None:

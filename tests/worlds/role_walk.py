@@ -30,6 +30,9 @@ NOW: Final = parse_instant("2026-05-07 09:00")
 FROM_TO: Final = "--from 2026-04-1{n}T10:00:00+09:00 --to 2026-04-1{n}T10:30:00+09:00"
 
 WALK: Final[tuple[tuple[str, str, int], ...]] = (
+    ("night hold", AUTHOR, 0),
+    ("night approve", "--on 2026-05-08 " + AUTHOR, 0),
+    ("night release", AUTHOR, 0),
     ("night", "--on 2026-05-08", 0),
     ("link record", "new2 partner_account_opened", 0),
     ("link record", "new2 rules_consented --rules 2026-01", 0),
@@ -132,6 +135,8 @@ WALK: Final[tuple[tuple[str, str, int], ...]] = (
     ("account list", "", 0),
     ("account show", "key", 0),
     ("account file", "key --out {dir}/member-{who}", 0),
+    ("account hold", "a3 --until 2030-05-20 " + AUTHOR, 0),
+    ("account release", "a3 " + AUTHOR, 0),
     ("account suspend", "a3 " + BY, 0),
     ("account resume", "a3 " + BY, 0),
     ("account set-off", "u05 " + BY, 1),

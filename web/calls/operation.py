@@ -16,12 +16,12 @@ import inspect
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_args, get_type_hints
 
 from fastapi import APIRouter, Body, Depends, Header, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, StreamingResponse
-from pydantic import BaseModel, ConfigDict, create_model
+from pydantic import BaseModel, BeforeValidator, ConfigDict, create_model
 
 from keizoku.scheduler.cli.shared.rights import ALLOWED, TOKENS
 from keizoku.web.calls.answers import answer_model, rows_of
@@ -36,6 +36,7 @@ __all__ = ["MOST_ROWS", "Operation", "Resource"]
 
 MOST_ROWS: Final = 200
 _IN_PATH: Final = re.compile(r"\{(\w+)\}")
+_DIGITS: Final = re.compile(r"-?[0-9]{1,19}")
 Handler = Callable[..., Any]
 Repeat = Literal["once", "again"]
 FourEyes = bool | Callable[["Call", Mapping[str, Any]], bool]
@@ -203,6 +204,8 @@ class Resource:
                 "limit": (Annotated[int, Query(ge=1, le=MOST_ROWS, description="at most this many rows")], 50),
                 "cursor": (Annotated[str, Query(max_length=2000, description="`next` of the page before")], ""),
             }
+        if kind != "act" or upload:
+            hints = {name: _of_query(hint) for name, hint in hints.items()}
         fields: dict[str, Any] = {
             name: (hints[name], ... if each.default is inspect.Parameter.empty else each.default)
             for name, each in own.items()
@@ -260,6 +263,16 @@ class Resource:
             responses={k: v for k, v in _PROBLEMS.items() if k != 412 or (is_act and made.version is not None)},
             response_class=StreamingResponse if made.streams else JSONResponse,
         )
+
+
+def _of_query(hint: Any) -> Any:
+    """A whole number comes as digits there, however strict its type is about a body."""
+    parts = [hint, *(part for each in get_args(hint) for part in (each, *get_args(each)))]
+    return Annotated[hint, BeforeValidator(_whole_number)] if int in parts and bool not in parts else hint
+
+
+def _whole_number(value: object) -> object:
+    return int(value) if isinstance(value, str) and _DIGITS.fullmatch(value) else value
 
 
 def _keyword(name: str, annotation: Any, default: Any = inspect.Parameter.empty) -> inspect.Parameter:

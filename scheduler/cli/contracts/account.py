@@ -240,6 +240,46 @@ def terminate(account: Account, by: By, ground: Ground, as_json: AsJson = False)
 
 
 @app.command(
+    help=japanese(
+        "決済、請求、未払いによる停止と解除を、ある日まで保留します。利用、更新、返金、会員の手続きは続きます。"
+    )
+)
+def hold(
+    account: Account,
+    until: Annotated[
+        str,
+        typer.Option(metavar="DATE", help=both("Its last day, 2026-04-30.", "保留の最終日。2026-04-30 など。")),
+    ],
+    author: Author,
+    ground: Annotated[str, typer.Option("--ground", help=both("Why; for the record.", "理由。記録に残します。"))],
+    key: Key = "",
+    as_json: AsJson = False,
+) -> None:
+    """Hold back charges, demands, suspension and termination for unpaid fees; all else of the account goes on."""
+    until_on, used = day(until), key_of(key)
+    _act(
+        lambda service, now: service.hold_account(account, until_on, ground, by=author, key=used, now=now),
+        f"account {account} is held until {until_on}",
+        as_json,
+    )
+
+
+@app.command(help=japanese("保留を、その最終日より前に解除します。"))
+def release(
+    account: Account,
+    author: Author,
+    ground: Annotated[str, typer.Option("--ground", help=both("Why; for the record.", "理由。記録に残します。"))],
+    as_json: AsJson = False,
+) -> None:
+    """End the hold on an account before its day: the next night does what waited."""
+    _act(
+        lambda service, now: service.release_account(account, ground, by=author, now=now),
+        f"account {account} is held no more",
+        as_json,
+    )
+
+
+@app.command(
     "write-off", help=japanese("終わった契約期間の未払い料金とその遅延損害金を放棄します。利用者に知らせます。")
 )
 def write_off(

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from keizoku.scheduler.cli.operations import night_money
 from keizoku.scheduler.cli.shared.context import open_services, settings_of_this_process
 from keizoku.scheduler.cli.shared.inputs import day as parse_day
-from keizoku.scheduler.cli.shared.language import both, japanese
+from keizoku.scheduler.cli.shared.language import both
 from keizoku.scheduler.cli.shared.output import console, emit, errors, fail, note, table
 from keizoku.scheduler.night.schedule import night_at
 from keizoku.terms.calendar import jst_day
@@ -25,17 +26,21 @@ if TYPE_CHECKING:
     from keizoku.scheduler.night.nightly_run import NightResult
     from keizoku.scheduler.night.processes import WorkerPool
 
-app = typer.Typer(pretty_exceptions_enable=False)
+app = typer.Typer(pretty_exceptions_enable=False, invoke_without_command=True)
 
 
-@app.command(
-    help=japanese(
+@app.callback(
+    help=both(
+        "Renew, invoice, charge, chase, adjudicate, recognise, and certify a business date.\n\n"
+        "Nights that were missed since the last one are caught up first. A second run of a date changes nothing. "
+        "Exit 1 if a certificate names differences or another night is running; 2 if people changed the tables.",
         "ある営業日の更新、請求、決済、督促、判定、収益認識、証明を行います。\n\n"
         "前回から抜けた夜を先に行います。同じ日を二度行っても変わりません。証明に相違があるか、他の夜"
-        "間処理が動いていれば終了コード 1。"
+        "間処理が動いていれば終了コード 1。",
     )
 )
 def night(
+    context: typer.Context,
     on: Annotated[
         str,
         typer.Option(
@@ -94,15 +99,28 @@ def night(
             ),
         ),
     ] = False,
+    forecast: Annotated[
+        bool,
+        typer.Option(
+            "--forecast",
+            help=both(
+                "Only show what the next night would write, and what of it is odd; nothing is done.",
+                "次の夜間処理が書くはずの内容と、平常と異なる点を示すだけで、何も行いません。",
+            ),
+        ),
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help=both("As JSON, one object per night.", "JSONで出力します。夜ごとに一つ。"))
     ] = False,
 ) -> None:
-    """Renew, invoice, charge, chase, adjudicate, recognise, and certify a business date.
-
-    Nights that were missed since the last one are caught up first. A second run of a date changes nothing.
-    Exit 1 if a certificate names differences or another night is running; 2 if people changed the tables.
-    """
+    """Run nights, or show the forecast of one."""
+    if context.invoked_subcommand is not None:
+        return
+    if forecast:
+        if from_ or to or simulate_clock or jobs or whole_audit or catch_up:
+            fail("--forecast is of one night, by --on, and runs none")
+        night_money.show_forecast(on, as_json)
+        return
     from keizoku.billing.gateway import restored
     from keizoku.scheduler.night.asked import Wish
     from keizoku.scheduler.night.nightly_run import NightBusyError
@@ -144,6 +162,10 @@ def night(
             emit(_waiting_text(waiting))
     if any(result.certificate != "ok" for result in results):
         raise typer.Exit(1)
+
+
+for _command in (night_money.hold, night_money.release, night_money.approve):
+    app.command(help=night_money.HELP[_command])(_command)
 
 
 def run_nights(services: Services, wish: Wish, now: datetime | None, *, jobs: int = 1) -> list[NightResult]:

@@ -31,6 +31,7 @@ JA: Final = {
     "exception": "例外",
     "handed_over_at": "送付日時",
     "handed_over_by": "送付者",
+    "held_until": "保留の最終日",
     "id": "番号",
     "interest_yen": "遅延損害金",
     "issued_on": "発行日",

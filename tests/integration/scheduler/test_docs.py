@@ -25,6 +25,7 @@ ROOT = Path(__file__).parents[3]
 TUTORIAL = ROOT / "docs" / "tutorial"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 ON_THE_DEMO = [ROOT / "README.md", TUTORIAL / "claim.md"]
+TEN_CALLS = TUTORIAL / "ten-calls.md"
 BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 SHOWN = re.compile(r"^```text\n(.*?)^```", re.MULTILINE | re.DOTALL)
 ACTIVATE = "source .venv/bin/activate"
@@ -105,20 +106,24 @@ def begins_at_once() -> Iterator[Path]:
 def test_every_command_of_the_page_does_what_the_page_says(
     page: Path, database_folder: Path, begins_at_once: Path
 ) -> None:
-    keizoku = None if page.parent == TUTORIAL else begins_at_once
+    served = any(line.startswith("keizoku serve") for line in commands(page))
+    keizoku = None if page.parent == TUTORIAL or served else begins_at_once
     shell = Shell(database_folder, keizoku, KEIZOKU_DATA_DIR=str(database_folder))
     wrong = []
+    printed: list[str] = []
     demo_was_here = (ROOT / ".demo").exists()
     server = EmbeddedServer(database_folder, {"fsync": "off"})
     if page.parent != TUTORIAL:
         shell.run(ACTIVATE)
     for line in commands(page):
-        wrong += wrong_line(shell, line, [])
+        wrong += wrong_line(shell, line, printed)
         if server.state() == "stopped":
             server.start()
     shell.end()
     server.release()
     assert wrong == []
+    if page == TEN_CALLS:
+        assert [line for line in shown(page) if line not in printed] == []
     # the folder of `make demo` is its own: what else lies there would keep it from running
     assert (ROOT / ".demo").exists() == demo_was_here
 

@@ -25,11 +25,10 @@ CALLS = int(os.environ.get("KEIZOKU_TEST_FUZZ", "0")) // 100 or 3
 NOT_BY_HTTP = {
     "api end-key", "api end-session", "api keys", "api new-key", "api sessions",
     "backup held", "backup list", "backup member", "backup release",
-    "backup run", "contract import", "contract screen", "db check", "db roles", "db upgrade", "documents export",
+    "backup run", "db check", "db roles", "db upgrade", "documents export",
     "documents reseal",
     "gateway check", "gateway rebind", "invoice month", "notice send", "report", "serve", "sla collect",
-    "sla notice publish", "store orders", "worker",
-    "account file", "documents reissue", "ledger find",
+    "sla notice publish", "worker",
     "link rotate-keys",
 }  # fmt: skip
 """Commands of whoever operates the machine, those that write files, and those that the door does not have yet."""
@@ -37,6 +36,7 @@ THE_SAME = {
     "claim import": "evidence.import_file", "coupon check": "codes.check", "coupon issue": "codes.issue",
     "coupon list": "codes.list_batches", "coupon redeem": "codes.redeem", "coupon revoke": "codes.revoke",
     "coupon show": "codes.show", "explain interest": "payments.interest", "reconcile month": "months.reconcile",
+    "store orders": "stores.note_orders",
     "sla counts import": "evidence.import_file", "sla observations import": "evidence.import_file",
 }  # fmt: skip
 """Commands that an operation of another command does too."""

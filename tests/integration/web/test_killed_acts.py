@@ -206,7 +206,8 @@ def test_an_act_whose_connection_is_killed_anywhere_is_done_once_by_its_repeat(
 
 
 NOT_KILLED = {
-    "accounts.base_closed", "accounts.set_off", "link-orders.confirm", "link-orders.draft", "link-orders.never_arrived",
+    "accounts.base_closed", "accounts.member_file", "accounts.set_off", "documents.reissue",
+    "member-sessions.open_pages", "nights.approve", "nights.hold", "nights.release", "proposals.withdraw", "link-orders.confirm", "link-orders.draft", "link-orders.never_arrived",
     "link-orders.send", "link-orders.settle", "link-orders.withdraw", "links.adopt", "links.begin", "links.finish",
     "links.renew", "links.revoke", "bank.approve_transfer", "bank.fee", "bank.forget", "bank.payout", "bank.propose",
     "bank.reject_transfer", "bank.take_back", "bank.transfer", "bank.transfer_file", "bank.transfer_sent_back",

@@ -8,14 +8,15 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from keizoku.billing.closing.contract_liability import contract_liability
+from keizoku.billing.ledger.entry_search import EntryFound, Sought, entries_found
 from keizoku.billing.ledger.manual_entries import reverse as take_back
 from keizoku.billing.ledger.queries import account_book, chart_rows, explain_entry, rule_rows, trial
 from keizoku.billing.ledger.reversal_advice import landed, warning
 from keizoku.db.session import one_snapshot
 from keizoku.terms.calendar import Month
-from keizoku.web.calls.call import Call, whole
+from keizoku.web.calls.call import Call, Listing, number_in, whole
 from keizoku.web.calls.operation import Resource
-from keizoku.web.calls.values import Day, Ground, Id, Instant, MonthText, Number
+from keizoku.web.calls.values import Day, Ground, Id, Instant, MonthText, Number, Yen
 
 __all__ = ["ledger"]
 
@@ -50,6 +51,27 @@ def account(
     page = lines[start : start + limit]
     more = len(lines) > start + limit
     return {**found, "lines": page, "next_after_entry": page[-1]["entry"] if more else None}
+
+
+@ledger.list("/ledger/entries", command="ledger find", row=EntryFound)
+def find(
+    call: Call,
+    *,
+    from_on: Day | None = None,
+    to_on: Day | None = None,
+    from_yen: Yen | None = None,
+    to_yen: Yen | None = None,
+    account: Id | None = None,
+    late_after: Annotated[int, Field(ge=0, le=10_000)] = 7,
+    late_only: bool = False,
+) -> Listing:
+    """Entries by day, sum and account, all conditions together; late ones are marked (電子帳簿保存法)."""
+    sought = Sought(from_on, to_on, from_yen, to_yen, account, late_after, late_only)
+
+    def read(limit: int, after: str) -> list[EntryFound]:
+        return entries_found(call.session, sought, limit=limit, after=number_in(after) or 0)
+
+    return Listing(read)
 
 
 @ledger.question("/ledger/entries/{number}", command="ledger entry", answer=dict[str, Any])

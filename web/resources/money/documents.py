@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from keizoku.billing.closing.issue_run import issue_month
+from keizoku.billing.documents.addressees import Naming
 from keizoku.billing.documents.invoice_documents import credit_note_of, statement_of
 from keizoku.billing.documents.issued_documents import (
     DocumentSearch,
@@ -17,6 +18,7 @@ from keizoku.billing.documents.issued_documents import (
     kept,
     printed_document,
 )
+from keizoku.billing.documents.issued_documents import issue as issue_version
 from keizoku.billing.documents.outbox import document, waiting
 from keizoku.billing.rules.documents.invoice_document import credit_note_document, invoice_document, unissued
 from keizoku.db.account_reads import noted
@@ -35,6 +37,8 @@ documents = Resource("documents", "Invoices, credit notes and letters.")
 
 DocumentId = Annotated[str, Field(pattern="^[NDL][0-9]{1,18}$", description="N12 a notice, D3 a demand, L7 a letter")]
 Handed = listed("HandedOver", id=str, recorded=bool)
+Reissued = listed("DocumentReissued", kind=str, number=int, issued=bool)
+Kind = Literal["invoice", "credit_note"]
 Issued = listed("DocumentsIssued", month=str, issued=int)
 
 
@@ -89,12 +93,19 @@ def show(call: Call, number: Number, *, lang: Lang = "ja") -> Any:
 def issue(call: Call, month: MonthText) -> Any:
     """Issue the documents of a month: each is stored once, for good."""
     about = Month.parse(month)
-    try:
-        naming = naming_of(call.settings)
-    except DirectorySettingsError as error:
-        raise Refused("directory.silent", str(error), "mend the setting") from None
-    issuing = Issuing(call.settings.issuer(), call.author, call.now, naming)
+    issuing = Issuing(call.settings.issuer(), call.author, call.now, _naming(call))
     return {"month": month, "issued": issue_month(call.session, call.rules, about, issuing)}
+
+
+@documents.act("/documents/reissue", command="documents reissue", answer=Reissued)
+def reissue(call: Call, *, kind: Kind, number: Number) -> Any:
+    """Issue a corrected invoice or credit note: a further version that names the one it replaces; both stay."""
+    naming = _naming(call)
+    issuing = Issuing(call.settings.issuer(), call.author, call.now, naming)
+    added = issue_version(call.session, call.rules, kind, number, issuing, anew=True)
+    for account, why in naming.unfit.items() if naming is not None else ():
+        raise Refused("directory.silent", f"{account}: not issued: {why}", "mend its name and address")
+    return {"kind": kind, "number": number, "issued": bool(added)}
 
 
 @documents.list("/letters", command="notice list", row=dict[str, Any], member=True)
@@ -127,3 +138,10 @@ def mark_sent(call: Call, number: DocumentId, *, at: Instant | None = None) -> A
     issuer = call.settings.issuer()
     fresh = call.billing.hand_over(number, by=call.author, handed_at=at or call.now, issuer=issuer, now=call.now)
     return {"id": number, "recorded": fresh}
+
+
+def _naming(call: Call) -> Naming | None:
+    try:
+        return naming_of(call.settings)
+    except DirectorySettingsError as error:
+        raise Refused("directory.silent", str(error), "mend the setting") from None

@@ -9,20 +9,26 @@ import sqlalchemy as sa
 from pydantic import Field
 
 from keizoku.db.tables.books import certificate
+from keizoku.scheduler.night import waiting
 from keizoku.scheduler.night.asked import Wish, check_may_run
+from keizoku.scheduler.night.forecast import NightForecast, forecast_night, next_night
+from keizoku.scheduler.night.limits import check_not_too_early
 from keizoku.scheduler.night.run_log import last_night
 from keizoku.terms.calendar import iso_jst
 from keizoku.web.calls.answers import listed
 from keizoku.web.calls.call import Call, Listing, number_in
 from keizoku.web.calls.operation import Resource
 from keizoku.web.calls.problems import ProblemError
-from keizoku.web.calls.values import Day
+from keizoku.web.calls.values import Day, Ground, Yen
 from keizoku.web.jobs import night_job
 
 __all__ = ["nights"]
 
 nights = Resource("nights", "Nights and their certificates.")
 
+Held = listed("NightsHeld", held=bool)
+Approved = listed("NightApproved", business_date=date, approved=bool)
+Shown = Annotated[dict[Annotated[str, Field(pattern=r"^[a-z]+\.[a-z_.]+ (number|yen)$")], Yen], Field(max_length=50)]
 Job = listed("NightJob", business_date=str, state=str, job=str)
 State = Annotated[str, Field(pattern="^(ok|differences)$")]
 
@@ -40,6 +46,14 @@ def list_nights(call: Call, *, state: State | None = None) -> Listing:
         return [_shown(row) for row in call.session.execute(query)]
 
     return Listing(read)
+
+
+@nights.question("/nights/forecast", command="night", answer=NightForecast)
+def forecast(call: Call, *, on: Day | None = None) -> Any:
+    """What the next night, or the night of a day, would write, by stage; what of it is odd; whether its money waits."""
+    day = on or next_night(call.services, call.now)
+    check_not_too_early(call.session, call.rules, day)
+    return forecast_night(call.services, day, call.now)
 
 
 @nights.question("/nights/{on}", command="db status", answer=dict[str, Any])
@@ -73,6 +87,30 @@ def run(call: Call, *, on: Day, whole_audit: bool = False, catch_up: bool = Fals
         raise ProblemError(422, "to_come", "It has not come yet.", f"today is {call.today} in Japan", "wait for it")
     check_may_run(call.session, call.rules, _wish(call, on, whole_audit, catch_up))
     return {"business_date": on, "state": "queued", "job": night_job(on)}
+
+
+@nights.act("/nights/hold", command="night hold", answer=Held)
+def hold(call: Call, *, ground: Ground) -> Any:
+    """From now on nights make no charge and no refund; all else of them goes on."""
+    waiting.hold(call.session, by=call.author, ground=ground, now=call.now)
+    return {"held": True}
+
+
+@nights.act("/nights/release", command="night release", answer=Held)
+def release(call: Call, *, ground: Ground) -> Any:
+    """End the hold: the next night makes the charges and refunds that waited."""
+    waiting.release(call.session, by=call.author, ground=ground, now=call.now)
+    return {"held": False}
+
+
+@nights.act("/nights/{on}/approve", command="night approve", answer=Approved)
+def approve(call: Call, on: Day, *, ground: Ground, shown: Shown) -> Any:
+    """Let the night of one date charge and refund what its forecast showed above the limits; then run that night.
+
+    `shown`: those figures as they were read, `{"payments.charges yen": 1200000}`; empty for a hold by hand.
+    """
+    waiting.approve_shown(call.session, on, shown, by=call.author, ground=ground, now=call.now)
+    return {"business_date": on, "approved": True}
 
 
 @nights.question("/last-night", command="db status", answer=dict[str, Any])

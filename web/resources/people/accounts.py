@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any, cast
 
 from pydantic import Field
@@ -18,7 +21,7 @@ from keizoku.web.calls.answers import listed
 from keizoku.web.calls.call import Call, Listing
 from keizoku.web.calls.operation import Resource
 from keizoku.web.calls.problems import ProblemError
-from keizoku.web.calls.values import Day, Ground, Id, Instant, Lang
+from keizoku.web.calls.values import Day, Ground, Id, Instant, Lang, Text
 from keizoku.web.calls.versions import CONTRACT
 
 __all__ = ["StateName", "accounts"]
@@ -26,6 +29,7 @@ __all__ = ["StateName", "accounts"]
 accounts = Resource("accounts", "Where an account stands, and what people decide about it.")
 
 Access = listed("Access", account=str, access=bool, state=State | None)
+MemberFileMade = listed("MemberFileMade", account=str, rows=dict[str, int], files=dict[str, str])
 Done = listed("AccountAct", account=str, done=bool)
 StateName = Annotated[str, Field(pattern=f"^({'|'.join(STATES)})$")]
 
@@ -90,6 +94,43 @@ def show(
         )
     story = account_history(call.session, call.rules, account, until=until, known_at=known_at or call.now)
     return story.to_json(lang)
+
+
+@accounts.act("/accounts/{account}/hold", command="account hold", answer=Done)
+def hold(call: Call, account: Id, *, until_on: Day, ground: Ground) -> Any:
+    """Hold back charges, demands, suspension and termination for unpaid fees, up to a day, that day included."""
+    call.billing.hold_account(account, until_on, ground, by=call.author, now=call.now)
+    return {"account": account, "done": True}
+
+
+@accounts.act("/accounts/{account}/release", command="account release", answer=Done)
+def release(call: Call, account: Id, *, ground: Ground) -> Any:
+    """End the hold on an account before its day: the next night does what waited."""
+    call.billing.release_account(account, ground, by=call.author, now=call.now)
+    return {"account": account, "done": True}
+
+
+@accounts.act("/accounts/{account}/file", command="account file", answer=MemberFileMade)
+def member_file(call: Call, account: Id, *, recipient: Text = "本人", ground: Ground) -> Any:
+    """A member's file: all that is held about the account, recorded as a disclosure (個人情報保護法33条).
+
+    The files (JSON, CSV, PDF; base64 by name) are in the first answer alone and kept nowhere: ask anew with a new key.
+    """
+    from keizoku.scheduler.backup.member_file import Request, write_member_file
+
+    asked = Request(account, recipient, ground, call.author, call.now)
+    with TemporaryDirectory(prefix="keizoku-") as folder:
+        made = write_member_file(
+            call.session, call.rules, asked, Path(folder), keys=call.settings.sealing_keys(),
+            font=call.settings.document_font,
+        )  # fmt: skip
+        files = {
+            str(each.relative_to(folder)): b64encode(each.read_bytes()).decode()
+            for each in sorted(Path(folder).rglob("*"))
+            if each.is_file()
+        }
+    call.reveal["files"] = files
+    return {"account": account, "rows": dict(made.rows), "files": {}}
 
 
 @accounts.act("/accounts/{account}/suspend", command="account suspend", answer=Done, version=CONTRACT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import date
 from typing import Annotated, Any, cast
 
@@ -12,9 +13,12 @@ from keizoku.billing.accounts.contract_lists import ContractRow, WaitingApplicat
 from keizoku.billing.rules.contract_state import State
 from keizoku.billing.rules.documents.offer import offer_text
 from keizoku.billing.rules.screening import load_rule
+from keizoku.terms.refusal import Refused
 from keizoku.web.calls.answers import listed
 from keizoku.web.calls.call import Call, Listing, number_in, whole
+from keizoku.web.calls.imports import import_answer
 from keizoku.web.calls.operation import Resource
+from keizoku.web.calls.uploads import Uploaded
 from keizoku.web.calls.values import Ground, Id, Instant, Lang
 from keizoku.web.calls.versions import CONTRACT
 from keizoku.web.resources.people.accounts import StateName
@@ -29,6 +33,7 @@ Months = Annotated[int, Field(strict=True, ge=1, le=1200)]
 Ends = listed("EndOfUse", account=str, ends_on=date | None)
 Applied = listed("Applied", account=str, contract=int, outcome=str, ground=str | None)
 Formed = listed("Formed", account=str, contract=int)
+ScreenedAll = listed("Screened", screened=list[dict[str, Any]])
 ContractAct = listed("ContractAct", account=str, done=bool)
 
 
@@ -80,6 +85,11 @@ def _charge_if_approved(call: Call, answer: Mapping[str, Any], *, account: str, 
         call.billing.charge_open(account, now=call.now)
 
 
+def _charge_approved(call: Call, answer: Mapping[str, Any], **_: object) -> None:
+    for each in answer["screened"]:
+        _charge_if_approved(call, each, account=each["account"])
+
+
 @contracts.act("/applications", command="contract apply", answer=Applied, then=_charge_if_approved)
 def apply(
     call: Call,
@@ -124,6 +134,23 @@ def approve(call: Call, account: Id, *, ground: Ground | None = None) -> Any:
     """Approve: the contract is formed at this instant, its first term invoiced, and charged just after (3.3)."""
     made = call.billing.approve(account, by=call.author, ground=ground, charge=False, now=call.now)
     return {"account": account, "contract": made}
+
+
+@contracts.act("/applications/screen", command="contract screen", answer=ScreenedAll, then=_charge_approved)
+def screen(call: Call) -> Any:
+    """Let the rule of the setting `screening` decide on every waiting application; what it refers stays with people."""
+    rule = load_rule(call.settings.screening)
+    if rule is None:
+        raise Refused("screening.by_people", "people screen applications here", "set a rule: KEIZOKU_SCREENING")
+    done = call.billing.screen(rule, charge=False, now=call.now)
+    return {"screened": [asdict(each) for each in done]}
+
+
+@contracts.act("/application-imports", command="contract import", answer=dict[str, Any], upload="file")
+def import_file(call: Call, file: Uploaded, *, name: Id) -> Any:
+    """Take applications of a CSV: account, plan, method, applied_at, months, fallback, consents, order."""
+    with file.as_file(name) as path:
+        return import_answer(call.billing.import_applications(path, now=call.now), name)
 
 
 @contracts.act("/applications/{account}/reject", command="contract reject", answer=ContractAct, version=CONTRACT)
