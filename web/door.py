@@ -199,7 +199,7 @@ class Door:
     def holder_kept(self, digest: str) -> Principal | None:
         """Whose key it is, without asking the database; None where it is not known, or not taken here."""
         kept = self._kept(digest)
-        return None if kept is None or kept[1] is None or kept[1].test != self.sandbox else kept[1]
+        return None if kept is None or kept[1] is None or kept[1].test != (self.sandbox is not None) else kept[1]
 
     @contextmanager
     def reading(self, role: Role) -> Iterator[Services]:

@@ -206,14 +206,14 @@ def test_an_act_whose_connection_is_killed_anywhere_is_done_once_by_its_repeat(
 
 
 NOT_KILLED = {
-    "accounts.base_closed", "accounts.member_file", "accounts.set_off", "documents.reissue",
-    "member-sessions.open_pages", "nights.approve", "nights.hold", "nights.release", "proposals.withdraw", "link-orders.confirm", "link-orders.draft", "link-orders.never_arrived",
-    "link-orders.send", "link-orders.settle", "link-orders.withdraw", "links.adopt", "links.begin", "links.finish",
-    "links.renew", "links.revoke", "bank.approve_transfer", "bank.fee", "bank.forget", "bank.payout", "bank.propose",
-    "bank.reject_transfer", "bank.take_back", "bank.transfer", "bank.transfer_file", "bank.transfer_sent_back",
-    "cards.begin", "cards.detach", "cards.finish", "claims.grant_late", "claims.withdraw_remedy", "codes.check",
-    "codes.redeem", "documents.issue", "endpoints.test", "evidence.decide_unknown", "months.reconcile",
-    "months.resolve", "payments.apply_deposit", "payments.import_balance", "stores.import_file", "stores.refund",
-    "tasks.snooze",
+    "accounts.base_closed", "accounts.member_file", "accounts.set_off", "bank.approve_transfer", "bank.fee",
+    "bank.forget", "bank.payout", "bank.propose", "bank.reject_transfer", "bank.take_back", "bank.transfer",
+    "bank.transfer_file", "bank.transfer_sent_back", "cards.begin", "cards.detach", "cards.finish",
+    "claims.grant_late", "claims.withdraw_remedy", "codes.check", "codes.redeem", "documents.issue",
+    "documents.reissue", "endpoints.test", "evidence.decide_unknown", "link-orders.confirm", "link-orders.draft",
+    "link-orders.never_arrived", "link-orders.send", "link-orders.settle", "link-orders.withdraw", "links.adopt",
+    "links.begin", "links.finish", "links.renew", "links.revoke", "member-sessions.open_pages", "months.reconcile",
+    "months.resolve", "nights.approve", "nights.hold", "nights.release", "payments.apply_deposit",
+    "payments.import_balance", "proposals.withdraw", "stores.import_file", "stores.refund", "tasks.snooze",
 }  # fmt: skip
 """Acts that the small world has nothing for, or that another party is asked in."""
