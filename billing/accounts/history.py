@@ -145,10 +145,14 @@ def _credit_at(session: Session, account: str, on: date, known_at: datetime) -> 
         credit_refund.c.answer_recorded_at <= known_at,
         came_back.is_not(True),
     )
-    row = session.execute(
-        sa.select(granted.scalar_subquery() - applied.scalar_subquery() - refunded.scalar_subquery())
-    ).scalar_one()
-    return int(row)
+    kept = sa.select(sa.func.coalesce(-sa.func.sum(deposit_use.c.yen), 0)).where(
+        deposit_use.c.account == account,
+        deposit_use.c.kind == "credit",
+        deposit_use.c.used_on <= on,
+        deposit_use.c.recorded_at <= known_at,
+    )
+    gone = applied.scalar_subquery() + refunded.scalar_subquery() + kept.scalar_subquery()
+    return int(session.execute(sa.select(granted.scalar_subquery() - gone)).scalar_one())
 
 
 def _deposit_at(session: Session, account: str, on: date, known_at: datetime) -> int:

@@ -158,7 +158,8 @@ def _deposits(session: Session, account: str) -> Iterator[Event]:
         facts = {"yen": abs(row.yen), "author": row.author, "ground": row.ground}
         if row.kind == "refunded":
             facts["through"] = row.through
-        kind = f"deposit_{row.kind}" if row.yen > 0 or row.kind == "dispute" else "deposit_came_back"
+        came = row.kind in ("dispute", "credit")
+        kind = f"deposit_{row.kind}" if row.yen > 0 or came else "deposit_came_back"
         yield Event(row.recorded_at, row.recorded_at, kind, "premium/5.2", facts)
 
 

@@ -76,6 +76,7 @@ _TOUCHED_CREDITS = """
     SELECT id FROM credit WHERE id > :credit
     UNION SELECT credit_id FROM credit_application WHERE id > :credit_application
     UNION SELECT credit_id FROM credit_extinguishment WHERE id > :credit_extinguishment
+    UNION SELECT credit_id FROM deposit_use WHERE kind = 'credit' AND recorded_at >= :since
     UNION SELECT credit_id FROM credit_refund WHERE answer_recorded_at >= :since OR failure_recorded_at >= :since"""
 
 _TOUCHED_RECEIPTS = """
@@ -168,8 +169,11 @@ CHECKS: Final[Mapping[str, tuple[Part, str]]] = {
                    WHERE outcome = 'succeeded' AND failed_on IS NULL
                    AND credit_id IN (SELECT id FROM touched_credits) GROUP BY credit_id) AS refunded
           ON refunded.credit_id = credit.id
+        LEFT JOIN (SELECT credit_id, -sum(yen) AS yen FROM deposit_use
+                   WHERE credit_id IN (SELECT id FROM touched_credits) GROUP BY credit_id) AS kept
+          ON kept.credit_id = credit.id
         LEFT JOIN credit_extinguishment ON credit_extinguishment.credit_id = credit.id
-        WHERE available_yen + coalesce(credit_extinguishment.yen, 0)
+        WHERE available_yen + coalesce(credit_extinguishment.yen, 0) + coalesce(kept.yen, 0)
             <> granted_yen - coalesce(applied.yen, 0) - coalesce(refunded.yen, 0)""",
     ),
     "charges that succeeded and settled nothing": (

@@ -275,7 +275,11 @@ _SUMS = sa.text(
 
 _UNMET = sa.text(
     f"""
-    WITH {_STANDING}, met AS (SELECT about FROM at_bank WHERE about IS NOT NULL),
+    WITH {_STANDING}, met AS (
+        SELECT about FROM at_bank WHERE about IS NOT NULL
+        UNION SELECT 'deposit:' || deposit_use_id FROM transfer_act JOIN at_bank ON about = 'file:' || file_id
+        WHERE transfer_act.kind = 'sent'
+    ),
     moved AS (
         SELECT source, -amount AS yen, CAST(happened_at AT TIME ZONE 'Asia/Tokyo' AS date) AS on_day
         FROM balance_transaction

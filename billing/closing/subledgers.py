@@ -76,6 +76,7 @@ _SUMS: Final[Mapping[str, str]] = MappingProxyType(
             - coalesce((SELECT sum(granted_yen) FROM credit WHERE granted_on < :past), 0)
             + coalesce((SELECT sum(yen) FROM credit_application WHERE applied_on < :past), 0)
             + coalesce((SELECT sum(yen) FROM credit_extinguishment WHERE extinguished_on < :past), 0)
+            - coalesce((SELECT sum(yen) FROM deposit_use WHERE kind = 'credit' AND used_on < :past), 0)
             + coalesce((SELECT sum(yen) FROM refunded), 0)""",
     }
 )

@@ -4,7 +4,8 @@
          <── unmatched, reopened ──┘         a wrong mapping ──> taken_back
     left out by a mapping ── joined to what was booked elsewhere, or posted ──> in 2145
 
-`about` names what a line is joined to, booked already from another side: payout:po_1, store:AP-10, deposit:12.
+`about` names what a line is joined to, booked already from another side: payout:po_1, store:AP-10, deposit:12,
+file:3 (all transfers of a file).
 Always holds: a line that does not wait has one act that ended its wait. Nothing here commits.
 """
 

@@ -1,8 +1,9 @@
 """Lines of the bank joined to what was booked from another side: a payout, a store's payout, money sent back by us.
 
 Whichever side comes first, 1110 moves once. A line that stood in 2145 until then leaves it on the later of both days;
-one that meets what is booked already posts nothing. Keys: the amount and the day of arrival; the name of the processor
-or the store lets the bank be some days late, without a name both have to be the only ones of that day and amount.
+one that meets what is booked already posts nothing. Keys: the amount and the day of arrival; the name of the processor,
+the store, or whom we sent money to, lets the bank be some days late, without a name both have to be the only ones of
+that day and amount. A file of transfers (総合振込) is one line at some banks: then that line is all of its transfers.
 """
 
 from collections import Counter, defaultdict
@@ -34,6 +35,7 @@ class Booked:
     direction: str
     yen: int
     on: date
+    name: str = ""  # under which the bank's line is expected, where that is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,14 @@ _BOOKED = sa.text(
     """
     WITH standing AS (
         SELECT DISTINCT ON (line_id) line_id, kind, about FROM bank_act ORDER BY line_id, id DESC
-    ), joined AS (SELECT about FROM standing WHERE about IS NOT NULL),
+    ), sent AS (
+        SELECT deposit_use_id, file_id, paid_on, holder FROM transfer_act
+        JOIN transfer_file ON transfer_file.id = file_id JOIN transfer_order ON transfer_order.id = order_id
+        WHERE transfer_act.kind = 'sent'
+    ), joined AS (
+        SELECT about FROM standing WHERE about IS NOT NULL
+        UNION SELECT 'deposit:' || deposit_use_id FROM sent JOIN standing ON standing.about = 'file:' || file_id
+    ),
     paid AS (
         SELECT DISTINCT ON (payout) payout, amount, (arrives_at AT TIME ZONE 'Asia/Tokyo')::date AS on_day
         FROM gateway_payout AS told
@@ -64,27 +73,34 @@ _BOOKED = sa.text(
             AND after.state IN ('failed', 'canceled'))
         ORDER BY payout, id
     ), every AS (
-        SELECT 'payout:' || payout AS about, 'payout' AS kind, 'in' AS direction, amount AS yen, on_day FROM paid
+        SELECT 'payout:' || payout AS about, 'payout' AS kind, 'in' AS direction, amount AS yen, on_day,
+               '' AS name FROM paid
         UNION ALL
-        SELECT 'store:' || payout_id, 'store_payout', 'in', sum(yen)::bigint, min(paid_out_on)
+        SELECT 'store:' || payout_id, 'store_payout', 'in', sum(yen)::bigint, min(paid_out_on), ''
         FROM (SELECT payout_id, paid_out_on, yen FROM store_payout
               UNION ALL SELECT payout_id, paid_out_on, fee_yen - yen FROM store_refund
               WHERE payout_id IS NOT NULL) AS told
         GROUP BY payout_id HAVING sum(yen) > 0
         UNION ALL
-        SELECT 'deposit:' || id, 'refund', 'out', yen, used_on FROM deposit_use
+        SELECT 'deposit:' || id, 'refund', 'out', yen, coalesce(paid_on, used_on), coalesce(holder, '')
+        FROM deposit_use LEFT JOIN sent ON deposit_use_id = id
         WHERE kind = 'refunded' AND through = 'bank' AND yen > 0
         UNION ALL
-        SELECT 'deposit:' || id, 'refund', 'in', -yen, used_on FROM deposit_use
+        SELECT 'file:' || file_id, 'refund', 'out', sum(yen)::bigint, paid_on, ''
+        FROM sent JOIN deposit_use ON deposit_use.id = deposit_use_id GROUP BY file_id, paid_on
+        HAVING count(*) > 1 AND NOT bool_or('deposit:' || deposit_use_id IN (
+            SELECT about FROM standing WHERE about IS NOT NULL))
+        UNION ALL
+        SELECT 'deposit:' || id, 'refund', 'in', -yen, used_on, '' FROM deposit_use
         WHERE kind = 'refunded' AND through = 'bank' AND yen < 0
         UNION ALL
         SELECT 'returned:' || bank_line.id, 'refund', 'out', bank_line.yen,
-               (returned.recorded_at AT TIME ZONE 'Asia/Tokyo')::date
+               (returned.recorded_at AT TIME ZONE 'Asia/Tokyo')::date, ''
         FROM standing JOIN bank_line ON bank_line.id = standing.line_id
         JOIN bank_act AS returned ON returned.line_id = bank_line.id AND returned.kind = 'returned'
         WHERE standing.kind = 'returned'
     )
-    SELECT about, kind, direction, yen, on_day FROM every
+    SELECT about, kind, direction, yen, on_day, name FROM every
     WHERE about NOT IN (SELECT about FROM joined) ORDER BY on_day, about
     """
 )
@@ -92,7 +108,10 @@ _BOOKED = sa.text(
 
 def booked_elsewhere(session: Session) -> list[Booked]:
     """What another side has booked and no line of the bank is joined to, oldest first."""
-    return [Booked(row.about, row.kind, row.direction, int(row.yen), row.on_day) for row in session.execute(_BOOKED)]
+    return [
+        Booked(row.about, row.kind, row.direction, int(row.yen), row.on_day, row.name)
+        for row in session.execute(_BOOKED)
+    ]
 
 
 def free_lines(
@@ -185,7 +204,7 @@ def pairs(
             and each.on - EARLY <= line.on <= each.on + LATE
             and _named(each, line, rules, bank_names)
         ]
-        if named and each.kind in ("payout", "store_payout"):
+        if named:
             line = min(named, key=lambda found: (abs(found.on - each.on), found.id))
             del left[line.id]
             yield each, line
@@ -205,7 +224,9 @@ def pairs(
 
 
 def _named(each: Booked, line: FreeLine, rules: dict[str, PayerRule], bank_names: Sequence[str]) -> bool:
-    """Whether the line's payer is the one who pays out."""
+    """Whether the line's payer is the one who pays out, or its name that of whom we sent money to."""
+    if each.kind == "refund":
+        return bool(each.name) and without_numbers(each.name) == without_numbers(line.payer)
     rule = rules.get(without_numbers(line.payer))
     if rule is not None:
         return rule.says == each.kind

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
@@ -11,6 +12,8 @@ from keizoku.db.roles import want_to_add
 from keizoku.db.session import Session, texts
 from keizoku.db.tables.bank import payer_rule
 from keizoku.terms.refusal import Refused
+
+BY_US: Final = "keizoku"  # who ended a rule that a payment contradicts
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,16 @@ def keep_rule(session: Session, payer: str, says: str, account: str | None, by: 
         raise Refused("transfer.no_name", f"the bank shows no name of the payer ({payer!r}) that a rule could be of")
     values = {"folded": name, "says": says, "account": account, "author": by, "ground": ground, "recorded_at": now}
     return int(session.execute(sa.insert(payer_rule).values(values).returning(payer_rule.c.id)).scalar_one())
+
+
+def contradicted(session: Session, rule: PayerRule, account: str, now: datetime) -> None:
+    """A payment under the rule's name is another account's: two people have the name, and the rule ends.
+
+    Does not commit.
+    """
+    ground = f"a payment under this name is {account}'s, so it is a name of several"
+    values = {"folded": rule.folded, "says": "withdrawn", "account": None, "author": BY_US, "ground": ground}
+    session.execute(sa.insert(payer_rule).values({**values, "recorded_at": now}))
 
 
 def every_rule(session: Session) -> list[PayerRule]:

@@ -40,7 +40,7 @@ _later = gateway_dispute.alias("later_state")
 _superseded = sa.exists().where(
     _later.c.dispute == gateway_dispute.c.dispute, _later.c.number > gateway_dispute.c.number
 )
-_LEFT_OVER = sa.and_(
+NO_INVOICE_WILL_COME = sa.and_(
     credit.c.available_yen > 0,
     remedies.IS_FREE,
     # no running contract paid by card will take it
@@ -51,8 +51,10 @@ _LEFT_OVER = sa.and_(
         contract.c.method == "card",
     ),
     ~sa.exists().where(credit_refund.c.credit_id == credit.c.id, _UNANSWERED),
-    ~sa.exists().where(credit_refund.c.credit_id == credit.c.id, _FAILED),
 )
+"""Credits that are left over, and that no card is being asked to take."""
+AND_FAILED = sa.exists().where(credit_refund.c.credit_id == credit.c.id, _FAILED)
+_LEFT_OVER = sa.and_(NO_INVOICE_WILL_COME, ~AND_FAILED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,7 +106,7 @@ def deposits(session: Session) -> list[Deposit]:
         sa.select(payment_attempt.c.account)
         .outerjoin(settlement, sa.and_(settlement.c.kind == "card", settlement.c.source_id == payment_attempt.c.id))
         .where(payment_attempt.c.outcome == "succeeded", payment_attempt.c.yen > sa.func.coalesce(settlement.c.yen, 0)),
-        sa.select(deposit_use.c.account).where(deposit_use.c.kind == "dispute"),
+        sa.select(deposit_use.c.account).where(deposit_use.c.kind.in_(("dispute", "credit"))),
     ).subquery()
     found = [
         deposit_of(session, account) for account in session.scalars(sa.select(holders.c.account).order_by("account"))
@@ -198,15 +198,14 @@ def end_tasks_when_all_went_back(session: Session, account: str, by: str, ground
 
 def _waiting(session: Session, today: date, contract_ids: Collection[int] | None) -> list[str]:
     """Accounts with a deposit and a fee that is due."""
-    held = (
-        sa.select(allocation.c.account, sa.func.sum(allocation.c.yen).label("yen"))
-        .where(allocation.c.kind == "deposit")
-        .group_by(allocation.c.account)
-        .subquery()
-    )
+    came = sa.union_all(
+        sa.select(allocation.c.account, allocation.c.yen).where(allocation.c.kind == "deposit"),
+        sa.select(deposit_use.c.account, -deposit_use.c.yen).where(deposit_use.c.kind == "credit"),
+    ).subquery()
+    held = sa.select(came.c.account, sa.func.sum(came.c.yen).label("yen")).group_by(came.c.account).subquery()
     used = (
         sa.select(sa.func.coalesce(sa.func.sum(deposit_use.c.yen), 0))
-        .where(deposit_use.c.account == held.c.account, deposit_use.c.origin == SENT)
+        .where(deposit_use.c.account == held.c.account, deposit_use.c.origin == SENT, deposit_use.c.kind != "credit")
         .scalar_subquery()
     )
     due = sa.exists().where(invoice.c.account == held.c.account, _DUE)
@@ -312,12 +311,16 @@ def _first(funds: Sequence[Fund], yen: int) -> list[Fund]:
 
 def _funds(session: Session, account: str) -> list[Fund]:
     """What is left of the money that the payer sent, by the day on which we had it; the oldest is used first."""
-    rows = session.execute(
-        sa.select(allocation.c.allocated_on, allocation.c.yen)
-        .where(allocation.c.account == account, allocation.c.kind == "deposit")
-        .order_by(allocation.c.allocated_on, allocation.c.id)
-    ).all()
-    gone_yen = _sum(session, deposit_use.c.yen, deposit_use.c.account == account, deposit_use.c.origin == SENT)
+    own = deposit_use.c.account == account
+    sent = sa.select(
+        allocation.c.allocated_on.label("since"), allocation.c.yen.label("yen"), allocation.c.id.label("id")
+    )
+    sent = sent.where(allocation.c.account == account, allocation.c.kind == "deposit")
+    credited = sa.select(deposit_use.c.used_on, -deposit_use.c.yen, deposit_use.c.id).where(
+        own, deposit_use.c.kind == "credit"
+    )
+    rows = session.execute(sent.union_all(credited).order_by("since", "id")).all()
+    gone_yen = _sum(session, deposit_use.c.yen, own, deposit_use.c.origin == SENT, deposit_use.c.kind != "credit")
     gone_yen -= sum(row.yen for row in rows if row.yen < 0)  # taken back with its receipt
     funds = []
     for row in rows:
@@ -325,13 +328,13 @@ def _funds(session: Session, account: str) -> list[Fund]:
             part = min(row.yen, gone_yen)
             gone_yen -= part
             if row.yen > part:
-                funds.append(Fund(row.allocated_on, row.yen - part))
+                funds.append(Fund(row.since, row.yen - part))
     return funds
 
 
 @dataclass(frozen=True, slots=True)
 class DepositUse:
-    """What becomes of a part of a deposit: applied or refunded, by whom, why; below zero, it came back.
+    """What becomes of a part of a deposit: applied or refunded, by whom, why; below zero, it came, or came back.
 
     `origin` is where the money came from, `through` how it went back, if it did: CARD or BANK.
     """
@@ -343,6 +346,7 @@ class DepositUse:
     by: str | None
     ground: str | None
     through: str | None = None
+    credit_id: int | None = None  # what a credit that no invoice or card takes was kept as
 
 
 def use_deposit(session: Session, use: DepositUse, now: datetime, *, used_on: date | None = None) -> int:
@@ -359,6 +363,7 @@ def use_deposit(session: Session, use: DepositUse, now: datetime, *, used_on: da
                 used_on=used_on or jst_day(now),
                 author=use.by,
                 ground=use.ground,
+                credit_id=use.credit_id,
                 recorded_at=now,
             )
             .returning(deposit_use.c.id)

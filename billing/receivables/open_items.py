@@ -331,7 +331,7 @@ def _latest_checkpoints(
     if contract_ids is not None:
         among = sa.select(invoice.c.id).where(invoice.c.contract_id == sa.any_(numbers(contract_ids)))
         marks = marks.where(interest_checkpoint.c.invoice_id.in_(among))
-    return marks.subquery("latest_mark")
+    return marks.cte("latest_mark")
 
 
 _CHECKPOINT = (

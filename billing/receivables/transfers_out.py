@@ -250,7 +250,7 @@ def transfers(session: Session, *, open_only: bool = False) -> list[TransferOut]
         ).all()
         state = acts[-1].kind if acts else "proposed"
         sent = next((act for act in acts if act.kind == SENT_OFF), None)
-        if state == SENT_OFF and sent is not None and _shown(session, sent.deposit_use_id):
+        if state == SENT_OFF and sent is not None and _shown(session, sent.deposit_use_id, sent.file_id):
             state = "done"
         if open_only and state in ("done", REJECTED, FAILED):
             continue
@@ -270,9 +270,10 @@ def transfers(session: Session, *, open_only: bool = False) -> list[TransferOut]
     return found
 
 
-def _shown(session: Session, use_id: int) -> bool:
-    """Whether a line of the bank is joined to what was booked."""
-    newest = sa.select(bank_act.c.line_id).where(bank_act.c.about == f"deposit:{use_id}").limit(1)
+def _shown(session: Session, use_id: int, file_id: int) -> bool:
+    """Whether a line of the bank is joined to what was booked, or to the whole file."""
+    names = (f"deposit:{use_id}", f"file:{file_id}")
+    newest = sa.select(bank_act.c.line_id).where(bank_act.c.about.in_(names)).limit(1)
     return session.execute(newest).first() is not None
 
 

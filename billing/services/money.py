@@ -15,7 +15,7 @@ from keizoku.billing.dunning.write_off import Act, set_off, write_off
 from keizoku.billing.gateway import balance_files, refunds
 from keizoku.billing.ledger.manual_entries import post_by_hand
 from keizoku.billing.ledger.payer_rules import withdraw_rule
-from keizoku.billing.receivables import customer_deposits, transfers_out
+from keizoku.billing.receivables import credit_deposits, customer_deposits, transfers_out
 from keizoku.billing.receivables.bank import bank_transfers, by_people
 from keizoku.billing.receivables.bank.match_reversal import reopen
 from keizoku.billing.receivables.bank.suggestions import MatchResult, result_of
@@ -99,6 +99,10 @@ class MoneyService(Service):
 
         content = {"account": account, "yen": yen, "by": by, "ground": ground, "through": through}
         return customer_deposits.SentBack(*self._once(key, "deposit refund", content, give_back, now))
+
+    def keep_credit(self, account: str, *, by: str, ground: str, now: datetime) -> int:
+        """What no invoice or card takes of credits becomes a deposit, to be sent by bank; the yen (9.2)."""
+        return credit_deposits.keep_as_deposit(self.session, account, by, ground, now)
 
     def propose_transfer(
         self, account: str, yen: int, to: BankAccount, *, by: str, ground: str, now: datetime, key: str | None = None
@@ -285,7 +289,8 @@ class MoneyService(Service):
             self.session, self.rules, file, layout or Layout(), author, now,
             account=account, bank_names=self.gateway.bank_names, preset=preset, ours=ours,
         )  # fmt: skip
-        self._reconsider_all(done.matched.accounts, now)
+        for accounts in done.matched.accounts_in_parts(5_000):
+            self._reconsider_all(accounts, now)
         return done.logged
 
     def match_payment(

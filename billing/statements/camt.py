@@ -13,6 +13,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from keizoku.billing.rules.bank.packed_lines import PackedLines, packed
 from keizoku.billing.rules.bank.statement import YEN, Balance, LineState, Statement, StatementLine
 from keizoku.billing.statements.lines import cut, line_of, minor_units
 from keizoku.billing.statements.values import BadValueError, amount_of, day_of, even
@@ -35,17 +36,22 @@ def read_camt(source: str, raw: bytes) -> tuple[list[Statement], list[Finding]]:
     findings: list[Finding] = []
     parts = _Parts(source, findings)
     count = 0
+    above: list[Any] = []
     try:
         for event, element in iterparse(io.BytesIO(raw), events=("start", "end"), forbid_dtd=True):
             name = _name(element)
             if event == "start":
+                above.append(element)
                 if name in _STATEMENTS:
                     parts = _Parts(source, findings)
                 continue
+            above.pop()
             if name == "Ntry":
                 count += 1
                 parts.entry(element, count, _raw(element))
                 element.clear()
+                if above:
+                    del above[-1][-1]  # an empty element for each entry would still be as many as there are entries
             elif name == "Bal":
                 parts.balance(element)
             elif name in _STATEMENTS:
@@ -93,7 +99,10 @@ class _Parts:
 
     source: str
     findings: list[Finding]
-    lines: list[StatementLine] = field(default_factory=list)
+    lines: PackedLines = field(default_factory=PackedLines)
+    came: int = 0
+    went: int = 0
+    booked: int = 0  # by how much what is booked moves the balance
     balances: dict[str, tuple[Decimal, date | None]] = field(default_factory=dict)
     skipped: int = 0
     broken: bool = False
@@ -122,8 +131,18 @@ class _Parts:
             value, rule, remedy = bad.args
             self.findings.append(Finding(self.source, None, f"entry {number}: {value}", rule, remedy))
         else:
-            self.lines += [each for each in made if each is not None]
+            for each in made:
+                if each is not None:
+                    self._add(each)
             self.skipped += made.count(None)
+
+    def _add(self, line: StatementLine) -> None:
+        self.lines.append(line)
+        if line.signed < 0:
+            self.went += line.amount
+        else:
+            self.came += line.amount
+        self.booked += line.signed * (line.state is LineState.BOOKED)
 
     def end(self, element: Any) -> Statement:
         """The statement, with its opening and closing balances; a sum that does not fit is a finding."""
@@ -131,14 +150,14 @@ class _Parts:
         currency = _text(element, "Acct", "Ccy") or (self.lines[0].currency if self.lines else YEN)
         opening = self._balance_of(currency, "OPBD", "PRCD")
         closing = self._balance_of(currency, "CLBD")
-        found = sum(line.signed for line in self.lines if line.state is LineState.BOOKED)
+        found = self.booked
         if opening and closing and not self.broken and opening.amount + found != closing.amount:
             value = f"{opening.amount} and the entries are {opening.amount + found}"
             rule = f"the closing balance is {closing.amount}"
             self.findings.append(Finding(self.source, None, value, rule, "the file is not whole: get it again"))
         if not self.broken:
             self._totals(element, currency)
-        lines = tuple(replace(line, account=cut(even(account))) for line in self.lines)
+        lines = packed(replace(line, account=cut(even(account))) for line in self.lines)
         return Statement(cut(even(account)), lines, currency, opening, closing, skipped=self.skipped)
 
     def _balance_of(self, currency: str, *codes: str) -> Balance | None:
@@ -158,7 +177,7 @@ class _Parts:
             stated = _text(element, "TxsSummry", side, "Sum")
             if not stated:
                 continue
-            found = sum(each.amount for each in self.lines if (each.signed < 0) == below)
+            found = self.went if below else self.came
             try:
                 units = minor_units(amount_of(stated), currency)
             except BadValueError as bad:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 
+from keizoku.billing.rules.bank.packed_lines import PackedLines
 from keizoku.billing.rules.bank.statement import YEN, Balance, Statement, StatementLine, digest_of
 from keizoku.billing.statements.lines import cut, line_of, minor_units
 from keizoku.billing.statements.values import BadValueError, amount_of, even
@@ -21,6 +22,7 @@ from keizoku.terms.decision import Finding
 __all__ = ["read_mt940"]
 
 _TAG = re.compile(r":(\d{2}[A-Z]?):(.*)", re.DOTALL)
+_LINE = re.compile(r"([^\r\n]*)(?:\r\n|\r|\n|\Z)")
 _END = ("-}", "-")
 _AGAIN = "have the bank write the file again"
 _NO_REFERENCE = frozenset(("NONREF", "NOTPROVIDED"))
@@ -56,8 +58,8 @@ def read_mt940(source: str, text: str) -> tuple[list[Statement], list[Finding]]:
 def _fields(text: str) -> Iterator[tuple[int, str, str]]:
     """(line, tag, value) of each field; the envelope and the ends of messages fall away."""
     current: tuple[int, str, list[str]] | None = None
-    for number, each in enumerate(text.splitlines(), start=1):
-        stripped = each.rstrip()
+    for number, each in enumerate(_LINE.finditer(text), start=1):
+        stripped = each[1].rstrip()
         begins = stripped.find("{4:")
         if begins >= 0:
             stripped = stripped[begins + 3 :]
@@ -92,9 +94,10 @@ class _Parts:
     currency: str = YEN
     opening: Balance | None = None
     closing: Balance | None = None
-    lines: list[StatementLine] = field(default_factory=list)
+    lines: PackedLines = field(default_factory=PackedLines)
+    newest: StatementLine | None = None  # of which :86: may tell more: it is not among `lines` yet
+    moved: int = 0
     broken: bool = False
-    described: bool = False
     skipped: int = 0
     last: str = ""
 
@@ -108,30 +111,34 @@ class _Parts:
         elif tag in ("62F", "62M"):
             self.closing = self._balance(value)
         elif tag == "61":
-            self.described = False
+            self._keep()
             try:
                 made = self._movement(line, value)
             except (BadValueError, ValueError):
                 self.broken = True
                 raise
-            if made is None:
-                self.skipped += 1
-            else:
-                self.described = True
-                self.lines.append(made)
-        elif tag == "86" and last == "61" and self.described:
-            self.lines[-1] = _described(self.lines[-1], value)
+            self.skipped += made is None
+            self.newest = made
+        elif tag == "86" and last == "61" and self.newest is not None:
+            self.newest = _described(self.newest, value)
+
+    def _keep(self) -> None:
+        """The newest line is whole."""
+        if self.newest is not None:
+            self.lines.append(self.newest)
+            self.moved += self.newest.signed
+            self.newest = None
 
     def end(self) -> Statement:
         """The statement; a sum that does not fit its balances is a finding."""
+        self._keep()
         if self.opening and self.closing:
-            found = self.opening.amount + sum(each.signed for each in self.lines)
+            found = self.opening.amount + self.moved
             if found != self.closing.amount and not self.broken:
                 value = f"{self.opening.amount} and the movements are {found}"
                 rule = f"the closing balance is {self.closing.amount}"
                 self.findings.append(Finding(self.source, None, value, rule, "the file is not whole: get it again"))
-        lines = tuple(self.lines)
-        return Statement(self.account, lines, self.currency, self.opening, self.closing, skipped=self.skipped)
+        return Statement(self.account, self.lines, self.currency, self.opening, self.closing, skipped=self.skipped)
 
     def _balance(self, value: str) -> Balance:
         found = self.grammar.balance.match(value)

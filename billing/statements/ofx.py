@@ -7,9 +7,11 @@ the bank's: a time with a zone is turned to Japan's day, one without stands as i
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
+from keizoku.billing.rules.bank.packed_lines import PackedLines
 from keizoku.billing.rules.bank.statement import YEN, Balance, Statement, StatementLine
 from keizoku.billing.statements.lines import cut, line_of, minor_units
 from keizoku.billing.statements.values import BadValueError, amount_of, even
@@ -21,6 +23,8 @@ __all__ = ["read_ofx"]
 
 _AGAIN = "have the bank write the file again"
 _BEGINS = re.compile("<OFX>", re.IGNORECASE)
+_ENTITY = re.compile("<!ENTITY", re.IGNORECASE)
+_PIECE = re.compile("<STMTTRN>.*?</STMTTRN>", re.DOTALL)
 _DAY = re.compile(r"(\d{4})(\d\d)(\d\d)(?:(\d\d)(\d\d)(\d\d)?(?:\.\d+)?)?(?:\[([+-]?\d{1,2}(?:\.\d+)?)(?::[^\]]*)?\])?")
 
 
@@ -28,28 +32,69 @@ def read_ofx(source: str, text: str) -> tuple[list[Statement], list[Finding]]:
     """The statements of an OFX file, bank and credit card, and what cannot be used in it."""
     with naming_the_extra():
         from ofxtools.Parser import ParseError, TreeBuilder
-    if "<!DOCTYPE" in text[:4096].upper() or "<!ENTITY" in text.upper():
+    if "<!DOCTYPE" in text[:4096].upper() or _ENTITY.search(text):
         rule = "a bank's file declares no entities and no DTD"
         return [], [Finding(source, None, "a DTD or an entity", rule, "do not use this file; ask the bank")]
     begins = _BEGINS.search(text)
     if begins is None:
         return [], [Finding(source, None, "no OFX", "the file has an element <OFX>", _AGAIN)]
-    builder = TreeBuilder()
+
+    def tree(part: str) -> Any:
+        builder = TreeBuilder()
+        builder.feed(part)
+        return builder.close()
+
+    findings: list[Finding] = []
     try:
-        builder.feed(text[begins.start() :])
-        root = builder.close()
+        frame, lists = _apart(text, begins.start())
+        root = tree(frame)
+        rooms = [
+            each for each in root.iter() if each.tag in ("STMTRS", "CCSTMTRS") and each.find("BANKTRANLIST") is not None
+        ]
+        if len(rooms) != len(lists):  # not as banks write it: all at once, then
+            root, lists = tree(text[begins.start() :]), []
+            rooms = [each for each in root.iter() if each.tag in ("STMTRS", "CCSTMTRS")]
+            rooms = [each for each in rooms if each.find("BANKTRANLIST") is not None]
+        made = [
+            _statement(source, each, map(tree, _pieces(text, *lists[at])) if lists else each.iter("STMTTRN"), findings)
+            for at, each in enumerate(rooms)
+        ]
     except (ParseError, ValueError, AssertionError, IndexError, TypeError) as error:
         why = f"{error}".partition("\n")[0][:120] or "an element is not closed"
         return [], [Finding(source, None, "no OFX", why, _AGAIN)]
-    findings: list[Finding] = []
-    made = [
-        _statement(source, each, findings)
-        for each in root.iter()
-        if each.tag in ("STMTRS", "CCSTMTRS") and each.find("BANKTRANLIST") is not None
-    ]
     if not made:
         findings.append(Finding(source, None, "no STMTRS", "the file has a statement of an account", _AGAIN))
     return made, findings
+
+
+def _apart(text: str, at: int) -> tuple[str, list[tuple[int, int]]]:
+    """A file from a place on without its transactions, and where those of each list stand.
+
+    A tree of all of them takes many times the file.
+    """
+    kept: list[str] = []
+    lists: list[tuple[int, int]] = []
+    while (begins := text.find("<BANKTRANLIST>", at)) >= 0:
+        ends = text.find("</BANKTRANLIST>", begins)
+        if ends < 0:
+            break
+        first = text.find("<STMTTRN>", begins, ends)
+        first = ends if first < 0 else first
+        kept.append(text[at:first])
+        lists.append((first, ends))
+        at = ends
+    return "".join([*kept, text[at:]]), lists
+
+
+def _pieces(text: str, at: int, ends: int) -> Iterator[str]:
+    """Each transaction of a list. ValueError for what is none."""
+    for found in _PIECE.finditer(text, at, ends):
+        if text[at : found.start()].strip():
+            break
+        at = found.end()
+        yield found[0]
+    if text[at:ends].strip():
+        raise ValueError("an element is not closed")
 
 
 def _text(element: Any, path: str) -> str:
@@ -58,7 +103,7 @@ def _text(element: Any, path: str) -> str:
     return unescape((element.findtext(path) or "").strip())
 
 
-def _statement(source: str, element: Any, findings: list[Finding]) -> Statement:
+def _statement(source: str, element: Any, transactions: Iterable[Any], findings: list[Finding]) -> Statement:
     currency = _text(element, "CURDEF") or YEN
     parts = [
         _text(element, f"{place}/{each}")
@@ -66,9 +111,9 @@ def _statement(source: str, element: Any, findings: list[Finding]) -> Statement:
         for each in ("BANKID", "BRANCHID", "ACCTID")
     ]
     account = cut(even("-".join(each for each in parts if each)))
-    lines: list[StatementLine] = []
+    lines = PackedLines()
     skipped = 0
-    for number, each in enumerate(element.iter("STMTTRN"), start=1):
+    for number, each in enumerate(transactions, start=1):
         try:
             made = _line(each, number, account, currency)
         except BadValueError as bad:
@@ -87,7 +132,7 @@ def _statement(source: str, element: Any, findings: list[Finding]) -> Statement:
             closing = Balance(on, minor_units(amount_of(stated), currency))
     except BadValueError as bad:
         findings.append(Finding(source, None, f"balance: {bad.args[0]}", bad.args[1], bad.args[2]))
-    return Statement(account, tuple(lines), currency, None, closing, skipped=skipped)
+    return Statement(account, lines, currency, None, closing, skipped=skipped)
 
 
 def _line(element: Any, number: int, account: str, currency: str) -> StatementLine | None:

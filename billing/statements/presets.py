@@ -18,9 +18,8 @@ from typing import Any, Final
 __all__ = ["FORMATS", "Format", "Places", "Preset", "folded_name", "formats", "places_of", "preset_of", "presets"]
 
 _FILE = Path(__file__).with_name("presets.toml")
-_ONE = ("in", "out", "amount", "balance", "id", "currency", "direction", "value", "account", "uncleared", "cancelled",
-        "record")  # fmt: skip
-_MANY = ("day", "payer", "else_payer", "kind", "reference", "memo")
+_ONE = ("in", "out", "amount", "balance", "id", "currency", "direction", "value", "uncleared", "cancelled", "record")
+_MANY = ("day", "payer", "else_payer", "kind", "reference", "memo", "account")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +42,7 @@ FORMATS: Final = (
         "Zengin account activity and incoming transfers (200 bytes)", "fixed",
     ),
     Format("zengin_records", "全銀 同じレコード(列名のないCSV)", "Zengin, the same as CSV without names", "csv"),
+    Format("mufg_bizstation_all", "三菱UFJ銀行 BizSTATION(全明細)", "MUFG Bank, BizSTATION (all details)", "csv"),
     Format("camt", "ISO 20022 camt.052・053・054", "ISO 20022 camt.052, camt.053, camt.054", "xml"),
     Format("mt940", "SWIFT MT940・MT942", "SWIFT MT940, MT942", "swift"),
     Format("ofx", "OFX・QFX(1.x、2.x)", "OFX, QFX (1.x, 2.x)", "ofx"),

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from keizoku.billing.rules.bank.packed_lines import first_and_last_day, packed
 from keizoku.billing.rules.bank.statement import LineState, Statement, StatementFile, file_digest
+from keizoku.billing.statements import bizstation
 from keizoku.billing.statements.camt import ROOTS, read_camt
 from keizoku.billing.statements.mt940 import read_mt940
 from keizoku.billing.statements.ofx import read_ofx
@@ -31,6 +32,8 @@ __all__ = ["Recognised", "decoded", "format_of", "read_statements", "recognised"
 _SNIFFED = 65_536
 _ZENGIN = re.compile(rb"1(?:01|03)[01]\d{6}")
 _ZENGIN_CSV = re.compile(r'^"?1"?\s*,\s*"?0?[13]"?\s*,\s*"?[01]"?\s*,')
+_BIZSTATION = re.compile(rb'"?1"?,"?\d{3}"?,[^\r\n]*')
+_ALL_DETAILS = tuple("全明細".encode(each) for each in ("utf-8", "cp932"))
 _OFX = re.compile(rb"<OFX>", re.IGNORECASE)
 _MT940 = re.compile(rb"(?:^|[\r\n}])\s*(?:\{4:\s*)?:20:[^\r\n]*[\r\n]")
 
@@ -84,6 +87,8 @@ def format_of(raw: bytes) -> str:
     head = raw[:_SNIFFED].removeprefix(b"\xef\xbb\xbf").lstrip()
     if _ZENGIN.match(head):
         return "zengin"
+    if (first := _BIZSTATION.match(head)) and any(word in first[0] for word in _ALL_DETAILS):
+        return bizstation.NAME
     if _OFX.search(head):
         return "ofx"
     if head.startswith(b"<") and (any(root.encode() in head for root in ROOTS) or b"iso:20022" in head):
@@ -135,11 +140,12 @@ def _of_text(
         return (*read_mt940(source, text), name)
     if name == "ofx":
         return (*read_ofx(source, text), name)
-    if name == "zengin_records":
+    if name in ("zengin_records", bizstation.NAME):
         rows = (
             (line, cells) for line, cells in csv_records(text) if not isinstance(cells, BrokenRecord) and any(cells)
         )
-        return (*read_zengin_csv(source, rows), name)
+        read = read_zengin_csv if name == "zengin_records" else bizstation.read_bizstation
+        return (*read(source, rows), name)
     table, findings = _table(source, text, name if forced else "")
     if table is None:
         return [], findings, name

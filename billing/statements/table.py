@@ -136,6 +136,15 @@ class _Row:
         return cut(even(" ".join(each for each in self.all(field_name) if not is_blank(each))))
 
     @property
+    def account(self) -> str:
+        """The key of the account that the row names; empty where it names none."""
+        cells = [even(each) for each in self.all("account")]
+        if len(cells) < 2 or not all(cells):
+            return self.text("account")
+        *names, number = cells  # bank, branch, kind, number, as 全銀 files have them
+        return cut("-".join([*names, number.lstrip("0").rjust(7, "0")]))
+
+    @property
     def amounts(self) -> list[str]:
         """What stands in the columns of money."""
         return [each for name in ("in", "out", "amount") for each in self.all(name) if not is_blank(each)]
@@ -206,7 +215,7 @@ def _line(row: _Row, number: int, account: str) -> StatementLine | None:
     if not amount:
         return None
     written = row.one("balance")
-    stated = row.text("account")
+    stated = row.account
     return line_of(
         account=stated or account,
         line=number,

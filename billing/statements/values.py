@@ -48,6 +48,7 @@ _ERAS = {
 }
 _ERA_NAMES = {"令": "R", "平": "H", "昭": "S"}
 _NUMBER = re.compile(r"(\d{1,18}|\d{1,3}(?:,\d{3}){1,5})(?:\.(\d{1,8}))?")
+_NO_REIWA_YET = 18  # 令和18 is 2036: until then a larger year of two digits is one of our era
 _MINUS = "-−‐‑‒–—―▲△"
 _BLANKS = frozenset(("", "-", "--", "−", "‐", "–", "—", "―", "ー", "*", "***"))
 _IN = frozenset(
@@ -148,10 +149,15 @@ def _zone(written: str) -> timezone:
 
 
 def zengin_day(written: str) -> date:
-    """A day of 全銀 files: YYMMDD in 令和, or a whole day. Raises BadValueError."""
+    """A day of 全銀 files: YYMMDD in 令和, or a whole day. Raises BadValueError.
+
+    The rules want 令和, and some files have the year of our era: 26 is 2026, for 令和26 lies eighteen years ahead.
+    """
     digits = even(written)
     if len(digits) == 6 and digits.isascii() and digits.isdigit():
         with suppress(BadValueError):
+            if int(digits[:2]) > _NO_REIWA_YET:
+                return day_of(f"20{digits}")
             return day_of(f"R{digits[:2]}.{digits[2:4]}.{digits[4:]}")
         raise BadValueError(written, "it is no day of 令和 (YYMMDD)", "have the bank write the file again")
     return day_of(written)

@@ -9,11 +9,13 @@ sum that does not fit, or a broken order of records is a finding with its record
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
+from keizoku.billing.rules.bank.packed_lines import PackedLines, first_and_last_day
 from keizoku.billing.rules.bank.statement import Balance, LineState, Statement, StatementLine
 from keizoku.billing.statements.lines import line_of
 from keizoku.billing.statements.values import BadValueError, zengin_day
@@ -61,6 +63,7 @@ LAYOUTS: Mapping[str, Mapping[str, Fields]] = {
 _CLASSES = {
     "10": "現金", "11": "振込", "12": "他店券入金", "13": "交換", "14": "振替", "18": "その他", "19": "訂正",
 }  # fmt: skip
+_BETWEEN_ENDS = re.compile(rb"[^\r\n]+")
 _MAY_LACK = frozenset(("memo", "edi", "overdrawn", "book", "opening"))
 Record = tuple[int, Mapping[str, str]]
 
@@ -108,7 +111,7 @@ def _cut(source: str, raw: bytes, findings: list[Finding]) -> Iterator[Record]:
 def _records(raw: bytes) -> Iterator[bytes]:
     raw = raw.rstrip(b"\x1a\r\n")  # some banks end a file as DOS did
     if b"\n" in raw or b"\r" in raw:
-        yield from (each for each in raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n") if each)
+        yield from (found[0] for found in _BETWEEN_ENDS.finditer(raw))
     else:
         yield from (raw[at : at + RECORD] for at in range(0, len(raw), RECORD))
 
@@ -147,9 +150,23 @@ class _Account:
     from_on: date | None
     to_on: date | None
     opening: int | None
-    lines: list[StatementLine] = field(default_factory=list)
+    lines: PackedLines = field(default_factory=PackedLines)
+    in_count: int = 0
+    in_sum: int = 0
+    out_count: int = 0  # paid out; in a notice of money received: cancelled
+    out_sum: int = 0
     seen: int = 0
     broken: bool = False
+
+    def add(self, line: StatementLine) -> None:
+        """One more line, and the sums with it."""
+        self.lines.append(line)
+        if line.state is LineState.CANCELLED if self.kind == "01" else line.signed < 0:
+            self.out_count += 1
+            self.out_sum += line.amount
+        else:
+            self.in_count += 1
+            self.in_sum += line.amount
 
 
 @dataclass
@@ -192,7 +209,7 @@ class _Reading:
                 account.broken = True
                 raise
             if made is not None:
-                account.lines.append(made)
+                account.add(made)
         else:
             self.made.append(_end(account, self._closing(account, values)))
             self.account = None
@@ -209,11 +226,7 @@ class _Reading:
     def _closing(self, account: _Account, values: Mapping[str, str]) -> int | None:
         """Hold what was read against the trailer; the closing balance that it states."""
         notice = account.kind == "01"
-        out = [
-            each.amount for each in account.lines if (each.state is LineState.CANCELLED if notice else each.signed < 0)
-        ]
-        came = len(account.lines) - len(out)
-        sums = ((came, sum(each.amount for each in account.lines) - sum(out)), (len(out), sum(out)))
+        sums = ((account.in_count, account.in_sum), (account.out_count, account.out_sum))
         for name, word, found in zip(("in", "out"), ("in", "cancelled" if notice else "out"), sums, strict=True):
             stated = (_number(values[f"{name}_count"], "count"), _number(values[f"{name}_sum"], "sum"))
             if stated != found:
@@ -226,7 +239,7 @@ class _Reading:
             return None
         closing = _number(values["closing"], "balance") * (-1 if values.get("overdrawn") == "2" else 1)
         if account.opening is not None and not account.broken:
-            moved = account.opening + sum(each.signed for each in account.lines)
+            moved = account.opening + account.in_sum - account.out_sum
             if moved != closing:
                 self.find(
                     f"{account.opening} and the movements are {moved} yen", f"the closing balance is {closing} yen"
@@ -300,11 +313,11 @@ def _line(account: _Account, number: int, values: Mapping[str, str]) -> Statemen
 
 def _end(account: _Account, closing: int | None) -> Statement:
     """The statement; where the file does not state its days, those of its lines."""
-    days = [each.booked_on for each in account.lines]
-    first_on, last_on = account.from_on or min(days, default=None), account.to_on or max(days, default=None)
+    days = first_and_last_day(account.lines) or (None, None)
+    first_on, last_on = account.from_on or days[0], account.to_on or days[1]
     return Statement(
         account.key,
-        tuple(account.lines),
+        account.lines,
         opening=Balance(first_on, account.opening) if account.opening is not None and first_on else None,
         closing=Balance(last_on, closing) if closing is not None and last_on else None,
     )

@@ -139,20 +139,26 @@ deposit_use = Table(
     instant("recorded_at"),
     Column("reverses", BigInteger, ForeignKey("deposit_use.id"), nullable=True),
     UniqueConstraint("reverses"),
-    CheckConstraint("kind IN ('applied', 'refunded', 'dispute')", name="kind"),
+    Column("credit_id", BigInteger, ForeignKey("credit.id"), nullable=True),
+    CheckConstraint("kind IN ('applied', 'refunded', 'dispute', 'credit')", name="kind"),
+    CheckConstraint("(kind = 'credit') = (credit_id IS NOT NULL)", name="of_a_credit"),
     CheckConstraint("origin IN ('sent', 'card')", name="origin"),
     CheckConstraint(
         "CASE kind WHEN 'refunded' THEN through IN ('bank', 'card') ELSE through IS NULL END IS TRUE", name="through"
     ),
     CheckConstraint("through IS DISTINCT FROM 'card' OR origin = 'card'", name="to_the_card_that_paid"),
-    CheckConstraint("kind <> 'refunded' OR (author IS NOT NULL AND ground IS NOT NULL)", name="refund_by_people"),
+    CheckConstraint(
+        "kind NOT IN ('refunded', 'credit') OR (author IS NOT NULL AND ground IS NOT NULL)", name="refund_by_people"
+    ),
     CheckConstraint(
         "CASE WHEN reverses IS NOT NULL THEN kind = 'applied' AND yen < 0"
         " WHEN kind = 'dispute' THEN origin = 'card' AND yen < 0"
+        " WHEN kind = 'credit' THEN origin = 'sent' AND yen < 0"
         " ELSE yen > 0 OR (kind = 'refunded' AND (origin = 'card' OR through = 'bank') AND yen < 0) END",
         name="positive_or_came_back",
     ),
     Index("ix_deposit_use_account", "account"),
+    Index("ix_deposit_use_credit_id", "credit_id", postgresql_where=sql("credit_id IS NOT NULL")),
 )
 
 settlement = Table(

@@ -22,6 +22,7 @@ from keizoku.db.tables.money import (
     credit_application,
     credit_refund,
     demand,
+    deposit_use,
     invoice,
     review_task,
     settlement,
@@ -150,7 +151,7 @@ def invoices(session: Session, month: Month) -> Iterator[Row]:
 
 
 def credits(session: Session, month: Month) -> Iterator[Row]:
-    """Granted, applied, refunded, in this order."""
+    """Granted, applied, refunded, kept as deposits, in this order."""
     refunded = (credit_refund.c.outcome == "succeeded", _in(credit_refund.c.settled_on, month))
     for what, query in (
         (
@@ -176,6 +177,12 @@ def credits(session: Session, month: Month) -> Iterator[Row]:
             sa.select(credit_refund.c.failed_on.label("on"), (-credit_refund.c.yen).label("yen"))
             .join(credit, credit.c.id == credit_refund.c.credit_id)
             .where(_in(credit_refund.c.failed_on, month)),
+        ),
+        (
+            "kept",  # as a deposit, to be sent by bank
+            sa.select(deposit_use.c.used_on.label("on"), (-deposit_use.c.yen).label("yen"))
+            .join(credit, credit.c.id == deposit_use.c.credit_id)
+            .where(_in(deposit_use.c.used_on, month)),
         ),
     ):
         rows = _stream(

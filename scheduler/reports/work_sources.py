@@ -148,7 +148,7 @@ KINDS: Final = {
     "no_price": Kind("premium/4.3", DONE, by_word=True),
     "award_above_finding": Kind("premium/9.2", DONE, by_word=True),
     "credit_over_granted": Kind("premium/9.2", DONE, by_word=True),
-    "credit_without_charge": Kind("premium/9.2", DONE, by_word=True),
+    "credit_without_charge": Kind("premium/9.2", f"keizoku deposit from-credits {{1}} {SIGNED}"),
     "remedy_and_credit": Kind("premium/9.2", DONE, by_word=True),
     "dispute_beyond_fee": Kind("premium/5.2", DONE, by_word=True),
     "dispute_won_late": Kind("premium/5.2", DONE, by_word=True),

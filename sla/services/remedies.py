@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from keizoku.db.roles import want_to_add
 from keizoku.db.tables.claims import alternative_consent, alternative_outcome, claim_late_grant, claim_withdrawal
 from keizoku.db.tables.claims import claim as claim_table
-from keizoku.db.tables.money import credit, credit_application, credit_refund
+from keizoku.db.tables.money import credit, credit_application, credit_refund, deposit_use
 from keizoku.sla.claims.lapsed_remedies import ENDED
 from keizoku.sla.evidence.form_outages import form_outages
 from keizoku.sla.review_queue import policy_of
@@ -233,7 +233,7 @@ class RemedyService(EvidenceService):
         )
 
     def _used_yen(self, row: sa.Row[Any]) -> int:
-        """Of the credit of the claim's month: on invoices, refunded, or on its way to the card."""
+        """Of the credit of the claim's month: on invoices, refunded, on its way to the card, to be sent by bank."""
         of_month = sa.select(credit.c.id).where(credit.c.account == row.account, credit.c.month == row.month)
         gone = sa.and_(
             sa.or_(credit_refund.c.outcome.is_(None), credit_refund.c.outcome == "succeeded"),
@@ -243,8 +243,11 @@ class RemedyService(EvidenceService):
             sa.select(sa.func.coalesce(sa.func.sum(table.c.yen), 0)).where(table.c.credit_id.in_(of_month), *more)
             for table, more in ((credit_application, ()), (credit_refund, (gone,)))
         )
-        both = sa.select(applied.scalar_subquery() + refunded.scalar_subquery())
-        return int(self._session.execute(both).scalar_one())
+        kept = sa.select(sa.func.coalesce(-sa.func.sum(deposit_use.c.yen), 0)).where(
+            deposit_use.c.credit_id.in_(of_month)
+        )
+        gone = applied.scalar_subquery() + refunded.scalar_subquery() + kept.scalar_subquery()
+        return int(self._session.execute(sa.select(gone)).scalar_one())
 
     def _known_claim(self, source: str, claim_id: str) -> sa.Row[Any]:
         row = self._claim_row(claim_id)

@@ -192,6 +192,7 @@ CALLS: Final[tuple[tuple[str, Arguments, str], ...]] = (
     ("billing.store_orders", lambda _: {"orders": {"GPA.1-2": "a6"}, "by": "keiri"}, ""),
     ("billing.store_report", lambda _: {"account": "store1", "term": date(2026, 5, 7), "gross": 500, "fee": 75}, ""),
     ("billing.store_refund", lambda _: {"account": "store1", "term": date(2026, 5, 7), "yen": 1, **BY}, ""),
+    ("billing.keep_credit", lambda _: {"account": "payer", **BY}, "credit.none_left_over"),
     ("billing.refund_deposit", lambda _: {"account": "payer", "yen": 10, **BY}, ""),
     ("billing.apply_deposit", lambda _: {"account": "payer", **BY}, "deposit.nothing_due"),
     ("billing.propose_transfer", lambda _: {"account": "payer", "yen": 1, "to": TO, **BY}, ""),

@@ -236,6 +236,7 @@ WALK: Final[tuple[tuple[str, str, int], ...]] = (
     ("demand list", "", 0),
     ("demand show", "D1", 0),
     ("deposit list", "", 0),
+    ("deposit from-credits", "payer " + AUTHOR, 1),
     ("deposit refund", "payer --yen 10 " + AUTHOR, 0),
     ("deposit apply", "payer " + AUTHOR, 1),
     ("notice list", "", 0),

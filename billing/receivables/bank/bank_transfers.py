@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from keizoku.billing.ledger.bank_acts import note_act, open_line
 from keizoku.billing.ledger.bank_joins import booked_elsewhere, join, one_free_line
-from keizoku.billing.ledger.payer_rules import keep_rule
+from keizoku.billing.ledger.payer_rules import contradicted, keep_rule, rules_of
 from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.receivables.bank.by_people import kept_on_the_way
 from keizoku.billing.receivables.bank.csv_statement import COLUMNS
@@ -26,6 +26,7 @@ from keizoku.billing.receivables.bank.taking import BankImport, import_bank
 from keizoku.billing.receivables.known_accounts import want_account
 from keizoku.billing.receivables.read_models import PayerReference
 from keizoku.billing.receivables.receipts import Payment, receive
+from keizoku.billing.rules.bank.names import without_numbers
 from keizoku.billing.rules.payment_reference import ACCOUNT, Reference
 from keizoku.db.session import Session
 from keizoku.db.tables.bank import bank_act, bank_line
@@ -93,16 +94,41 @@ def match_and_remember(
     except Refused:
         session.rollback()
         raise
+    name = without_numbers(line.payer)
+    before = rules_of(session, {name}).get(name)
+    if before is not None and before.says == "member" and before.account != account:
+        contradicted(session, before, account, now)
     act_id = note_act(session, line_id, "matched", now, found.by, found.ground, account, applied.source_id)
     rule = None
     if remember:
         try:
+            _refuse_a_name_of_several(session, line.payer, account)
             rule = keep_rule(session, line.payer, "member", account, found.by, found.ground, now)
         except Refused:
             session.rollback()
             raise
     session.commit()
     return MatchedLine(line_id, act_id, applied), rule
+
+
+def _refuse_a_name_of_several(session: Session, payer: str, account: str) -> None:
+    """Refused where a payment under the name is another account's: no rule can know which of them paid."""
+    later = bank_act.alias("later")
+    changed = sa.exists().where(later.c.line_id == bank_act.c.line_id, later.c.id > bank_act.c.id)
+    others = session.scalars(
+        sa.select(bank_act.c.account)
+        .join(bank_line, bank_line.c.id == bank_act.c.line_id)
+        .where(bank_line.c.payer == payer, bank_act.c.kind == "matched", bank_act.c.account != account)
+        .where(~changed)
+        .order_by(bank_act.c.account)
+        .distinct()
+    ).all()
+    if others:
+        raise Refused(
+            "transfer.name_of_several",
+            f"payments of {payer} are {', '.join(str(each) for each in others[:3])}'s too: a rule cannot know which",
+            "match it without a rule (leave out --remember), and ask both for their references",
+        )
 
 
 def _received(session: Session, line_id: int, now: datetime) -> sa.Row[Any]:

@@ -5,12 +5,12 @@ Likeness of names decides nothing; it is a reason to suggest (suggestions.py).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Final
 
 import sqlalchemy as sa
 
-from keizoku.billing.ledger.payer_rules import PayerRule, rules_of
+from keizoku.billing.ledger.payer_rules import PayerRule, contradicted, rules_of
 from keizoku.billing.rules.bank.names import without_numbers
 from keizoku.billing.rules.bank.statement import StatementLine
 from keizoku.billing.rules.payment_reference import ACCOUNT, Reference, references_in
@@ -35,24 +35,38 @@ class Whose:
     says: str | None = None
 
 
-def whose(session: Session, lines: Sequence[StatementLine]) -> list[Whose]:
-    """Of each line, by the reference as stated, in its own column or in the payer's name, else by a rule."""
+def whose(session: Session, lines: Sequence[StatementLine], now: datetime) -> list[Whose]:
+    """Of each line, by the reference as stated, in its own column or in the payer's name, else by a rule.
+
+    A rule whose name states another member's reference ends: the name is of several, and is left to people. Does not
+    commit.
+    """
     stated = [references_in(f"{line.reference} {line.payer}") for line in lines]
     every = {reference for references, _ in stated for reference in references}
     found = _named_by(session, every)
-    rules = rules_of(session, {without_numbers(line.payer) for line in lines})
+    names = [without_numbers(line.payer) for line in lines]
+    rules = rules_of(session, set(names))
+    of_several: set[str] = set()
+    if rules:
+        for name, (references, _) in zip(names, stated, strict=True):
+            accounts = {found[each].account for each in references if each in found}
+            rule = rules.get(name)
+            if rule is not None and rule.says == "member" and len(accounts) == 1 and accounts != {rule.account}:
+                of_several.add(name)
+                contradicted(session, rules.pop(name), accounts.pop() or "", now)
     return [
-        _one(line, references, mistyped, found, rules)
-        for line, (references, mistyped) in zip(lines, stated, strict=True)
+        _one(name, references, mistyped, found, rules, of_several)
+        for name, (references, mistyped) in zip(names, stated, strict=True)
     ]
 
 
 def _one(
-    line: StatementLine,
+    name: str,
     references: tuple[Reference, ...],
     mistyped: bool,
     found: dict[Reference, Whose],
     rules: dict[str, PayerRule],
+    of_several: set[str],
 ) -> Whose:
     accounts = {found[each].account for each in references if each in found}
     if len(accounts) > 1:
@@ -61,12 +75,14 @@ def _one(
         named = {found[each].for_term_on for each in references if each in found}
         named.discard(None)
         return Whose(accounts.pop(), named.pop() if len(named) == 1 else None)
-    rule = rules.get(without_numbers(line.payer))
+    rule = rules.get(name)
     if rule is not None and not references and not mistyped:
         ground = f"rule {rule.id} of {rule.author}: {rule.ground}"
         return Whose(rule.account, doubt="no reference", by=BY_RULE, ground=ground, says=rule.says)
     if references:
         return Whose(None, doubt=f"no account or invoice has the reference {', '.join(map(str, references))}")
+    if name in of_several:
+        return Whose(None, doubt="no reference, and a name that several members have")
     return Whose(None, doubt="a reference with a typo" if mistyped else "no reference")
 
 

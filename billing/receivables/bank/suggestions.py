@@ -4,7 +4,7 @@ Reasons: the same name paid for the account before; a like name did; the amount 
 never decides: what decides without people is our reference, or a rule that they confirmed.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
@@ -22,6 +22,7 @@ from keizoku.terms.read_model import ReadModel
 
 ALIKE: Final = 0.8
 MOST: Final = 5
+_COMPARED: Final = 50  # names that a payer's is compared with, letter by letter
 _SAME, _LIKE, _OWES_ONE, _OWES_ALL = "the same name paid before", "a like name paid before", "owes it", "owes it in all"
 
 
@@ -111,18 +112,44 @@ def suggestions(session: Session, line_id: int | None = None) -> list[Suggestion
     if not lines:
         return []
     before = _payers_before(session)
+    alike = _Alike(before)
     owed = _owed(session, {row.yen for row in lines})
-    return [each for row in lines for each in _of(row, before, owed)]
+    return [each for row in lines for each in _of(row, before, alike, owed)]
 
 
-def _of(row: sa.Row[Any], before: dict[str, set[str]], owed: dict[int, list[tuple[str, str]]]) -> Iterable[Suggestion]:
+class _Alike:
+    """Names by the pairs of letters in them: of many, those that share most of these are compared letter by letter."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._of_pair: dict[str, list[str]] = defaultdict(list)
+        for name in names:
+            for pair in _pairs(name):
+                self._of_pair[pair].append(name)
+        self._found: dict[str, list[str]] = {}
+
+    def of(self, name: str) -> list[str]:
+        """The other names that are like this one, sorted."""
+        if name not in self._found:
+            shared = Counter(other for pair in _pairs(name) for other in self._of_pair.get(pair, ()) if other != name)
+            likely = [other for other, _ in shared.most_common(_COMPARED)]
+            self._found[name] = sorted(other for other in likely if likeness(name, other) >= ALIKE)
+        return self._found[name]
+
+
+def _pairs(name: str) -> list[str]:
+    return list(dict.fromkeys(name[at : at + 2] for at in range(len(name) - 1)))
+
+
+def _of(
+    row: sa.Row[Any], before: dict[str, set[str]], alike: _Alike, owed: dict[int, list[tuple[str, str]]]
+) -> Iterable[Suggestion]:
     reasons: dict[str, list[str]] = defaultdict(list)
     name = without_numbers(row.payer)
     for account in sorted(before.get(name, ())) if name else ():
         reasons[account].append(_SAME)
-    for other, accounts in before.items():
-        if name and other != name and likeness(name, other) >= ALIKE:
-            for account in sorted(accounts):
+    for other in alike.of(name):
+        if name:
+            for account in sorted(before[other]):
                 if _SAME not in reasons[account]:
                     reasons[account].append(f"{_LIKE}: {other}")
     for account, why in owed.get(row.yen, ()):

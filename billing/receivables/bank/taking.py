@@ -196,7 +196,7 @@ class _Run:
         self.otherwise += len(told.otherwise)
         self.known += len(told.known)
         self.met += sum(line.direction is Direction.IN and posts(line, whole=False) for line, _ in told.known)
-        found = iter(whose(session, [line for line, _ in told.fresh if line.direction is Direction.IN]))
+        found = iter(whose(session, [line for line, _ in told.fresh if line.direction is Direction.IN], self.now))
         for line, nth in told.fresh:
             of = next(found) if line.direction is Direction.IN else _NOBODY
             fresh = FreshLine(line, nth, of, posts(line, line.account in self._whole))

@@ -130,6 +130,10 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule("credit_refunded", "premium/9.2", "a credit is paid back to the card", "2130 yen", "1131 yen"),
     Rule(
+        "credit_kept", "premium/9.2", "a credit that no invoice or card takes is kept for its user, to be sent by bank",
+        "2130 yen", "2140 yen",
+    ),
+    Rule(
         "remedy_performed", "premium/9.2", "another remedy was performed in place of a credit, as the user agreed",
         "2130 yen", "4190 yen - tax_yen; 2170 tax_yen", tax_of="yen",
     ),

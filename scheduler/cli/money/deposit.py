@@ -97,6 +97,17 @@ def refund(
     emit(f"{account}: refunded " + ", ".join(f"{part:,} yen {way}" for part, way in ways if part), as_json)
 
 
+@app.command(
+    "from-credits",
+    help=japanese("充てる請求も返せるカードもない減額を預り金にし、振込で返せるようにします(9.2)。"),
+)
+def from_credits(account: Account, author: Author, ground: Ground, as_json: AsJson = False) -> None:
+    """Keep what no invoice or card takes of an account's credits as a deposit, to be sent by bank (9.2)."""
+    with services_now() as (services, now):
+        kept = services.billing.keep_credit(account, by=author, ground=ground, now=now)
+    emit({"account": account, "kept": kept} if as_json else f"{account}: {kept:,} yen of credits kept", as_json)
+
+
 @app.command(help=japanese("支払人の求めにより、期日の来た分を預り金から支払います。"))
 def apply(account: Account, author: Author, ground: Ground, as_json: AsJson = False) -> None:
     """Pay what is due from the deposit now, because the payer asked for it."""

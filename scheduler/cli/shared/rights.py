@@ -234,6 +234,7 @@ _COMMANDS: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
         "coupon redeem",
         "coupon revoke",
         "deposit refund",
+        "deposit from-credits",
         "deposit apply",
         "notice mark-sent",
         "notice send",

@@ -11,6 +11,7 @@ from keizoku.billing.closing.month_close import checks_of
 from keizoku.billing.closing.reconciliation_run import reconcile_month
 from keizoku.billing.receivables.bank.bank_list import lines
 from keizoku.billing.receivables.bank.suggestions import suggestions
+from keizoku.billing.rules.payment_reference import ACCOUNT, Reference
 from keizoku.terms.calendar import Month, parse_instant
 from keizoku.terms.refusal import Refused
 from tests.worlds.bank_files import BY_MUFG, MUFG, NOW, take
@@ -69,3 +70,32 @@ def test_a_match_tells_what_it_paid_and_knows_the_payer_next_time(engine: sa.Eng
         assert [each.state for each in lines(services.session)][-1] == "open"
         with pytest.raises(Refused, match="there is no rule 1 in force"):
             services.billing.forget_payer(1, by="keiri", ground="again", now=NOW)
+
+
+def test_a_name_that_two_members_have_decides_nothing(engine: sa.Engine, tmp_path: Path) -> None:
+    with services_on(engine) as services:
+        open_world(services)
+        for account in ("taro", "jiro"):
+            services.billing.approve(account, "yearly", "other", now=parse_instant("2026-03-16 10:00"))
+        of_jiro = services.session.scalar(sa.text("SELECT number FROM account WHERE id = 'jiro'"))
+        reference = str(Reference(ACCOUNT, of_jiro))
+        columns = {"date": "d", "amount": "a", "payer": "p", "reference": "r"}
+
+        def taken(rows: str) -> list[tuple[object, ...]]:
+            take(services, tmp_path, "d,a,p,r\n" + rows, columns)
+            return [(each.account, each.by, each.why) for each in lines(services.session)]
+
+        taken("2026-04-09,100,ﾔﾏﾀﾞ ﾀﾛｳ,\n")
+        services.billing.match_payment(1, "taro", by="keiri", ground="told", now=NOW, remember=True)
+        assert taken("2026-04-10,110,ﾔﾏﾀﾞ ﾀﾛｳ,\n")[-1][:2] == ("taro", "rule")
+        found = taken(f"2026-04-11,120,ﾔﾏﾀﾞ ﾀﾛｳ,{reference}\n2026-04-11,130,ﾔﾏﾀﾞ ﾀﾛｳ,\n")
+        assert found[-2:] == [
+            (None, None, "no reference, and a name that several members have"),  # written before the members' lines
+            ("jiro", "reference", None),
+        ]
+        [ended] = services.session.execute(sa.text("SELECT author, ground FROM payer_rule WHERE says = 'withdrawn'"))
+        assert tuple(ended) == ("keizoku", "a payment under this name is jiro's, so it is a name of several")
+        with pytest.raises(Refused, match=r"payments of ヤマダ タロウ are jiro's too: a rule cannot know which"):
+            services.billing.match_payment(3, "taro", by="keiri", ground="told", now=NOW, remember=True)
+        assert services.billing.match_payment(3, "taro", by="keiri", ground="told", now=NOW).rule is None
+        assert taken("2026-04-12,140,ﾔﾏﾀﾞ ﾀﾛｳ,\n")[-1] == (None, None, "no reference")

@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from keizoku.billing.accounts.history import state_at
+from keizoku.billing.closing.bank_control import bank_control
+from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.receivables.transfers_out import transfers
 from keizoku.billing.statements.transfer_file import BankAccount, Transfer, payer_of, read_transfers
 from keizoku.scheduler.app import Services
@@ -129,3 +132,86 @@ def test_the_payer_is_written_in_one_line() -> None:
     for wrong in ("", "1/2", "1/0005-001-1/ｱ", "x/0005-001-1-1/ｱ", "1/0005-001-3-1/ｱ", "1/0005-001-1-1/山田"):
         with pytest.raises(ValueError, match=r"code/bank|names are kana|letters in half width"):
             payer_of(wrong)
+
+
+def test_9_2__a_credit_that_no_invoice_or_card_takes_goes_out_by_two_persons_word_too(engine: sa.Engine) -> None:
+    def night_is_ok(services: Services, on: date) -> None:
+        night = run_night(services, on, parse_instant(f"{on} 02:30"), whole_audit=True)
+        assert (night.certificate, night.differences) == ("ok", ())
+
+    with services_on(engine) as services:
+        open_world(services)
+        services.billing.approve("taro", "monthly", "other", now=parse_instant("2026-04-01 10:00"))
+        services.billing.pay("taro", 500, now=parse_instant("2026-04-01 11:00"))
+        services.billing.end_of_use("taro", now=parse_instant("2026-04-02 10:00"))
+        services.session.execute(sa.text("SET session_replication_role = replica"))  # a credit without its claim
+        services.session.execute(
+            sa.text(
+                "INSERT INTO credit (award_id, account, month, total_yen, granted_yen, available_yen, usable_from, "
+                "granted_on, recorded_at) VALUES (1, 'taro', '2026-03', 100, 100, 100, '2026-04-01', '2026-04-01', "
+                "'2026-04-01 12:00+09')"
+            )
+        )
+        services.session.execute(sa.text("SET session_replication_role = origin"))
+        granted = Posting("credit_granted", "credit:1", date(2026, 4, 1), {"yen": 100, "tax_yen": 9}, "taro")
+        post(services.session, [granted], NOW)
+        services.session.commit()
+        with pytest.raises(Refused, match="no credit is left over"):
+            services.billing.keep_credit("taro", by="kato", ground=GROUND, now=parse_instant("2026-04-02 11:00"))
+        night_is_ok(services, date(2026, 5, 1))
+        now = parse_instant("2026-05-01 10:00")
+        about = sa.text("SELECT closed_by FROM review_task WHERE kind = 'credit_without_charge'")
+        assert services.session.execute(about).all() == [(None,)]
+        assert services.billing.keep_credit("taro", by="kato", ground=GROUND, now=now) == 100
+        assert balances(services, "2130", "2140") == [0, -100]
+        assert services.session.execute(about).all() == [("kato",)]
+        night_is_ok(services, date(2026, 5, 2))
+        with pytest.raises(Refused, match="no credit is left over"):
+            services.billing.keep_credit("taro", by="kato", ground=GROUND, now=now)
+        number = services.billing.propose_transfer("taro", 100, TO, by="kato", ground=GROUND, now=now)
+        services.billing.decide_transfer(number, approve=True, by="sato", ground=GROUND, now=now)
+        services.billing.send_transfers(PAYER, date(2026, 5, 7), by="kato", now=now)
+        services.session.commit()
+        assert balances(services, "1110", "2130", "2140") == [400, 0, 0]
+        assert state_at(services.session, services.rules, "taro", until=now, known_at=now).credit_yen == 0
+        night_is_ok(services, date(2026, 5, 3))
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ['"2026/4/22","振込","ソウゴウフリコミ","1,100","","-800","","","出金"'],  # one sum for the file
+        [
+            '"2026/4/23","振込","ｽｽﾞｷ ﾊﾅｺ","300","","0","","","出金"',  # two of one sum and day: by their names
+            '"2026/4/23","振込","ﾔﾏﾀﾞ ﾀﾛｳ","300","","-300","","","出金"',
+            '"2026/4/23","振込","ﾔﾏﾀﾞ ﾀﾛｳ","500","","-800","","","出金"',
+        ],
+    ],
+    ids=["one sum", "each by its name"],
+)
+def test_the_bank_s_lines_of_a_file_join_its_transfers_on_the_day_of_the_file(
+    engine: sa.Engine, tmp_path: Path, lines: list[str]
+) -> None:
+    with services_on(engine) as services:
+        open_world(services)
+        then = parse_instant("2026-04-01 10:00")
+        for account, yen in (("taro", 1300), ("hanako", 800)):
+            services.billing.approve(account, "monthly", "other", now=then)
+            services.billing.pay(account, yen, now=then)
+        hanako = BankAccount("0009", "001", "1", "7654321", "スズキ ハナコ")
+        ids = [propose(services, 300), propose(services, 300, hanako, "hanako"), propose(services, 500)]
+        for number in ids:
+            services.billing.decide_transfer(number, approve=True, by="sato", ground=GROUND, now=NOW)
+        services.billing.send_transfers(PAYER, date(2026, 4, 22), by="kato", now=NOW)
+        services.session.commit()
+        assert balances(services, "1110", "2140") == [1000, 0]
+        bank = tmp_path / "bank.csv"
+        bank.write_text("\n".join([MUFG.splitlines()[0], *lines]) + "\n", encoding="cp932")
+        later = parse_instant("2026-04-24 10:00")
+        services.billing.import_bank(bank, author="kato", now=later)
+        assert [each.state for each in transfers(services.session)] == ["done"] * 3
+        assert balances(services, "1110", "2140", "2145") == [1000, 0, 0]
+        unmet = bank_control(services.session, date(2026, 4, 24)).unmet
+        assert [each.about for each in unmet if each.about.startswith("deposit:")] == []
+        night = run_night(services, date(2026, 4, 25), parse_instant("2026-04-25 02:30"), whole_audit=True)
+        assert (night.certificate, night.differences) == ("ok", ())

@@ -31,6 +31,7 @@ payments = Resource("payments", "Payments, charges, refunds, disputes, deposits,
 Via = Annotated[Id, Field(description="how it came: bank, cash, …")]
 Paid = listed("Paid", account=str, yen=int, done=bool)
 DepositRow = listed("Deposit", account=str, yen=int, sent=int, by_card=int)
+Kept = listed("CreditKept", account=str, kept=int)
 Applied = listed("DepositApplied", account=str, applied=int)
 Settled = listed("Settled", rows_written=int, still_unknown=int)
 Closed = listed("PaymentAct", id=str, done=bool)
@@ -179,6 +180,13 @@ def refund_deposit(
     """A deposit was sent back, all of it or `yen`. Over `refund_limit_yen` another person approves it."""
     sent = call.billing.refund_deposit(account, yen, by=call.author, ground=ground, now=call.now, through=through)
     return {"account": account, "refunded": sent.yen, "by_bank": sent.by_bank_yen, "to_card": sent.to_card_yen}
+
+
+@payments.act("/accounts/{account}/deposit/from-credits", command="deposit from-credits", answer=Kept)
+def keep_credit(call: Call, account: Id, *, ground: Ground) -> Any:
+    """What no invoice or card takes of the account's credits is kept as a deposit, to be sent by bank (9.2)."""
+    kept = call.billing.keep_credit(account, by=call.author, ground=ground, now=call.now)
+    return {"account": account, "kept": kept}
 
 
 @payments.act("/accounts/{account}/deposit/apply", command="deposit apply", answer=Applied)

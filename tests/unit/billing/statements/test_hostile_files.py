@@ -20,6 +20,24 @@ def _rules(raw: bytes) -> list[tuple[int | None, str]]:
     return [(each.line, each.rule) for each in read_statements("file", raw).all_findings]
 
 
+def test_all_details_that_do_not_fit_their_end_record_are_findings_and_the_good_ones_are_read() -> None:
+    whole = shapes.MUFG_BIZSTATION_ALL
+    assert _rules(whole.encode("cp932")) == []
+    found = _rules(whole.replace("2,2026.11.6,手数料,振込手数料,330,0,1000170\n", "").encode("cp932"))
+    assert found == [
+        (4, "the end record counts 1 of 330 yen"),
+        (4, "the closing balance is 1000170 yen"),
+    ]
+    assert _rules(whole[: whole.index("8\n")].encode()) == [(3, "9 is the last record")]
+    assert _rules(whole.replace("2026.11.6", "2026.11.31").encode())[0][0] == 2
+    assert _rules(whole.replace("2,2026.11.6,手数料", "3,2026.11.6,手数料").encode()) == [
+        (2, "a record begins with 1, 2, 8 or 9")
+    ]
+    assert _rules(whole.replace(",0,500,1000500", ",330,500,1000500").encode()) == [
+        (3, "a line is money in or money out")
+    ]
+
+
 def test_a_trailer_that_does_not_fit_is_a_finding_and_the_good_records_go_on() -> None:
     raw = writers.zengin(SEVERAL).replace(b"8000001" + b"0000000000500", b"8000002" + b"0000000001000")
     read = read_statements("file", raw)

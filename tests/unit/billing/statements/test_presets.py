@@ -38,6 +38,8 @@ def test_the_account_is_the_one_that_the_file_names_else_its_bank() -> None:
     }
     assert accounts == {
         "mufg": "0005",
+        "mufg_bizstation": "0005-001-1-1234567",
+        "mufg_bizstation_all": "0005-001-1-1234567",
         "smbc": "0009",
         "mizuho": "0001-本店-1-1234567",
         "rakuten": "0036",
@@ -135,5 +137,5 @@ def test_another_preset_or_account_makes_it_another_file() -> None:
 
 def test_the_list_of_formats_names_each_once_in_both_languages() -> None:
     listed = formats()
-    assert len({each.name for each in listed}) == len(listed) == len(presets()) + 5
+    assert len({each.name for each in listed}) == len(listed) == len(presets()) + 6
     assert all(each.ja and each.en and each.shape for each in listed)

@@ -59,6 +59,14 @@ LIVES: dict[str, list[tuple[str, dict[str, int]]]] = {
         ("remedy_performed", {"yen": 100}),
         ("payout", {"yen": 500}),
     ],
+    "paid by bank, credited, and the credit sent by bank": [
+        ("term_invoiced", {"yen": 500}),
+        ("bank_receipt", {"principal_yen": 500}),
+        ("revenue_recognised", {"yen": 500}),
+        ("credit_granted", {"yen": 100}),
+        ("credit_kept", {"yen": 100}),
+        ("deposit_refunded", {"yen": 100}),
+    ],
     "late, then paid by bank with costs and too much": [
         ("term_invoiced", {"yen": 500}),
         ("charge_failed", {}),
