@@ -214,8 +214,8 @@ NOT_KILLED = {
     "claims.grant_late", "claims.withdraw_remedy", "codes.check", "codes.redeem", "documents.issue",
     "documents.reissue", "endpoints.test", "evidence.decide_unknown", "link-orders.confirm", "link-orders.draft",
     "link-orders.never_arrived", "link-orders.send", "link-orders.settle", "link-orders.withdraw", "links.adopt",
-    "links.begin", "links.finish", "links.renew", "links.revoke", "member-sessions.open_pages", "months.reconcile",
-    "months.resolve", "nights.approve", "nights.hold", "nights.release", "payments.apply_deposit",
-    "payments.import_balance", "proposals.withdraw", "stores.import_file", "stores.refund", "tasks.snooze",
+    "links.begin", "links.finish", "links.renew", "links.revoke", "months.reconcile", "months.resolve",
+    "nights.approve", "nights.hold", "nights.release", "payments.apply_deposit", "payments.import_balance",
+    "payments.keep_credit", "stores.import_file", "stores.refund", "tasks.snooze",
 }  # fmt: skip
 """Acts that the small world has nothing for, or that another party is asked in."""
