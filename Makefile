@@ -76,7 +76,8 @@ soak: $(VENV)/.installed-test  ## random nights, kills, restores, poison, calls,
 		--commands $(COMMANDS) --restores $(RESTORES) --quarters $(QUARTERS) --orders $(ORDERS) --seed $(SEED) $(WRITE)
 	@KEIZOKU_TEST_SOAK=$(LIVES) KEIZOKU_TEST_KILLS=all $(BIN)/python -m pytest -n $(JOBS) \
 		tests/integration/night/test_lives.py tests/integration/night/test_missed_nights.py \
-		tests/integration/web/test_killed_acts.py
+		tests/integration/web/test_killed_acts.py tests/integration/link/test_link_lives.py \
+		tests/integration/link/test_link_killed.py
 
 audit: $(VENV)/.installed-test  ## known vulnerabilities of the pinned versions, where their list can be reached
 	@$(PIP) pip-audit

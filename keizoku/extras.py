@@ -25,7 +25,7 @@ EXTRAS: Final[Mapping[str, tuple[str, ...]]] = {
     "worker": ("apscheduler", "prometheus_client", "structlog"),
     "backup": ("fsspec", "pyrage"),
     "banks": ("defusedxml", "mt940", "ofxtools", "zengin_code"),
-    "link": ("authlib", "cryptography", "requests"),
+    "link": ("authlib", "cryptography", "joserfc", "requests"),
     "web": ("authlib", "fastapi", "jinja2", "joserfc", "python_multipart", "requests", "uvicorn", "xlsxwriter"),
     "s3": ("s3fs",),
     "spark": ("pyspark",),

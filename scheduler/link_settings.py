@@ -36,6 +36,12 @@ class LinkSettings(BaseModel):
     link_private_key_file: Path | None = Field(
         default=None, description="a file with our private key (PEM): we sign in by private_key_jwt (RFC 7523)"
     )
+    link_key_id: str = Field(
+        default="", max_length=200, description="under which id the partner has its public half (kid); empty: none"
+    )
+    link_key_algorithm: Literal["PS256", "RS256"] = Field(
+        default="PS256", description="how an RSA key signs; a P-256 key signs by ES256"
+    )
     link_scope_data: str = Field(default="data", min_length=1, description="the partner's word for access to data")
     link_scope_orders: str = Field(default="orders", min_length=1, description="its word for access to orders")
     link_consent_days: int = Field(

@@ -67,6 +67,8 @@ def _partner(settings: Settings, engine: sa.Engine) -> Partner:
         settings.link_client_id,
         _secret(settings.link_client_secret_file),
         _secret(settings.link_private_key_file),
+        settings.link_key_id,
+        settings.link_key_algorithm,
         settings.link_scope_data,
         settings.link_scope_orders,
         settings.link_timeout_seconds,

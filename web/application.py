@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from keizoku import __version__
 from keizoku.db.failures import failure_of
-from keizoku.db.session import DatabaseError
+from keizoku.db.session import DatabaseError, RightError
 from keizoku.scheduler.cli.shared.output import BROKEN_OFF, MISTAKEN, explained
 from keizoku.scheduler.night.nightly_run import NightBusyError
 from keizoku.sla.months.month_facts import NoPopulationError
@@ -27,6 +27,7 @@ from keizoku.web.calls.problems import ProblemError, of_refusal
 from keizoku.web.calls.size_limit import SizeLimit
 from keizoku.web.description import SERVERS, bounded
 from keizoku.web.door import Door
+from keizoku.web.pages.members.pages import PAGES as MEMBER_PAGES
 from keizoku.web.pages.shared.problem_page import as_page
 from keizoku.web.pages.staff.console import PAGES
 from keizoku.web.resources.catalogue import RESOURCES, SESSIONS, SYSTEM, WEBHOOKS
@@ -69,7 +70,7 @@ def make_application(door: Door | None) -> FastAPI:
     app.include_router(SESSIONS)
     for resource in RESOURCES:
         app.include_router(resource.router)
-    for router in PAGES:
+    for router in (*PAGES, *MEMBER_PAGES):
         app.include_router(router)
     app.add_exception_handler(ProblemError, as_page(_of_problem))
     app.add_exception_handler(Refused, as_page(_of_refused))
@@ -177,6 +178,8 @@ async def _of_any(request: Request, error: Exception) -> Response:
         return _answer(ProblemError(422, "reading.unknown", "There is no such reading.", str(error), "see /v1/terms"))
     if isinstance(error, RecursionError):
         return _answer(ProblemError(422, "form", "The call has another form.", "it is nested too deeply", "flatten it"))
+    if isinstance(error, RightError):
+        return _answer(ProblemError(403, "database.refuses", "The database refuses it.", str(error)))
     if failure is not None and failure.kind == "database_refuses":
         return _answer(ProblemError(403, "database.refuses", "The database refuses it.", failure.what, failure.remedy))
     told = explained(error)

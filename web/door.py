@@ -34,7 +34,7 @@ from keizoku.web.identity.keys import digest_of, key_holder
 from keizoku.web.identity.members import account_of_claim
 from keizoku.web.identity.principal import MEMBER, ROLES, Principal, Role
 from keizoku.web.jobs import Jobs, NightPlace
-from keizoku.web.pages.shared.signed_in import BY_COOKIE, SignedIn
+from keizoku.web.pages.shared.signed_in import BY_COOKIE, MEMBER_BY_COOKIE, SignedIn
 from keizoku.web.request_log import Entry, RequestLog
 
 if TYPE_CHECKING:
@@ -75,6 +75,8 @@ class Door:
     """Where the staff sign in; None: they do not."""
     signed_in: SignedIn = BY_COOKIE
     """How people of the staff are known in a browser."""
+    member_signed_in: SignedIn = MEMBER_BY_COOKIE
+    """How members are."""
     log: RequestLog = field(init=False)
     jobs: Jobs = field(init=False)
     _engines: dict[Role, sa.Engine] = field(init=False)

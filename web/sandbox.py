@@ -121,6 +121,7 @@ def sandbox_settings(settings: Settings) -> Settings:
     changes: dict[str, Any] = {
         "gateway": "simulated", "mail_host": "", "stripe_webhook_secret_file": None, "link_authorize_url": None,
         "link_token_url": None, "link_revoke_url": None, "link_api_base": None,
+        "link_partner": "none" if settings.link_partner == "none" else "simulated",
     }  # fmt: skip
     if settings.database_url is None:
         changes["data_dir"] = Path(settings.data_dir or default_data_dir()) / "sandbox"

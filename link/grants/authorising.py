@@ -3,7 +3,7 @@
     begin ──> address of the partner ──> the customer, there ──> back with state and code ──> finish ──> a grant
 
 The state is used once and only its digest is kept; the verifier is sealed until then. An account has one living grant:
-one for orders, too, replaces one for data, and the old token is revoked.
+one for orders, too, replaces one for data, and the old token is destroyed.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def finish(link: Link, state: str, code: str, now: datetime) -> int:
         verifier = None
     if verifier is None:
         raise Refused("link.state_used", f"account {row.account}: this authorisation was used", "begin one anew")
-    asked_at = clock.at()
+    asked_at = now  # whatever passed since then, the token ends early rather than late
     try:
         answer = link.partner.exchange(code, verifier, row.redirect_uri)
     except PartnerError as error:

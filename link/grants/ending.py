@@ -156,7 +156,8 @@ def revoke_left(link: Link, grant_id: int, clock: uses.Elapsing) -> bool:
     """Ask the partner to revoke what a grant that has ended still has, then destroy it; commits. True: it confirmed.
 
     The refresh token where there is one: with it the whole grant is void (RFC 7009), else the access token. What does
-    not open with the keys that are here is left as it is, and is a task.
+    not open with the keys that are here is left as it is, and is a task. Where the customer has another grant by now,
+    which voided this one, nothing is asked: partners void all that a customer gave us, and so the new one, too.
     """
     session = link.session
     row = session.execute(
@@ -174,8 +175,9 @@ def revoke_left(link: Link, grant_id: int, clock: uses.Elapsing) -> bool:
         open_task(session, "link_revocation", f"grant {grant_id}", detail, clock.at())
         session.commit()
         return False
-    confirmed = text is None
-    if text is not None:
+    newer = sa.exists().where(link_grant.c.account == row.account, link_grant.c.ended_at.is_(None))
+    confirmed = text is None or bool(session.scalar(sa.select(newer)))
+    if text is not None and not confirmed:
         use = uses.Use(grant_id, row.id, row.account, "revoke", link.author)
         [use_id] = uses.begin(session, [use], clock.at())
         session.commit()

@@ -150,7 +150,9 @@ class Renewals:
                 session.commit()
         if any(each.code == CLIENT_REFUSED for each in self.counts.failures):
             raise Refused(
-                "link.client_refused", "the partner refuses our client", "mend its id, its key or its scopes there"
+                "link.client_refused",
+                "the partner refuses our client",
+                "mend its id, its key, its scopes, or this machine's clock",
             )
 
     def _steps(self, clock: uses.Elapsing) -> Iterator[int]:

@@ -1,13 +1,15 @@
 """Tokens over HTTP: OAuth 2.0 authorisation code with PKCE (RFC 6749, 7636) and revocation (RFC 7009), by Authlib.
 
 Of what banks in Japan ask for (FAPI-like profiles) this client does: PKCE with S256, an exact redirect URI, a state
-that is used once, `private_key_jwt` where a key file is set (else the client's secret), TLS. It does not do: pushed
-authorisation requests (PAR), sender-constrained tokens (mTLS, DPoP), signed requests or responses (JAR, JARM).
+that is used once, `private_key_jwt` where a key file is set (PS256 or ES256; else the client's secret), TLS. It does
+not do: pushed authorisation requests (PAR), sender-constrained tokens (mTLS, DPoP), signed requests or responses (JAR,
+JARM).
 """
 
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -16,15 +18,24 @@ import requests
 from authlib.integrations.base_client.errors import OAuthError
 from authlib.integrations.requests_client import OAuth2Session
 from authlib.oauth2.rfc7523 import PrivateKeyJWT
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from joserfc.jwk import ECKey, RSAKey
 from requests.adapters import HTTPAdapter
 
 from keizoku.link.partner.port import NotSentError, PartnerError, PartnerRefusesUsError, TokenAnswer
+from keizoku.terms.refusal import Refused
 
 __all__ = ["OAuthClient", "OAuthPlace", "connected"]
 
 _OURS: Final = frozenset({"invalid_client", "unauthorized_client", "unsupported_grant_type", "invalid_scope"})
 _WORD: Final = re.compile(r"[A-Za-z0-9_.-]{1,40}")
 _LONGEST_LIFE: Final = 366 * 86_400
+_ASSERTED_FOR: Final = 300
+"""So many seconds an assertion of ours is good for, by this machine's clock."""
+_RSA_BITS: Final = 2_048
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +48,8 @@ class OAuthPlace:
     client_id: str
     client_secret: str = field(default="", repr=False)
     private_key: str = field(default="", repr=False)  # PEM; where it is there, the secret is not used
+    key_id: str = ""  # under which the partner has its public half; empty: it has one key of ours
+    key_algorithm: str = ""  # of an RSA key: PS256 or RS256; empty: PS256. A P-256 key signs by ES256
     scope_data: str = "data"
     scope_orders: str = "orders"
     timeout_seconds: float = 30
@@ -47,6 +60,10 @@ class OAuthClient:
 
     def __init__(self, place: OAuthPlace, adapter: HTTPAdapter | None = None) -> None:
         self._place = place
+        self._key: Any = None
+        self._algorithm = ""
+        if place.private_key:
+            self._key, self._algorithm = _signing_key(place)
         self._adapter = adapter or HTTPAdapter()
 
     def authorization_url(self, scopes: Sequence[str], redirect_uri: str, state: str, verifier: str) -> str:
@@ -83,19 +100,40 @@ class OAuthClient:
         method = "private_key_jwt" if place.private_key else "client_secret_basic"
         session = OAuth2Session(
             place.client_id,
-            place.private_key or place.client_secret,
+            self._key or place.client_secret,
             token_endpoint_auth_method=method,
             revocation_endpoint_auth_method=method,
             code_challenge_method="S256",
             default_timeout=place.timeout_seconds,
             **more,
         )
-        if place.private_key:
-            session.register_client_auth_method(PrivateKeyJWT(place.token_url))
+        if self._key is not None:
+            # for this one call: the number of an assertion (jti) is used once
+            told = {"kid": place.key_id} if place.key_id else {}
+            claims = {"exp": int(time.time()) + _ASSERTED_FOR}
+            signed = PrivateKeyJWT(place.token_url, claims=claims, headers=told, alg=self._algorithm)
+            session.register_client_auth_method(signed)
         session.trust_env = False  # a netrc or proxy of the machine is not asked for the partner's tokens
         session.mount("https://", self._adapter)
         session.mount("http://", self._adapter)
         return session
+
+
+def _signing_key(place: OAuthPlace) -> tuple[Any, str]:
+    """The key as the library has it, and how it signs. Raises Refused, without a letter of the key."""
+    try:
+        read = load_pem_private_key(place.private_key.encode("ascii"), None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        read = None
+    if isinstance(read, RSAPrivateKey) and read.key_size >= _RSA_BITS:
+        return RSAKey.import_key(place.private_key), place.key_algorithm or "PS256"
+    if isinstance(read, EllipticCurvePrivateKey) and isinstance(read.curve, SECP256R1):
+        return ECKey.import_key(place.private_key), "ES256"
+    raise Refused(
+        "link.keys",
+        "our private key is no PEM of an RSA key of 2,048 bits or more, or of a P-256 key, without a password",
+        "name its file: KEIZOKU_LINK_PRIVATE_KEY_FILE",
+    )
 
 
 def connected(call: Callable[[], Any]) -> Any:

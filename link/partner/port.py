@@ -40,7 +40,9 @@ class PartnerRefusesUsError(Refused):
     """The partner refuses our own client (its id, its key, a scope); nothing can be asked until that is mended."""
 
     def __init__(self, code: str) -> None:
-        super().__init__("link.client_refused", f"the partner refuses our client: {code}", "mend its id, key or scopes")
+        super().__init__(
+            "link.client_refused", f"the partner refuses our client: {code}", "mend its id, key, scopes or clock"
+        )
 
 
 class NotSentError(PartnerError):

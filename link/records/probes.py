@@ -27,9 +27,9 @@ def anything_ordered() -> sa.ColumnElement[bool]:
 
 
 def anything_to_look_at() -> sa.ColumnElement[bool]:
-    """A token was used in the last two days, or a stop by 11.2 is not announced."""
+    """A token was used in the last days (as many as missed nights are made up for), or a stop is not announced."""
     told = sa.exists().where(link_announcement.c.stop_id == link_stop.c.id)
     return sa.or_(
-        sa.exists().where(link_use.c.begun_at > NOW - timedelta(days=2)),
+        sa.exists().where(link_use.c.begun_at > NOW - timedelta(days=32)),
         sa.exists().where(link_stop.c.clause == "11.2", ~told),
     )

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-__all__ = ["PartnerOutage", "UseOutcome", "partner_outages"]
+__all__ = ["FAILED", "SHORTEST", "PartnerOutage", "UseOutcome", "partner_outages"]
 
 FAILED: Final = frozenset({"unavailable", "no_answer"})
 JOINED: Final = timedelta(minutes=5)

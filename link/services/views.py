@@ -37,6 +37,7 @@ __all__ = [
     "count_uses",
     "designation_list",
     "event_list",
+    "link_as_it_is",
     "link_list",
     "link_view",
     "load_list",
@@ -172,6 +173,11 @@ def count_links(session: Session) -> int:
 def link_view(session: Session, account: str, at: datetime) -> LinkView:
     """One customer's link."""
     noted(account, "link_view")
+    return link_as_it_is(session, account, at)
+
+
+def link_as_it_is(session: Session, account: str, at: datetime) -> LinkView:
+    """The same within another question about the account, which is noted already."""
     customer = load_customers(session, [account])[account]
     renewing = _renewing(session, [account])
     session.rollback()

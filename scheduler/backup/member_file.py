@@ -22,7 +22,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from keizoku.billing.accounts.account_views import owed_view
-from keizoku.billing.accounts.history import AccountHistory, account_history
+from keizoku.billing.accounts.history import AccountHistory
 from keizoku.billing.documents.addressees import SealingKeys, sealed_of
 from keizoku.billing.documents.atomic_files import SUMS
 from keizoku.billing.documents.rendering import sections_pdf
@@ -34,6 +34,7 @@ from keizoku.db.session import Session
 from keizoku.db.tables.people import member_file
 from keizoku.scheduler.backup.member_data import member_rows, write_csv
 from keizoku.scheduler.files import write_private
+from keizoku.scheduler.reports.account_story import account_story
 from keizoku.terms.calendar import iso_jst
 from keizoku.terms.refusal import Refused
 from keizoku.terms.rendering import Lang, sentence
@@ -82,7 +83,7 @@ def write_member_file(
     want_to_add(session, member_file)
     if not all(said.strip() for said in (request.recipient, request.ground, request.author)):
         raise Refused("act.unsigned", f"account {request.account}: say to whom, on what ground, and who makes the file")
-    story = account_history(session, rules, request.account, until=request.now, known_at=request.now)
+    story = account_story(session, rules, request.account, until=request.now, known_at=request.now)
     session.execute(
         sa.insert(member_file).values(
             account=request.account,

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
@@ -21,6 +22,8 @@ from keizoku.db.roles import may_add
 from keizoku.db.session import DatabaseError
 from keizoku.db.tables.link.grants import link_grant, link_secret
 from keizoku.link.records import probes
+from keizoku.scheduler.night import run_log
+from keizoku.terms.calendar import jst_day
 from keizoku.terms.refusal import Refused
 
 if TYPE_CHECKING:
@@ -76,7 +79,9 @@ def _orders(work: Work) -> Iterator[int]:
 def _figures(work: Work) -> Iterator[int]:
     from keizoku.link.services.figures import open_tasks_for_people
 
-    yield open_tasks_for_people(work.session, work.rules.discretion.link_fetches_an_hour, work.now)
+    yesterday = jst_day(work.now) - timedelta(days=1)
+    since = min(run_log.last_night(work.session) or yesterday, yesterday)  # that night looked at the day before its own
+    yield open_tasks_for_people(work.session, work.rules.discretion.link_fetches_an_hour, since, work.now)
 
 
 def renew_by_day(services: Services, now: datetime, going: Callable[[], bool]) -> dict[str, object]:

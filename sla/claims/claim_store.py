@@ -120,6 +120,13 @@ def load_account_months(
     return _account_months(session, month, policy, claims, at)
 
 
+def load_account_month(session: Session, month: Month, policy: Policy, account: str, at: datetime) -> AccountMonth:
+    """The month of an account as known at an instant, with or without a claim."""
+    claims = _claims(session, month, [account], at)
+    (among,) = _account_months(session, month, policy, {account: claims.get(account, ())}, at)
+    return among
+
+
 def _account_months(
     session: Session, month: Month, policy: Policy, claims: Mapping[str, Sequence[Claim]], at: datetime | None
 ) -> list[AccountMonth]:

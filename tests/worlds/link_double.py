@@ -18,13 +18,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from authlib.integrations.flask_oauth2 import AuthorizationServer
-from authlib.oauth2.rfc6749 import grants
+from authlib.oauth2.rfc6749 import InvalidClientError, grants
 from authlib.oauth2.rfc7009 import RevocationEndpoint
+from authlib.oauth2.rfc7523 import JWTBearerClientAssertion
 from authlib.oauth2.rfc7636 import CodeChallenge
 from flask import Flask, Response, jsonify, request
+from joserfc import jwt
+from joserfc.errors import JoseError
 from werkzeug.serving import make_server
 
 CLIENT, SECRET, BACK = "keizoku-tests", "a secret of nobody", "https://app.example/linked"
+METHODS = ["client_secret_basic", "private_key_jwt"]
 OFF_HOURS = 4001009
 """The code of a 401: the token is not, or no longer, valid."""
 
@@ -34,6 +38,7 @@ class Client:
     """The one client that it knows."""
 
     client_id: str = CLIENT
+    method: str = "client_secret_basic"
 
     def get_client_id(self) -> str:
         return self.client_id
@@ -51,7 +56,7 @@ class Client:
         return client_secret == SECRET
 
     def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
-        return method == "client_secret_basic"
+        return method == self.method
 
     def check_response_type(self, response_type: str) -> bool:
         return response_type == "code"
@@ -125,6 +130,10 @@ class Memory:
     expires_orders: int = 0
     lists_late: int = 0
     refresh_once: bool = True
+    keys: Any = None  # public keys: our client has to sign in by private_key_jwt, by PS256 or ES256 and with a kid
+    assertions: list[dict[str, Any]] = field(default_factory=list)  # the headers of those that were good
+    audience: str = "the token's place"
+    numbers: set[str] = field(default_factory=set)  # of assertions, each taken once
     clock_seconds: int = 0  # how wrong its wall clock is
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -143,7 +152,7 @@ class Memory:
 
 
 class _CodeGrant(grants.AuthorizationCodeGrant):  # type: ignore[misc]
-    TOKEN_ENDPOINT_AUTH_METHODS = ["client_secret_basic"]  # noqa: RUF012 - as the library has it
+    TOKEN_ENDPOINT_AUTH_METHODS = METHODS
 
     def save_authorization_code(self, code: str, asked: Any) -> None:
         payload = asked.payload
@@ -168,7 +177,7 @@ class _CodeGrant(grants.AuthorizationCodeGrant):  # type: ignore[misc]
 
 
 class _RefreshGrant(grants.RefreshTokenGrant):  # type: ignore[misc]
-    TOKEN_ENDPOINT_AUTH_METHODS = ["client_secret_basic"]  # noqa: RUF012
+    TOKEN_ENDPOINT_AUTH_METHODS = METHODS
     INCLUDE_NEW_REFRESH_TOKEN = True
 
     def authenticate_refresh_token(self, refresh_token: str) -> Issued | None:
@@ -184,7 +193,7 @@ class _RefreshGrant(grants.RefreshTokenGrant):  # type: ignore[misc]
 
 
 class _Revocation(RevocationEndpoint):  # type: ignore[misc]
-    CLIENT_AUTH_METHODS = ["client_secret_basic"]  # noqa: RUF012
+    CLIENT_AUTH_METHODS = METHODS
 
     def query_token(self, token_string: str, token_type_hint: str | None) -> Issued | None:
         memory: Memory = self.server.memory
@@ -193,6 +202,41 @@ class _Revocation(RevocationEndpoint):  # type: ignore[misc]
     def revoke_token(self, token: Issued, request: Any) -> None:
         for each in self.server.memory.tokens:
             each.revoked |= each.user == token.user
+
+
+class _Assertion(JWTBearerClientAssertion):  # type: ignore[misc]
+    """private_key_jwt as FAPI wants it: signed by PS256 or ES256 under a key that is known, each assertion once."""
+
+    CLIENT_AUTH_METHOD = "private_key_jwt"
+
+    def __init__(self, memory: Memory) -> None:
+        super().__init__(leeway=10)
+        self.memory = memory
+
+    def get_audiences(self) -> list[str]:
+        return [self.memory.audience]
+
+    def validate_jti(self, claims: Any, jti: str) -> bool:
+        fresh = jti not in self.memory.numbers
+        self.memory.numbers.add(jti)
+        return fresh
+
+    def resolve_client_public_key(self, client: Client) -> Any:
+        return self.memory.keys
+
+    def process_assertion_claims(self, assertion: str, resolve_key: Any) -> Any:
+        header, claims = self.extract_assertion(assertion)
+        if header["alg"] not in ("PS256", "ES256") or header.get("kid") not in {key.kid for key in self.memory.keys}:
+            raise InvalidClientError(description="alg or kid")
+        if not 0 < claims["exp"] - claims["iat"] <= 600:
+            raise InvalidClientError(description="too long")
+        try:
+            found = jwt.decode(assertion, resolve_key, algorithms=["PS256", "ES256"])
+        except JoseError as error:
+            raise InvalidClientError(description="signature") from error
+        self.verify_claims(found.claims)
+        self.memory.assertions.append(dict(header))
+        return found.claims
 
 
 class _Server(AuthorizationServer):  # type: ignore[misc]
@@ -212,8 +256,10 @@ def make_app(memory: Memory) -> Flask:
         ends = time.monotonic() + token["expires_in"]
         memory.tokens.append(Issued(token["access_token"], token["refresh_token"], asked.user, token["scope"], ends))
 
-    server = _Server(app, query_client=lambda name: Client() if name == CLIENT else None, save_token=save)
+    method = METHODS[0] if memory.keys is None else METHODS[1]
+    server = _Server(app, query_client=lambda name: Client(method=method) if name == CLIENT else None, save_token=save)
     server.memory = memory
+    server.register_client_auth_method(METHODS[1], _Assertion(memory))
     server.register_grant(_CodeGrant, [CodeChallenge(required=True)])
     server.register_grant(_RefreshGrant)
     server.register_endpoint(_Revocation)

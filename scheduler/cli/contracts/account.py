@@ -125,7 +125,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """The state of an account, and all that happened to it: when, by which clause, what it changed."""
-    from keizoku.billing.accounts.history import account_history
+    from keizoku.scheduler.reports.account_story import account_story, link_of
 
     now = datetime.now(UTC)
     until = _end_of(as_of) if as_of else now
@@ -133,14 +133,19 @@ def show(
     if until > now and _end_of(now.astimezone(JST).date().isoformat()) != until:
         fail(f"{as_of} is still to come: the history shows what has happened")
     with open_services() as services:
-        story = account_history(services.session, services.rules, account, until=until, known_at=known)
+        story = account_story(services.session, services.rules, account, until=until, known_at=known)
+        link = link_of(services.session, account, until - timedelta(microseconds=1))
     if as_json:
-        emit(story.to_json(lang.value), as_json=True)
+        emit({**story.to_json(lang.value), "link": link}, as_json=True)
         return
 
     def draw(console: Console) -> None:
         flat = {name: value for name, value in story.state.items() if name != "unpaid" and value is not None}
         console.print(table(("", ""), headed(flat, lang.value).items(), header=False))
+        if link is not None:
+            of_link = {name: value for name, value in link.items() if name != "account" and value is not None}
+            console.print()
+            console.print(table(("", ""), headed(of_link, lang.value).items(), header=False))
         console.print()
         for when, words, clause in story.sentences(lang.value):
             console.print(f"[dim]{when}[/dim]  {escape(words)} [dim]{escape(clause)}[/dim]", soft_wrap=True)

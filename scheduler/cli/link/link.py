@@ -39,7 +39,7 @@ from keizoku.scheduler.cli.shared.listing import (
     emit_rows,
     number_after,
 )
-from keizoku.scheduler.cli.shared.output import emit, fail
+from keizoku.scheduler.cli.shared.output import emit, fail, note
 
 app = typer.Typer(
     help=both(
@@ -232,7 +232,10 @@ def renew(
                 "failed": counts.failed,
                 "skipped": counts.skipped,
                 "partner_down": counts.partner_down,
+                "busy": counts.busy,
             }
+            if counts.busy:
+                note("another process is renewing what is due: nothing was done here")
             failed = counts.failed > 0
     emit(shown, as_json)
     raise typer.Exit(1 if failed else 0)

@@ -125,15 +125,16 @@ def list_readings(
     write: Annotated[
         bool, typer.Option("--write", help=both("Write the page of the documents.", "文書のページを書き出します。"))
     ] = False,
-    output: Annotated[Path, typer.Option(help=both("The generated page.", "生成するページ。"))] = Path(
-        "docs/reference/readings.md"
-    ),
+    output: Annotated[
+        Path | None, typer.Option(help=both("The generated page. Default: those of the documents.", "生成するページ。"))
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Every question that the text leaves open, how we read it (*), and what else could be chosen."""
     readings = _newest(contract).readings.values()
     if write:
-        output.write_text(readings_page(_newest(contract).readings), encoding="utf-8")
+        for each, page in [(contract, output)] if output is not None else READINGS.items():
+            Path(page).write_text(readings_page(_newest(each).readings, each), encoding="utf-8")
         return
 
     def human(console: Console) -> None:
@@ -258,6 +259,8 @@ def map_clauses(
     raise typer.Exit(report_findings(complaints))
 
 
+READINGS = {"premium": Path("docs/reference/readings.md"), "api_link": Path("docs/reference/readings-api-link.md")}
+"""The page of the documents with each contract's readings."""
 CLAUSE_MAPS = {
     "premium": Path("docs/reference/clause-map.md"),
     "api_link": Path("docs/reference/clause-map-api-link.md"),

@@ -6,6 +6,7 @@ that is not designated is stored nowhere; what a dead process left behind is fin
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
@@ -25,6 +26,8 @@ from keizoku.link.services.link_service import LinkService
 from keizoku.terms.refusal import Refused
 from tests.worlds.link_world import BY, NOW, admit, confirmed_order, designate, everything_in, grant, service_on
 
+SOAK = int(os.environ.get("KEIZOKU_TEST_SOAK", "0"))
+"""How many lives, and then longer ones; 0: the few of every test run."""
 HIDDEN = "undesignated-sentinel"
 NUMBERS = count(1)
 ACTS = (
@@ -142,8 +145,16 @@ def act(link: LinkService, partner: Watched, account: str, what: str, orders: li
         link.look_up_orders(now=now)
 
 
-@given(life=st.lists(st.tuples(st.sampled_from(ACTS), st.sampled_from(MISHAPS), st.integers(1, 1_200)), max_size=9))
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(
+    life=st.lists(
+        st.tuples(st.sampled_from(ACTS), st.sampled_from(MISHAPS), st.integers(1, 1_200)), max_size=30 if SOAK else 9
+    )
+)
+@settings(
+    max_examples=SOAK or 12,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 def test_in_every_life_an_order_goes_out_once_and_nothing_is_used_after_its_end(
     world: tuple[sa.Engine, Watched], life: list[tuple[str, str, int]]
 ) -> None:

@@ -47,7 +47,7 @@ def _things(house: House, operation: Operation) -> list[tuple[str, str]]:
 
 
 def _path(operation: Operation, account: str, thing: str) -> tuple[str, dict[str, str]]:
-    named = {"account": account, "plan": "monthly"}
+    named = {"account": account, "plan": "monthly", "month": "2026-04"}
     path = "/v1" + operation.path
     for name in operation.in_path:
         path = path.replace("{" + name + "}", named.get(name, thing))
@@ -106,6 +106,9 @@ def test_a_member_is_answered_as_the_staff_of_their_account_alone(
         if operation.name != "contracts.offer":
             assert staff[0] == 200, staff
         other = browser("a1" if account != "a1" else "a0").get(path, **query)
+        if operation.name == "claims.measured":  # of nobody
+            assert other == staff, path
+            continue
         named = "account" in operation.in_path or query
         assert (other[0], other[1].get("type")) == (
             (403, "/v1/problems/account.foreign") if named else (404, other[1]["type"])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from keizoku.scheduler.cli.terms.contract_terms import CLAUSE_MAPS, load_homes, readings_by_clause
+from keizoku.scheduler.cli.terms.contract_terms import CLAUSE_MAPS, READINGS, load_homes, readings_by_clause
 from keizoku.terms.clause_map import clause_map, proofs_under, unhoused
 from keizoku.terms.clauses import clauses
 from keizoku.terms.policy import Terms
@@ -39,9 +39,10 @@ def test_the_clause_map_is_up_to_date(contract: str) -> None:
     assert (ROOT / CLAUSE_MAPS[contract]).read_text(encoding="utf-8") == text
 
 
-def test_the_page_of_readings_is_up_to_date() -> None:
-    text = readings_page(Terms.load("premium").versions[-1].readings)
-    assert (ROOT / "docs/reference/readings.md").read_text(encoding="utf-8") == text
+@pytest.mark.parametrize("contract", READINGS)
+def test_the_page_of_readings_is_up_to_date(contract: str) -> None:
+    text = readings_page(Terms.load(contract).versions[-1].readings, contract)
+    assert (ROOT / READINGS[contract]).read_text(encoding="utf-8") == text
 
 
 def test_the_page_of_refusals_is_up_to_date() -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from keizoku.terms.rendering import Lang
     from keizoku.web.calls.operation import Operation
 
-__all__ = ["inputs_of", "values_of"]
+__all__ = ["inputs_of", "instant_of", "values_of"]
 
 _CHOICES: Final = re.compile(r"^\^\(([\w|]+)\)\$$")
 _METHODS: Final = ("card", "other", "app_store", "product_key", "coupon")
@@ -102,14 +102,14 @@ def _value(text: str, form: Mapping[str, Any], sort: str | None) -> Any:
         return [_pair(line) for line in lines] if form.get("items", {}).get("type") == "array" else lines
     if sort == "object":
         return _legs(text)
-    return _instant(text) if form.get("format") == "date-time" else text
+    return instant_of(text) if form.get("format") == "date-time" else text
 
 
 def _pair(line: str) -> list[str]:
-    return [_instant(part.strip()) for part in line.split("/", 1)]
+    return [instant_of(part.strip()) for part in line.split("/", 1)]
 
 
-def _instant(text: str) -> str:
+def instant_of(text: str) -> str:
     """2026-04-30 10:00 of a form, in Japan; what has an offset keeps it."""
     plain = text.replace(" ", "T", 1)
     if re.fullmatch(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}", plain):

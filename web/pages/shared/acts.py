@@ -1,6 +1,6 @@
 """Acts in a browser: a form, what it would change, and the act itself, by the very call that programs make.
 
-    GET  /console/acts/accounts.suspend?account=a1     the form, what is known filled in
+    GET  /console/acts/accounts.suspend?account=a1     the form, what is known filled in; a member's under /member
     POST … step=look                                   what it would change, nothing done (`effects`)
     POST … step=do                                     the call: same checks, same key, same log, same refusals
 
@@ -25,10 +25,10 @@ from keizoku.web.calls.answering import done
 from keizoku.web.calls.problems import ProblemError, of_refusal
 from keizoku.web.identity.browser import FORM_FIELD
 from keizoku.web.pages.shared.act_fields import inputs_of, values_of
-from keizoku.web.pages.shared.addresses import CONSOLE, back_to, to, with_query
+from keizoku.web.pages.shared.addresses import back_to, to, with_query
 from keizoku.web.pages.shared.effects import Effects, effects_of
 from keizoku.web.pages.shared.rendering import PAGE_HEADERS, language_of, page_response, render
-from keizoku.web.pages.shared.screens import Frame, admit_to_page, of_validation
+from keizoku.web.pages.shared.screens import Screens, admit_to_page, of_validation
 from keizoku.web.pages.shared.words import every_word, say, word
 
 if TYPE_CHECKING:
@@ -53,39 +53,46 @@ async def _form_of(request: Request) -> dict[str, str]:
         pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)
     except (UnicodeDecodeError, ValueError):
         raise ProblemError(422, "form", "The call has another form.", "the form cannot be read") from None
-    return dict(pairs)
+    found: dict[str, str] = {}
+    for name, value in pairs:  # a name that comes more than once (boxes that were ticked) is lines of one field
+        found[name] = f"{found[name]}\n{value}" if found.get(name) else value
+    return found
 
 
 Form = Annotated[dict[str, str], Depends(_form_of)]
 
 
-def acts_router(frame: Frame) -> APIRouter:
-    """The router of all acts, in the frame of a family of pages."""
-    router = APIRouter(prefix=f"{CONSOLE}/acts", include_in_schema=False)
+def acts_router(family: Screens) -> APIRouter:
+    """The router of all acts, for a family of pages."""
+    router = APIRouter(prefix=f"{family.home}/acts", include_in_schema=False)
 
     @router.get("/{name}")
     def show(request: Request, name: str) -> Response:
         operation = _operation(request, name)
-        admit_to_page(operation, request)
-        given = {key: value for key, value in request.query_params.items() if len(value) < 5_000}
-        return _page(frame, request, operation, given)
+        admit_to_page(operation, request, family.sitting(request))
+        asked = {key: value for key, value in request.query_params.items() if len(value) < 5_000}
+        given = _own(request, operation, asked)
+        return _page(family, request, operation, given)
 
     @router.post("/{name}")
     def send(request: Request, name: str, form: Form) -> Response:
         operation, door = _operation(request, name), cast("Door", request.app.state.door)
-        admit_to_page(operation, request)
-        door.signed_in.check(request, form.get(FORM_FIELD, ""))
+        admit_to_page(operation, request, family.sitting(request))
+        family.sitting(request).check(request, form.get(FORM_FIELD, ""))
+        form = _own(request, operation, form)
         if form.get("step") == "change":
-            return _page(frame, request, operation, form)
+            return _page(family, request, operation, form)
         try:
             given, arguments = _read(operation, form)
             if form.get("step") == "do":
-                return _done(frame, request, operation, given, form)
+                return _done(family, request, operation, given, form)
+            principal, _ = request.state.admitted
+            door.check_whose(principal, door.account_for(operation, request, arguments))
             effects = effects_of(door, operation, request, arguments, language_of(request))
         except (Refused, ProblemError) as error:
             problem = of_refusal(error) if isinstance(error, Refused) else error
-            return _page(frame, request, operation, form, problem=problem)
-        return _page(frame, request, operation, form, effects=effects)
+            return _page(family, request, operation, form, problem=problem)
+        return _page(family, request, operation, form, effects=effects)
 
     return router
 
@@ -104,6 +111,15 @@ def told_by(problem: Mapping[str, Any], lang: Lang) -> Mapping[str, Any]:
     except LookupError:
         title = word("problem", kind, "ja")
     return {**problem, "title": title, "detail": "", "remedy": "", "findings": findings, "kind": kind}
+
+
+def _own(request: Request, operation: Operation, given: dict[str, str]) -> dict[str, str]:
+    """What is filled in, by a member: about their own account, and without what is for the staff to say."""
+    principal, _ = request.state.admitted
+    if principal.account is None:
+        return given
+    kept = {name: value for name, value in given.items() if name not in operation.not_by_member}
+    return {**kept, "account": principal.account}
 
 
 def _rest(finding: Mapping[str, Any], lang: Lang) -> dict[str, Any]:
@@ -143,7 +159,7 @@ def _read(operation: Operation, form: Mapping[str, str]) -> tuple[dict[str, Any]
 
 
 def _done(
-    frame: Frame, request: Request, operation: Operation, given: dict[str, Any], form: Mapping[str, str]
+    family: Screens, request: Request, operation: Operation, given: dict[str, Any], form: Mapping[str, str]
 ) -> Response:
     key = form.get(_KEY, "")
     if not key or len(key) > 255:
@@ -152,15 +168,17 @@ def _done(
     if status == 202:
         where = with_query(to("proposals", answer["proposal"]), done=operation.name)
         return RedirectResponse(where, 303, dict(PAGE_HEADERS))
+    if family.receipt is not None and isinstance(answer, Mapping):
+        return _page(family, request, operation, form, answer=family.receipt(request, operation, answer))
     if isinstance(answer, Mapping) and set(answer) <= _PLAIN and not answer.get("doubts"):
-        back = back_to(form.get("back"))
+        back = back_to(form.get("back"), family.home)
         where = f"{back}{'&' if '?' in back else '?'}done={operation.name}"
         return RedirectResponse(where, 303, dict(PAGE_HEADERS))
-    return _page(frame, request, operation, form, answer=answer)
+    return _page(family, request, operation, form, answer=answer)
 
 
 def _page(
-    frame: Frame,
+    family: Screens,
     request: Request,
     operation: Operation,
     given: Mapping[str, str],
@@ -169,27 +187,39 @@ def _page(
     effects: Effects | None = None,
     answer: Any = None,
 ) -> Response:
-    lang, door = language_of(request), cast("Door", request.app.state.door)
+    lang = language_of(request)
     principal, _ = request.state.admitted
     told = None if problem is None else told_by(problem.to_json(), lang)
     wrong = {}
     if problem is not None:
         names = [str(each["source"]).split(".")[0] for each in problem.findings]
         wrong = {name: each["rule"] for name, each in zip(names, (told or {})["findings"], strict=True)}
+    hidden = () if principal.account is None else ("account", *operation.not_by_member)
     text = render(
         "act.html.j2", request, lang,
-        operation=operation, title=word("act", operation.name, lang), said=_said(operation, lang),
-        inputs=inputs_of(operation, lang, given, wrong), given=given, problem=told, effects=effects, answer=answer,
-        key=given.get(_KEY) or uuid.uuid4().hex, form_token=door.signed_in.token(request),
-        back=back_to(given.get("back")),
+        operation=operation, title=_title(family, operation, lang), said=_said(family, operation, lang),
+        inputs=[each for each in inputs_of(operation, lang, given, wrong) if each.name not in hidden],
+        given=given, problem=told, effects=effects, answer=answer,
+        key=given.get(_KEY) or uuid.uuid4().hex, form_token=family.sitting(request).token(request),
+        back=back_to(given.get("back"), family.home),
         subject=given.get("account") or next((given[name] for name in operation.in_path if given.get(name)), ""),
-        principal=principal, shown_name=partial(_name, lang), shown_value=partial(_value, lang), **frame(request),
+        principal=principal, shown_name=partial(_name, lang), shown_value=partial(_value, lang),
+        **family.frame(request),
     )  # fmt: skip
     return page_response(text, 200 if problem is None else problem.status)
 
 
-def _said(operation: Operation, lang: Lang) -> str:
+def _title(family: Screens, operation: Operation, lang: Lang) -> str:
+    """An act by its name, as whoever sits at these pages would call it."""
+    own = every_word().get(f"{family.name}_act", {})
+    return word(f"{family.name}_act" if operation.name in own else "act", operation.name, lang)
+
+
+def _said(family: Screens, operation: Operation, lang: Lang) -> str:
     """What an act does, in a sentence or two."""
+    own = every_word().get(f"{family.name}_act_said", {}).get(operation.name)
+    if own is not None:
+        return str(own[1 if lang == "ja" else 0])
     if lang == "ja":
         return str(every_word().get("act_said", {}).get(operation.name, ("", ""))[1])
     return " ".join((operation.handler.__doc__ or "").split())

@@ -1,19 +1,34 @@
-"""Addresses of pages: `to("accounts", "a/b")` is /console/accounts/a%2Fb; a way back leads to pages of ours alone."""
+"""Addresses of pages: `to("accounts", "a/b")` is /console/accounts/a%2Fb; a way back leads to pages of ours alone.
+
+/console…   the staff's pages      /member…   a member's
+"""
 
 from __future__ import annotations
 
 from typing import Final
 from urllib.parse import quote, urlencode, urlsplit
 
-__all__ = ["CONSOLE", "act_at", "back_to", "to", "with_query"]
+__all__ = ["CONSOLE", "HOMES", "MEMBER_PAGES", "act_at", "back_to", "home_of", "to", "to_in", "with_query"]
 
 CONSOLE: Final = "/console"
+MEMBER_PAGES: Final = "/member"
+HOMES: Final = (CONSOLE, MEMBER_PAGES)
 
 
 def to(*parts: object, **query: object) -> str:
     """A page of the console; parts and values are quoted, what is None is left out."""
-    path = "/".join([CONSOLE, *(quote(str(part), safe="") for part in parts)])
+    return to_in(CONSOLE, *parts, **query)
+
+
+def to_in(home: str, *parts: object, **query: object) -> str:
+    """A page of the family of pages that begins here."""
+    path = "/".join([home, *(quote(str(part), safe="") for part in parts)])
     return with_query(path, **query)
+
+
+def home_of(path: str) -> str | None:
+    """Where the family of pages begins that a path is of; None: it is no page."""
+    return next((home for home in HOMES if path == home or path.startswith(f"{home}/")), None)
 
 
 def with_query(path: str, **query: object) -> str:
@@ -27,10 +42,10 @@ def act_at(operation: str, **known: object) -> str:
     return to("acts", operation, **known)
 
 
-def back_to(wanted: str | None) -> str:
-    """Where a form leads back to: an address of the console, and never another host's."""
-    if not wanted or (not wanted.startswith(f"{CONSOLE}/") and wanted != CONSOLE):
-        return CONSOLE
+def back_to(wanted: str | None, home: str = CONSOLE) -> str:
+    """Where a form leads back to: an address of its family of pages, and never another host's."""
+    if not wanted or home_of(wanted.partition("?")[0]) != home:
+        return home
     parts = urlsplit(wanted)
     clean = not parts.scheme and not parts.netloc and "\\" not in wanted and wanted.isprintable()
-    return wanted if clean else CONSOLE
+    return wanted if clean else home

@@ -5,7 +5,7 @@ A cell is what is shown, what it is (for sorting and for files), and the page th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Final, Literal
 
@@ -16,6 +16,8 @@ __all__ = [
     "Acts",
     "Block",
     "Cell",
+    "Choice",
+    "Choices",
     "Column",
     "Facts",
     "Figure",
@@ -194,7 +196,34 @@ class Filters:
     kind: ClassVar[str] = "filters"
 
 
-Block = Figures | Facts | Table | Story | Picture | Acts | Prose | Filters
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of several that may be ticked."""
+
+    value: str
+    label: str
+    ticked: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """A form of boxes to tick and lines of one's own: looked at on this page (`look`), then brought to an act (`act`).
+
+    `look` and `act`: (the button's words, the address). `hidden`: what the act is given besides.
+    """
+
+    title: str
+    name: str
+    items: Sequence[Choice]
+    other: str
+    own: str
+    look: tuple[str, str]
+    act: tuple[str, str]
+    hidden: Mapping[str, str]
+    kind: ClassVar[str] = "choices"
+
+
+Block = Figures | Facts | Table | Story | Picture | Acts | Prose | Filters | Choices
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Final
 from fastapi import Request, Response
 
 from keizoku.web.pages.shared.acts import told_by
-from keizoku.web.pages.shared.addresses import CONSOLE
+from keizoku.web.pages.shared.addresses import home_of
 from keizoku.web.pages.shared.rendering import language_of, page_response, render
 
 __all__ = ["as_page"]
@@ -23,8 +23,7 @@ def as_page(handler: Handler) -> Handler:
 
     async def told(request: Request, error: Exception) -> Response:
         answer = await handler(request, error)
-        path = request.url.path
-        if path != CONSOLE and not path.startswith(f"{CONSOLE}/"):
+        if home_of(request.url.path) is None:
             return answer
         lang = language_of(request)
         problem = told_by(json.loads(bytes(answer.body)), lang)

@@ -28,6 +28,7 @@ from keizoku.web.pages.shared.addresses import CONSOLE
 from keizoku.web.pages.shared.blocks import Page, Table
 from keizoku.web.pages.shared.files import as_file
 from keizoku.web.pages.shared.rendering import language_of, page_response, query_of, render
+from keizoku.web.pages.shared.signed_in import SignedIn
 from keizoku.web.pages.shared.view import View
 from keizoku.web.request_log import Entry
 
@@ -42,10 +43,10 @@ Frame = Callable[[Request], Mapping[str, Any]]
 """What the layout of a family of pages needs: its navigation."""
 
 
-def admit_to_page(operation: Operation, request: Request) -> None:
+def admit_to_page(operation: Operation, request: Request, sitting: SignedIn) -> None:
     """Note on the request who looks, as which role. Raises ProblemError 401 where nobody is signed in, or 403."""
     door: Door = request.app.state.door
-    principal = door.signed_in.principal(request)
+    principal = sitting.principal(request)
     if principal is None:
         raise ProblemError(401, "session.none", "Nobody is signed in.", "this browser has no session", "sign in")
     request.state.principal = principal
@@ -58,11 +59,22 @@ class Screens:
 
     name: str
     frame: Frame
+    home: str = CONSOLE
+    view: type[View] = View
+    members: bool = False
+    """Whether they are a member's, who sees their own account alone; else the staff's."""
+    receipt: Callable[[Request, Operation, Mapping[str, Any]], Mapping[str, Any]] | None = None
+    """What is shown when an act was done; None: its answer, or the page it was begun on."""
     router: APIRouter = field(init=False)
     screens: list[Operation] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.router = APIRouter(prefix=CONSOLE, include_in_schema=False)
+        self.router = APIRouter(prefix=self.home, include_in_schema=False)
+
+    def sitting(self, request: Request) -> SignedIn:
+        """How those are known who sit at these pages."""
+        door: Door = request.app.state.door
+        return door.member_signed_in if self.members else door.signed_in
 
     def screen(
         self, path: str, *, command: str, resource: str = "", gateway: bool = False
@@ -73,8 +85,8 @@ class Screens:
             hints = get_type_hints(handler, include_extras=True)
             in_path = {name: hints[name] for name in _IN_PATH.findall(path)}
             made = Operation(
-                f"{self.name}.{handler.__name__}", "question", "GET", f"{CONSOLE}{path}", resource or self.name,
-                command, handler, in_path, None, real_gateway=gateway,
+                f"{self.name}.{handler.__name__}", "question", "GET", f"{self.home}{path}", resource or self.name,
+                command, handler, in_path, None, real_gateway=gateway, member=self.members,
             )  # fmt: skip
             self.screens.append(made)
             self._serve(made, path)
@@ -91,7 +103,7 @@ class Screens:
             return self._answer(made, request, given)
 
         async def admit(request: Request) -> None:
-            await run_in_threadpool(admit_to_page, made, request)
+            await run_in_threadpool(admit_to_page, made, request, self.sitting(request))
 
         endpoint.__signature__ = inspect.Signature(wanted)  # type: ignore[attr-defined]
         endpoint.__name__ = made.handler.__name__
@@ -99,12 +111,12 @@ class Screens:
 
     def _answer(self, made: Operation, request: Request, given: Mapping[str, Any]) -> Response:
         began, door = monotonic(), request.app.state.door
-        account = given.get("account")
+        account = given.get("account") or request.state.principal.account
         lang, query = language_of(request), query_of(request)
         with door.admitted(made, request, account) as call:
             operations = request.app.state.operations
             where = str(request.url.path) + (f"?{request.url.query}" if request.url.query else "")
-            view = View(call, request, lang, operations, query, door.signed_in.token(request), where)
+            view = self.view(call, request, lang, operations, query, self.sitting(request).token(request), where)
             try:
                 page = made.handler(view, **given)
             except ValidationError as error:

@@ -5,6 +5,7 @@ The pages ask this small interface and nothing else of how people sign in; the d
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from fastapi import Request
@@ -14,11 +15,11 @@ from keizoku.web.identity.browser import check_form, session_of
 if TYPE_CHECKING:
     from keizoku.web.identity.principal import Principal
 
-__all__ = ["BY_COOKIE", "SignedIn"]
+__all__ = ["BY_COOKIE", "MEMBER_BY_COOKIE", "SignedIn"]
 
 
 class SignedIn(Protocol):
-    """How people of the staff are known."""
+    """How people are known."""
 
     def principal(self, request: Request) -> Principal | None:
         """Who asks; None: nobody is signed in."""
@@ -30,11 +31,14 @@ class SignedIn(Protocol):
         """Raises ProblemError 403 for a form that another place made, or that was given to somebody else."""
 
 
+@dataclass(frozen=True, slots=True)
 class _ByCookie:
+    members: bool = False
+
     def principal(self, request: Request) -> Principal | None:
-        """Whose session the cookie is; a member is not of the staff."""
+        """Whose session the cookie is; a member is not of the staff, nor the staff a member."""
         found = session_of(request)
-        return None if found is None or found.principal.kind == "member" else found.principal
+        return None if found is None or (found.principal.kind == "member") != self.members else found.principal
 
     def token(self, request: Request) -> str:
         """The form token of the session."""
@@ -47,4 +51,5 @@ class _ByCookie:
 
 
 BY_COOKIE: Final[SignedIn] = _ByCookie()
-"""By the sessions of keizoku.web.identity."""
+"""The staff, by the sessions of keizoku.web.identity."""
+MEMBER_BY_COOKIE: Final[SignedIn] = _ByCookie(members=True)

@@ -11,14 +11,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from pydantic import TypeAdapter
 
 from keizoku.terms import words
 from keizoku.terms.calendar import JST, iso_jst
 from keizoku.web.calls.answering import jsonable
-from keizoku.web.pages.shared.addresses import act_at, to
+from keizoku.web.pages.shared.addresses import CONSOLE, to_in
 from keizoku.web.pages.shared.blocks import NOTHING, Act, Acts, Cell, Column, Story, Table, Tone
 from keizoku.web.pages.shared.blocks import Line as StoryLine
 from keizoku.web.pages.shared.words import say, word
@@ -62,6 +62,8 @@ class View:
     form_token: str = ""
     path: str = ""
     asked: list[str] = field(default_factory=list)
+    home: ClassVar[str] = CONSOLE
+    """Where its family of pages begins."""
 
     # ------------------------------------------------------------------ words
 
@@ -73,6 +75,10 @@ class View:
     def ja(self) -> bool:
         """Whether the page is Japanese."""
         return self.lang == "ja"
+
+    def to(self, *parts: object, **query: object) -> str:
+        """A page of this family."""
+        return to_in(self.home, *parts, **query)
 
     # ------------------------------------------------------------------ questions
 
@@ -184,19 +190,19 @@ class View:
 
     def account(self, value: str | None) -> Cell:
         """An account, with its page."""
-        return Cell(NOTHING) if not value else Cell(value, value, to("accounts", value))
+        return Cell(NOTHING) if not value else Cell(value, value, self.to("accounts", value))
 
     def invoice(self, value: int | None) -> Cell:
         """An invoice, with its page."""
-        return self.code(value, None if value is None else to("invoices", value))
+        return self.code(value, None if value is None else self.to("invoices", value))
 
     def claim(self, value: str) -> Cell:
         """A claim, with its page."""
-        return Cell(value, value, to("claims", value))
+        return Cell(value, value, self.to("claims", value))
 
     def clause(self, value: str | None) -> Cell:
         """A clause, with its page."""
-        return Cell(NOTHING) if not value else Cell(value, value, to("terms", "clauses", value), "code")
+        return Cell(NOTHING) if not value else Cell(value, value, self.to("terms", "clauses", value), "code")
 
     # ------------------------------------------------------------------ blocks
 
@@ -233,7 +239,7 @@ class View:
             return None
         known.setdefault("back", self.path)
         words_of = word("act", name, self.lang)
-        return Act(title or words_of, act_at(name, **known))
+        return Act(title or words_of, self.to("acts", name, **known))
 
     def acts(self, title: str, found: Sequence[Act | None]) -> Acts:
         """The acts that whoever looks may do here."""

@@ -12,10 +12,10 @@ from pydantic import Field
 
 from keizoku.billing.accounts.account_list import AccountRow, account_list
 from keizoku.billing.accounts.account_views import contract_view, invoices_view, owed_view
-from keizoku.billing.accounts.history import account_history
 from keizoku.billing.accounts.read_models import ContractView, InvoiceView, Owed
 from keizoku.billing.receivables.known_accounts import want_account
 from keizoku.billing.rules.contract_state import STATES, State
+from keizoku.scheduler.reports.account_story import account_story, link_of
 from keizoku.web.calls.answers import listed
 from keizoku.web.calls.call import Call, Listing
 from keizoku.web.calls.operation import Resource
@@ -86,8 +86,8 @@ def show(
         raise ProblemError(
             422, "to_come", "It is still to come.", f"as_of {until.isoformat()}", "ask for what has happened"
         )
-    story = account_history(call.session, call.rules, account, until=until, known_at=known_at or call.now)
-    return story.to_json(lang)
+    story = account_story(call.session, call.rules, account, until=until, known_at=known_at or call.now)
+    return {**story.to_json(lang), "link": link_of(call.session, account, until - timedelta(microseconds=1))}
 
 
 @accounts.act("/accounts/{account}/hold", command="account hold", answer=Done)

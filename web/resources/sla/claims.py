@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from keizoku.scheduler.reports.claim_page import explain_claim
+from keizoku.scheduler.reports.claim_worth import claim_worth, measured_month
 from keizoku.scheduler.reports.reading_differences import award_differences
 from keizoku.scheduler.reports.replay import replay as what_if
 from keizoku.scheduler.reports.review_log import reviews_of
@@ -15,12 +16,13 @@ from keizoku.sla.claims.claim_views import claim_explanation, claim_list
 from keizoku.sla.claims.explanation import explanation_json
 from keizoku.sla.months.budget import budget_of
 from keizoku.sla.months.history import history_of
+from keizoku.sla.rules.intervals import normalise
 from keizoku.terms.calendar import Month
 from keizoku.web.calls.answers import listed
 from keizoku.web.calls.call import Call, Listing
 from keizoku.web.calls.operation import Resource
 from keizoku.web.calls.values import Day, Ground, Id, Instant, Lang, MonthText, Text
-from keizoku.web.resources.sla.evidence import Windows, findings_of, month_of, spans_of
+from keizoku.web.resources.sla.evidence import Windows, findings_of, month_of, spans_in, spans_of
 
 __all__ = ["claims"]
 
@@ -28,6 +30,7 @@ claims = Resource("claims", "Months under Article 9, and the claims about them."
 
 Submitted = listed("ClaimSubmitted", claim=str, recorded=bool, doubts=list[dict[str, Any]])
 Act = listed("ClaimAct", recorded=bool, doubts=list[dict[str, Any]])
+Spans = Annotated[str, Field(max_length=20_000, description="FROM/TO of instants, joined by commas; none: the month")]
 Readings = Annotated[str, Field(max_length=2_000, description="name=choice, joined by commas")]
 
 
@@ -63,6 +66,19 @@ def month(call: Call, month: MonthText) -> Any:
     about = Month.parse(month)
     call.rules.terms.of_month(about)
     return month_report(call.session, call.rules, about, call.now, call.now).to_json()
+
+
+@claims.question("/sla-months/{month}/measured", command="sla report", answer=dict[str, Any], member=True)
+def measured(call: Call, month: MonthText) -> Any:
+    """A month's measured windows with bucket and clause, and until when it can be claimed: the same for everybody."""
+    return measured_month(call.session, call.rules, Month.parse(month), call.now).to_json()
+
+
+@claims.question("/accounts/{account}/claim-worth/{month}", command="claim show", answer=dict[str, Any], member=True)
+def worth(call: Call, account: Id, month: MonthText, *, windows: Spans | None = None) -> Any:
+    """What a claim made now would bring by what is known now. Keeps nothing and promises nothing."""
+    spans = normalise(spans_in(windows)) if windows else None
+    return claim_worth(call.session, call.rules, account, Month.parse(month), spans, call.now).to_json()
 
 
 @claims.question("/award-differences", command="sla differences", answer=list[dict[str, Any]])

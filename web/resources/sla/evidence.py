@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 
 from keizoku.sla.evidence.import_log import import_list
 from keizoku.sla.evidence.observation_store import Reading
@@ -20,7 +21,7 @@ from keizoku.sla.months.evidence_lists import (
     population_list,
 )
 from keizoku.sla.services.imports import ImportService
-from keizoku.terms.calendar import Month
+from keizoku.terms.calendar import Month, epoch, epoch_up
 from keizoku.terms.decision import Finding
 from keizoku.web.calls.answers import listed
 from keizoku.web.calls.call import Call, Listing, shown_rows
@@ -30,7 +31,7 @@ from keizoku.web.calls.problems import ProblemError
 from keizoku.web.calls.uploads import Uploaded
 from keizoku.web.calls.values import Ground, Id, Instant, MonthText
 
-__all__ = ["Windows", "evidence", "findings_of", "spans_of"]
+__all__ = ["Windows", "evidence", "findings_of", "month_of", "spans_in", "spans_of"]
 
 evidence = Resource("evidence", "What is known of outages of the service.")
 
@@ -41,6 +42,7 @@ Windows = Annotated[
     Field(max_length=1_000, description="[from, to) pairs; none: the whole"),
 ]
 Kind = Annotated[str, Field(pattern="^(incidents|observations|counts|notices|population|claims)$")]
+_INSTANT: TypeAdapter[datetime] = TypeAdapter(Instant)
 Recorded = listed("Recorded", recorded=bool, doubts=list[dict[str, Any]])
 
 
@@ -62,6 +64,19 @@ def spans_of(windows: Any) -> list[Any]:
                 "give [from, to)",
             )  # fmt: skip
     return [(start, end) for start, end in windows or []]
+
+
+def spans_in(text: str) -> list[tuple[int, int]]:
+    """Windows written FROM/TO and joined by commas, in epoch seconds. Raises ProblemError for another form."""
+    try:
+        pairs = [[_INSTANT.validate_python(part) for part in each.split("/")] for each in text.split(",")]
+        spans_of(pairs)
+        return [(epoch(start), epoch_up(end)) for start, end in pairs]
+    except ValueError:  # of pydantic too
+        raise ProblemError(
+            422, "form", "The call has another form.", "windows are written FROM/TO, joined by commas",
+            "2026-04-10T09:00:00+09:00/2026-04-10T13:00:00+09:00",
+        ) from None  # fmt: skip
 
 
 def month_of(month: str | None) -> Month | None:

@@ -1,0 +1,121 @@
+"""What a member can claim before they claim it: a month's measured windows, and what they would be worth.
+
+    MeasuredMonth = measured_month(session, rules, month, now)                 the same for everybody
+    ClaimWorth    = claim_worth(session, rules, "a1", month, windows, now)   decided by the rule of the night, not kept
+
+What it is worth is what the night would decide on this claim together with those that the account made already, by
+what is known now. Read only; nobody is promised anything: evidence may still come.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from keizoku.billing.rules.sla_credit import credit_yen
+from keizoku.db.account_reads import noted
+from keizoku.db.session import Session
+from keizoku.sla.claims.claim_store import load_account_month
+from keizoku.sla.evidence.form_outages import form_outages
+from keizoku.sla.months.month_facts import load_month_facts
+from keizoku.sla.rules.claim_decision import ClaimDecision
+from keizoku.sla.rules.claim_facts import Claim, ClaimFacts
+from keizoku.sla.rules.claims import adjudicate, claim_deadline
+from keizoku.sla.rules.intervals import Spans, as_iso, intersect, length
+from keizoku.sla.rules.unusable_time import ServiceMonth, service_month
+from keizoku.terms.calendar import Month, iso_jst
+from keizoku.terms.policy import Policy
+from keizoku.terms.rules import Rules
+
+__all__ = ["ClaimWorth", "MeasuredMonth", "claim_worth", "measured_month"]
+
+NEW = "new"
+"""The claim that is not made yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredMonth:
+    """A month as it holds for everyone, and until when it can be claimed."""
+
+    month: Month
+    policy: Policy
+    service: ServiceMonth
+    deadline_at: datetime
+    open: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """For programs."""
+        return {
+            "month": str(self.month),
+            "deadline_at": iso_jst(self.deadline_at),
+            "open": self.open,
+            "gross_seconds": length(self.service.gross),
+            "unusable_seconds": length(self.service.unusable),
+            "unknown_seconds": length(self.service.unknown),
+            "outages": [
+                {
+                    "from": start,
+                    "to": end,
+                    "seconds": span[1] - span[0],
+                    "unusable_seconds": length(intersect((span,), self.service.unusable)),
+                }
+                for span in self.service.gross
+                for start, end in as_iso((span,))
+            ],
+            "windows": [
+                {"from": start, "to": end, "seconds": part.end - part.start, "bucket": part.bucket,
+                 "clause": part.clause}
+                for part in self.service.parts
+                for start, end in as_iso(((part.start, part.end),))
+            ],
+            "tiers": [
+                {"over_seconds": tier.over_seconds, "rate": str(float(tier.rate))} for tier in self.policy.sla.tiers
+            ],
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimWorth:
+    """What would be decided on a claim that is made now."""
+
+    decision: ClaimDecision
+    yen: int
+
+    def to_json(self) -> dict[str, Any]:
+        """For programs."""
+        made = self.decision
+        return {
+            "in_time": made.deadline.admits(made.claim),
+            "deadline_at": iso_jst(made.deadline.at),
+            "reason": made.verdict.reason,
+            "recognised_seconds": made.seconds,
+            "rate": None if made.rate is None else str(float(made.rate)),
+            "monthly_fee_yen": int(made.monthly_fee),
+            "yen": self.yen,
+            "waterfall": dict(made.waterfall),
+        }
+
+
+def measured_month(session: Session, rules: Rules, month: Month, now: datetime) -> MeasuredMonth:
+    """The month as known now. Raises UncoveredDateError, NoPopulationError."""
+    policy = rules.terms.of_month(month)
+    facts = load_month_facts(session, policy, month, now)
+    service = service_month(facts, policy, rules.discretion.resolution_seconds)
+    deadline_at = claim_deadline(month, form_outages(session, month, policy), policy)
+    return MeasuredMonth(month, policy, service, deadline_at, month.start_at <= now < deadline_at)
+
+
+def claim_worth(
+    session: Session, rules: Rules, account: str, month: Month, windows: Spans | None, now: datetime
+) -> ClaimWorth:
+    """What a claim of these windows (None: the whole month) would bring now. Errors as `measured_month`."""
+    noted(account, "claim_worth")
+    policy = rules.terms.of_month(month)
+    facts = load_month_facts(session, policy, month, now)
+    service = service_month(facts, policy, rules.discretion.resolution_seconds)
+    among = load_account_month(session, month, policy, account, now)
+    own = Claim(NEW, now, windows)
+    decision = adjudicate(ClaimFacts(own, among._replace(claims=(*among.claims, own))), service, policy)
+    rounding = policy.readings["credit_rounding"]
+    return ClaimWorth(decision, credit_yen(decision.worth, rounding) if decision.verdict.tier else 0)

@@ -1,0 +1,136 @@
+"""The contract: may I come in, until when, what renews, and how use ends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Any
+
+from keizoku.terms import words
+from keizoku.web.pages.members.family import MemberView, at_home, member
+from keizoku.web.pages.shared.blocks import Act, Acts, Block, Cell, Facts, Figure, Figures, Page, Prose, Story
+from keizoku.web.pages.shared.blocks import Line as StoryLine
+from keizoku.web.pages.shared.words import word
+
+__all__ = ["contract", "end_of_use"]
+
+
+@member.screen("", command="account show", resource="accounts")
+def contract(view: MemberView) -> Page:
+    """The first page."""
+    say, own = view.say, view.own
+    access, found = view.ask("accounts.access", account=own), view.ask("accounts.contract", account=own)
+    owed = view.ask("accounts.owed", account=own)
+    figures = [
+        Figure(say("You can use the service"), _may_use(view, access["access"]), _until(view, found)),
+        Figure(say("To be paid"), view.yen(owed["total"], at_home("payments")), _owed(view, owed)),
+        Figure(say("Paid by"), view.word("method", found["method"], tone="")),
+    ]
+    if found["term"] and found["renews"]:
+        figures.insert(
+            1, Figure(say("Renews on"), view.long_day(found["term"][1]), say("by itself, unless you end it"))
+        )
+    blocks: list[Block] = [Figures(figures), *_ending(view, found)]
+    notices = view.rows("documents.letters", account=own, also_sent=True, table="letters").data[-3:][::-1]
+    blocks.append(
+        Story(
+            say("The newest letters"),
+            [
+                StoryLine(
+                    each[f"subject_{view.lang}"],
+                    str(view.day(each["written_at"])),
+                    href=at_home("papers", "letters", each["id"]),
+                )
+                for each in notices
+            ],
+            say("No letter was written to you."),
+        )
+    )
+    return Page(say("Your contract"), blocks, _lead(view, found))
+
+
+@member.screen("/end-of-use", command="account show", resource="accounts")
+def end_of_use(view: MemberView) -> Page:
+    """What ends when, what is not given back, and the form."""
+    say, found = view.say, view.ask("accounts.contract", account=view.own)
+    if not found["term"] or not found["renews"]:
+        return Page(say("End of use"), _ending(view, found), above=[(say("Your contract"), at_home())])
+    ends = date.fromisoformat(found["term"][1])
+    facts = Facts(
+        "",
+        [
+            (say("You can ask until"), view.text(_last_minute(view, ends))),
+            (say("Use ends on"), view.long_day(ends)),
+            (say("Until then"), view.text(say("you can go on using the service as before"))),
+            (say("Given back"), view.text(say("nothing: a term that has begun is paid for as a whole"))),
+            (say("A change of mind"), view.text(say("you can take it back until the term ends"))),
+        ],
+    )
+    if found["method"] == "app_store":
+        blocks: list[Block] = [
+            Prose(say("Your subscription is billed by an app store. End it there, in the subscriptions of your device; "
+                      "the store tells us, and use ends with the term that is paid."), "warn"),
+            facts,
+        ]  # fmt: skip
+    else:
+        act = view.act("contracts.end_of_use", say("Ask for the end of use"), account=view.own)
+        blocks = [facts, view.acts("", [act])]
+    return Page(say("End of use"), blocks, above=[(say("Your contract"), at_home())])
+
+
+def _ending(view: MemberView, found: Mapping[str, Any]) -> list[Block]:
+    """How the contract ends, or ended."""
+    say = view.say
+    if found["ended_on"]:
+        when = view.long_day(found["ended_on"])
+        over = date.fromisoformat(found["ended_on"]) <= view.call.today
+        acts = [] if over else [view.act("contracts.withdraw_end_of_use", say("Take it back: go on"), account=view.own)]
+        text = say("The contract ended on {day}.", day=when) if over else say("The contract ends on {day}.", day=when)
+        return [Prose(text, "soft" if over else "warn"), *([view.acts("", acts)] if acts else [])]
+    if not found["term"]:
+        return [Prose(say("There is no contract."), "soft")]
+    if not found["renews"]:
+        return [
+            Prose(say("The contract ends on {day}.", day=view.long_day(found["term"][1])), "warn"),
+            view.acts("", [view.act("contracts.withdraw_end_of_use", say("Take it back: go on"), account=view.own)]),
+        ]
+    ends = date.fromisoformat(found["term"][1])
+    change = view.act("contracts.change_method", say("Change how you pay"), account=view.own)
+    items = [Act(say("End of use"), at_home("end-of-use"), say("until {at}", at=_last_minute(view, ends))), change]
+    return [Acts(say("What you can do"), [each for each in items if each is not None])]
+
+
+def _may_use(view: MemberView, may: bool) -> Cell:
+    return view.text(
+        view.say("you can use it") if may else view.say("you cannot use it now"), tone="good" if may else "bad"
+    )
+
+
+def _last_minute(view: MemberView, ends: date) -> str:
+    """The last minute in which the end of a term can be asked for."""
+    last = ends - timedelta(days=1)
+    return view.say("{day}, 23:59 Japan time", day=words.day(last, view.ja))
+
+
+def _until(view: MemberView, found: Mapping[str, Any]) -> str:
+    if found["access"] and found["term"]:
+        last = date.fromisoformat(found["term"][1]) - timedelta(days=1)
+        return view.say("until the end of {day}", day=words.day(last, view.ja)) if not found["renews"] else ""
+    return word("reason", found["reason"], view.lang) if found["reason"] else ""
+
+
+def _owed(view: MemberView, owed: Mapping[str, Any]) -> str:
+    if not owed["total"]:
+        return view.say("nothing is open")
+    return view.say(
+        "{fee} fees, {interest} interest", fee=view.yen(owed["principal"]), interest=view.yen(owed["interest"])
+    )
+
+
+def _lead(view: MemberView, found: Mapping[str, Any]) -> str:
+    term = found["term"]
+    over = not term or date.fromisoformat(term[1]) <= view.call.today
+    return "" if over else view.say(
+        "The present term: {first} to {last}.", first=words.day(term[0], view.ja),
+        last=words.day(date.fromisoformat(term[1]) - timedelta(days=1), view.ja),
+    )  # fmt: skip
