@@ -45,9 +45,13 @@ def test_each_read_of_an_account_is_in_the_log_with_who_what_and_when(house: Hou
                 account, thing = session.exec_driver_sql(BY_NUMBER[operation.name]).one()
             path = "/v1" + operation.path.replace("{number}", str(thing)).replace("{claim}", str(thing))
         elif "account" in operation.in_path:
-            account, path = "u01", "/v1" + operation.path.replace("{account}", "u01")
+            account, path = "u01", "/v1" + operation.path.replace("{account}", "u01").replace("{month}", "2026-04")
         elif operation.fields is not None and "account" in operation.fields.model_fields:
-            account, query, path = "u01", {"account": "u01"}, "/v1" + operation.path.replace("{plan}", "monthly")
+            account, query, path = (
+                "u01",
+                {"account": "u01"},
+                "/v1" + operation.path.replace("{plan}", "monthly").replace("{month}", "2026-04"),
+            )
         else:
             continue
         if operation.fields is not None and "at" in operation.fields.model_fields:

@@ -238,7 +238,7 @@ def transfer_file(call: Call, *, on: Day) -> Any:
     return _file(made)
 
 
-@bank.question("/transfer-files/{number}", command="transfer list", answer=dict[str, Any])
+@bank.question("/transfer-files/{number}", command="transfer file", answer=dict[str, Any])
 def transfer_file_again(call: Call, number: Number) -> Any:
     """A file of transfers once more, byte for byte."""
     return _file(call.billing.transfer_file_again(number))
