@@ -33,7 +33,6 @@ __all__ = ["NEWEST", "IssueRun", "issue_month", "issue_waiting"]
 AT_ONCE: Final = 200
 NEWEST: Final = 10_000
 """Among so many newest rows a look in between finds what is new; the first one after a night looks at all rows."""
-_OF_NAMES: Final = ("addressee_unfit", "document_unissued")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +82,13 @@ def issue_waiting(
         session.rollback()
         return IssueRun(why="this database was restored: documents wait until the gateway has been read")
     told = {"addressee_unfit": 0, "document_unissued": 0}
+    waiting = set(
+        session.scalars(
+            sa.select(review_task.c.subject).where(
+                review_task.c.closed_at.is_(None), review_task.c.kind.in_(tuple(told))
+            )
+        )
+    )
     issued = 0
     for kind, table in _KINDS.items():
         after = _above(session, table, newest)
@@ -96,7 +102,11 @@ def issue_waiting(
             if issuing.naming is not None:
                 close_task(session, "directory_silent", "directory", issuing.author, "it answers again", issuing.now)
             for number, account in rows:
-                issued += _one(session, rules, kind, number, account, issuing, told)
+                done = _one(session, rules, kind, number, account, issuing, told)
+                if done and (subject := f"{kind} {number}") in waiting:
+                    of_it = review_task.c.kind.in_(tuple(told)), review_task.c.subject == subject
+                    close_tasks(session, issuing.author, "issued", issuing.now, *of_it)
+                issued += done
             session.commit()
             after = rows[-1][0]
     session.rollback()
@@ -121,8 +131,6 @@ def _one(
         open_task(session, "addressee_unfit", subject, {"account": account, "why": why}, issuing.now)
         told["addressee_unfit"] += 1
         return False
-    of_it = review_task.c.kind.in_(_OF_NAMES), review_task.c.subject == subject
-    close_tasks(session, issuing.author, "issued", issuing.now, *of_it)
     return done
 
 
