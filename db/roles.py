@@ -21,7 +21,7 @@ from psycopg import sql
 from sqlalchemy.exc import ProgrammingError
 
 from keizoku.db.members.views import member_schema, member_view_statements
-from keizoku.db.session import DatabaseError, Session, driver_cursor
+from keizoku.db.session import DatabaseError, RightError, Session, driver_cursor
 from keizoku.db.tables import metadata
 from keizoku.db.tables.changing import LOCKED, changing_columns
 
@@ -118,10 +118,10 @@ def may_add(session: Session, table: sa.Table) -> bool:
 
 
 def want_to_add(session: Session, table: sa.Table) -> None:
-    """Raises DatabaseError, which names the role, where the session's login may not add rows to this table."""
+    """Raises RightError, which names the role, where the session's login may not add rows to this table."""
     if not may_add(session, table):
         refusal = f"permission denied for table {table.name}"
-        raise DatabaseError(f"the login may not do this in the database: {refusal}; {remedy_for(refusal, None)}")
+        raise RightError(f"the login may not do this in the database: {refusal}; {remedy_for(refusal, None)}")
 
 
 _OF_TABLE = re.compile(r"\bpermission denied for (?:table|sequence) (\w+)")

@@ -33,6 +33,7 @@ __all__ = [
     "CopyText",
     "DatabaseError",
     "DiskFullError",
+    "RightError",
     "Rows",
     "Session",
     "backend_of",
@@ -71,6 +72,10 @@ NO_SPACE = "No space left on device"
 
 class DatabaseError(Exception):
     """The database cannot be used; the message is one line for the person at the keyboard."""
+
+
+class RightError(DatabaseError):
+    """The login may not do this; asked before PostgreSQL would refuse it."""
 
 
 class DiskFullError(DatabaseError):

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from keizoku import __version__
 from keizoku.db.failures import failure_of
-from keizoku.db.session import DatabaseError
+from keizoku.db.session import DatabaseError, RightError
 from keizoku.scheduler.cli.shared.output import BROKEN_OFF, MISTAKEN, explained
 from keizoku.scheduler.night.nightly_run import NightBusyError
 from keizoku.sla.months.month_facts import NoPopulationError
@@ -178,6 +178,8 @@ async def _of_any(request: Request, error: Exception) -> Response:
         return _answer(ProblemError(422, "reading.unknown", "There is no such reading.", str(error), "see /v1/terms"))
     if isinstance(error, RecursionError):
         return _answer(ProblemError(422, "form", "The call has another form.", "it is nested too deeply", "flatten it"))
+    if isinstance(error, RightError):
+        return _answer(ProblemError(403, "database.refuses", "The database refuses it.", str(error)))
     if failure is not None and failure.kind == "database_refuses":
         return _answer(ProblemError(403, "database.refuses", "The database refuses it.", failure.what, failure.remedy))
     told = explained(error)

@@ -24,6 +24,7 @@ from keizoku.db.tables import metadata
 from keizoku.db.tables.money import review_task
 from keizoku.db.tables.web import http_request
 from keizoku.web.application import operations
+from keizoku.web.identity.browser import Site
 from keizoku.web.jobs import Jobs
 from tests.integration.web.act_walk import ACTS, FOUND
 from tests.integration.web.conftest import House
@@ -151,6 +152,7 @@ def test_an_act_whose_connection_is_killed_anywhere_is_done_once_by_its_repeat(
     (tmp_path / "keys").write_text(f"{KEY_LINE}\n", encoding="ascii")
     (tmp_path / "keys").chmod(0o600)
     house.door.settings = house.door.settings.model_copy(update={"webhook_key_file": tmp_path / "keys"})
+    house.door.site = Site("https://billing.example")
     queued: list[Any] = []
     monkeypatch.setattr(Jobs, "run_night", lambda _, wish: queued.append(wish))
     with house.engine.connect() as session:
