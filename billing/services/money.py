@@ -289,7 +289,8 @@ class MoneyService(Service):
             self.session, self.rules, file, layout or Layout(), author, now,
             account=account, bank_names=self.gateway.bank_names, preset=preset, ours=ours,
         )  # fmt: skip
-        self._reconsider_all(done.matched.accounts, now)
+        for accounts in done.matched.accounts_in_parts(5_000):
+            self._reconsider_all(accounts, now)
         return done.logged
 
     def match_payment(

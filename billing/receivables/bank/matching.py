@@ -7,12 +7,10 @@ Always holds: an account's lines are applied in the order of their days. A line 
 or not at all, so that a file that was cut short, or a refused line, is taken by reading the file again.
 """
 
-from array import array
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from sys import intern
 from typing import Final, NamedTuple
 
 from keizoku.billing.ledger.bank_acts import note_matches
@@ -21,6 +19,7 @@ from keizoku.billing.receivables.bank.payers import Whose
 from keizoku.billing.receivables.cash_application import AppliedMoney
 from keizoku.billing.receivables.receipts import Payment, receive
 from keizoku.billing.receivables.rework.together import receive_together
+from keizoku.billing.rules.bank.packed_lines import PackedRows
 from keizoku.billing.rules.bank.statement import Direction, StatementFile, StatementLine
 from keizoku.db.fence import Fence, in_halves, is_of_item
 from keizoku.db.session import Session
@@ -55,32 +54,34 @@ class MatchedIds(NamedTuple):
 
 
 class Matched(Iterable[MatchedIds]):
-    """The payments of a file that found their account: their ids alone, for there may be a million."""
+    """The payments of a file that found their account: their ids alone, held small, for there may be a million."""
 
-    __slots__ = ("_accounts", "_acts", "_lines", "_receipts")
+    __slots__ = ("_rows",)
 
     def __init__(self) -> None:
-        self._lines, self._acts, self._receipts = array("q"), array("q"), array("q")
-        self._accounts: list[str] = []
+        self._rows = PackedRows()
 
     def extend(self, matched: Iterable[MatchedLine]) -> None:
         """Keep the ids of more."""
         for each in matched:
-            self._lines.append(each.line_id)
-            self._acts.append(each.act_id)
-            self._receipts.append(each.applied.source_id)
-            self._accounts.append(intern(each.account))
+            self._rows.append((each.line_id, each.act_id, each.applied.source_id, each.account))
 
-    @property
-    def accounts(self) -> list[str]:
-        """Whose payments there are, each once."""
-        return sorted(set(self._accounts))
+    def accounts_in_parts(self, most: int) -> Iterator[list[str]]:
+        """Whose payments there are, sorted, at most so many at a time; an account may come in several parts."""
+        some: set[str] = set()
+        for each in self:
+            some.add(each.account)
+            if len(some) == most:
+                yield sorted(some)
+                some = set()
+        if some:
+            yield sorted(some)
 
     def __len__(self) -> int:
-        return len(self._accounts)
+        return len(self._rows)
 
     def __iter__(self) -> Iterator[MatchedIds]:
-        return map(MatchedIds, self._lines, self._acts, self._receipts, self._accounts)
+        return map(MatchedIds._make, self._rows)
 
 
 @dataclass(frozen=True, slots=True)
