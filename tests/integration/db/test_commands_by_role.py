@@ -38,8 +38,9 @@ def _leaves(targets: Mapping[str, cli.Target]) -> Iterator[tuple[str, ...]]:
 
 def _below(command: Any, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     inner = getattr(command, "commands", None)
-    if inner is None:
+    if inner is None or command.invoke_without_command:
         yield path
+    if inner is None:
         return
     for name, each in inner.items():
         yield from _below(each, (*path, name))
