@@ -102,6 +102,9 @@ WORDS = {
     "link_secret.kind": "access",
     "link_use.purpose": "refresh",
     "link_use.outcome": "answered",
+    "web_session.kind": "staff",
+    "web_session.digest": "0" * 64,
+    "web_session.begun_by": "1" * 64,
 }
 NUMBERS = {"link_token.expires_in": 86_400, "code_batch.yen": 0, "invoice.credit_yen": 0, "invoice.tax_yen": 0}
 DAYS = {
@@ -109,10 +112,12 @@ DAYS = {
     "invoice.due_on": date(2026, 4, 1),
     "link_token.expires_at": date(2026, 4, 2),
     "link_kept.keep_until": date(2026, 4, 2),
+    "web_session.expires_at": date(2026, 4, 2),
 }
 ALSO: dict[str, dict[str, object]] = {
     "link_secret": {"token_id": 1, "key_id": "k1", "sealed": b"x"},
     "link_kept": {"content": {}},
+    "web_session": {"roles": ["support"]},
 }
 """Columns that may be empty and are not, as long as nothing is destroyed."""
 WITH: dict[str, dict[str, object]] = {
