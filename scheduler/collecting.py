@@ -170,13 +170,18 @@ def _kept(what: Collection, span: tuple[int, int], headers: dict[str, str], fetc
 def _asked(
     what: Collection, query: str, span: tuple[int, int], headers: dict[str, str], fetch: Fetch
 ) -> dict[str, Any]:
-    """The answer to a query over a range; its last sample is that of the step before the end. Raises Refused."""
-    asked = {"query": query, "start": span[0], "end": span[1] - what.step, "step": what.step}
+    """The answer to a query over a range; its last sample is that of the step before the end. Raises Refused.
+
+    A monitor that was down itself would repeat what it saw last (Prometheus: for five minutes): two steps at most.
+    """
+    holds = f"{2 * what.step}s"
+    asked: dict[str, object] = {"query": query, "start": span[0], "end": span[1] - what.step, "step": what.step}
+    asked |= {"lookback_delta": holds, "max_lookback": holds}  # Prometheus and Thanos; VictoriaMetrics
     about = f"{what.name}: {iso_jst(from_epoch(span[0]))}"
     try:
         answer = json.loads(fetch(f"{what.url.rstrip('/')}/api/v1/query_range?{urlencode(asked)}", headers))
         results = answer["data"]["result"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         rule = f"it is no answer of such an API: {type(error).__name__}"
         raise Refused.fact("collect.answer", "collect", about, rule, "name its address without /api/v1") from None
     if answer.get("status") != "success":

@@ -16,6 +16,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from importlib import import_module
 from pathlib import Path
 from time import monotonic
@@ -105,7 +106,7 @@ class HttpDirectory:
                 answered = json.loads(_whole(answer, str(place)))
         except urllib.error.HTTPError as error:
             raise silent(f"{place}: it says {error.code}") from None
-        except (OSError, ValueError, RecursionError) as error:
+        except (OSError, ValueError, RecursionError, HTTPException) as error:
             raise silent(f"{place}: {type(error).__name__}") from None
         if not isinstance(answered, dict):
             raise silent(f"{place}: its answer is no JSON object")

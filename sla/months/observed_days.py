@@ -39,6 +39,7 @@ __all__ = ["MeasuredDay", "ObservedDays", "keep"]
 VERSION: Final = "1"
 """Of what a digest stands for: another one is another way of counting, and every day is read again."""
 
+OF_DAYS: Final = "started_at >= %(from_at)s AND started_at < %(to_at)s"
 Reach = tuple[datetime, datetime]
 
 
@@ -127,10 +128,9 @@ class ObservedDays:
         known = self.kept.get(_before(first, before))
         if known is not None:
             return known.unable
-        start = epoch(self.reach[0])
+        start_at, start = self.reach[0], epoch(self.reach[0])
         with open_observations() as observed:
-            where = "started_at < %(from_at)s AND (ended_at IS NULL OR ended_at > %(from_at)s)"
-            self._take(observed, where, {"from_at": self.reach[0]})
+            self._take(observed, "started_at < %(from_at)s", {"from_at": start_at}, "ended_at > %(from_at)s")
             unable = self._unable_at(observed, "observation", start)
         if start <= epoch(self.at):
             self.found.append(MeasuredDay(jst_day(from_epoch(start - 1)), before, _before(first, before), (), unable))
@@ -147,7 +147,7 @@ class ObservedDays:
                 self._take_carried(observed, unable, start)
             if any(day.arrived for day in days):
                 bounds = {"from_at": from_epoch(start), "to_at": from_epoch(end)}
-                self._take(observed, "started_at >= %(from_at)s AND started_at < %(to_at)s", bounds)
+                self._take(observed, OF_DAYS, bounds)
             windows = clip(observed_windows(observed.table, users, policy, horizon), start, end)
             if keep:
                 observed.table.execute(_CROSSING)
@@ -158,13 +158,14 @@ class ObservedDays:
                     self.found.append(MeasuredDay(day.on, day.arrived, digest, own, unable))
         return windows
 
-    def _take(self, observed: Observations, where: str, bounds: Mapping[str, object]) -> None:
-        """Whole seconds outward; a row that was still open counts only until one with its end is known."""
+    def _take(
+        self, observed: Observations, where: str, bounds: Mapping[str, object], over: str = "ended_at IS NOT NULL"
+    ) -> None:
         file = observed.free_file()
         with (
             file.open("wb") as out,
             driver_cursor(self.session) as cursor,
-            cursor.copy(_EXPORT.format(where=where), {**bounds, "at": self.at}) as copy,
+            cursor.copy(f"COPY ({rows_began(where, over)}) TO STDOUT (FORMAT csv)", {**bounds, "at": self.at}) as copy,
         ):
             for block in copy:
                 out.write(block)
@@ -194,6 +195,25 @@ class ObservedDays:
             self.lines[digest] = gzip.compress(file.read_bytes(), compresslevel=3, mtime=0)
         file.unlink()
         return digest
+
+
+def rows_began(where: str, over: str = "ended_at IS NOT NULL") -> str:
+    """SQL: the observations that began then, whole seconds outward; one still open only until its end is known.
+
+    What is over and what is open are asked for apart: in one condition they would hide from PostgreSQL that few are
+    open, and for the rows of a day it would walk the index of every row that there ever was.
+    """
+    return f"""
+        SELECT user_id, extract(epoch FROM started_at)::bigint, extract(epoch FROM ended_at)::bigint
+        FROM observation WHERE {where} AND {over} AND recorded_at <= %(at)s
+        UNION ALL
+        SELECT user_id, extract(epoch FROM started_at)::bigint, NULL
+        FROM observation o WHERE {where} AND ended_at IS NULL AND recorded_at <= %(at)s
+          AND NOT EXISTS (
+              SELECT 1 FROM observation closed
+              WHERE closed.user_id = o.user_id AND closed.symptom = o.symptom
+                AND closed.started_at = o.started_at AND closed.ended_at IS NOT NULL AND closed.recorded_at <= %(at)s)
+    """  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,17 +292,6 @@ _ARRIVED = sa.text(
     FROM observation_arrival WHERE day < :first AND recorded_at <= :at HAVING count(*) > 0
     """
 )
-_EXPORT = """
-    COPY (
-        SELECT user_id, extract(epoch FROM started_at)::bigint, extract(epoch FROM ended_at)::bigint
-        FROM observation o
-        WHERE {where} AND recorded_at <= %(at)s
-          AND (ended_at IS NOT NULL OR NOT EXISTS (
-              SELECT 1 FROM observation closed
-              WHERE closed.user_id = o.user_id AND closed.symptom = o.symptom
-                AND closed.started_at = o.started_at AND closed.ended_at IS NOT NULL AND closed.recorded_at <= %(at)s))
-    ) TO STDOUT (FORMAT csv)
-"""
 _EXPORTED = """
     SELECT user_id, started, ended, NULL AS symptom FROM read_csv({file}, header = false, auto_detect = false,
         delim = ',', quote = '"', escape = '"',

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -134,6 +135,26 @@ def test_an_address_that_does_not_answer_in_time_is_silent(monkeypatch: pytest.M
             HttpDirectory(f"http://127.0.0.1:{server.server_port}/").addressees(["hanako"])
     finally:
         server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (b"SSH-2.0-OpenSSH\r\n", "BadStatusLine"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n400\r\n{", "IncompleteRead"),
+    ],
+)
+def test_what_is_cut_off_or_no_http_is_silent(said: bytes, why: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def speak() -> None:
+            with server.accept()[0] as caller:
+                caller.recv(4_000)
+                caller.sendall(said)
+
+        threading.Thread(target=speak, daemon=True).start()
+        with pytest.raises(Refused, match=rf"127\.0\.0\.1: {why}"):
+            HttpDirectory(f"http://127.0.0.1:{server.getsockname()[1]}/").addressees(["hanako"])
 
 
 def names(accounts: list[str]) -> dict[str, Addressee]:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from fastapi import Request
 
 from keizoku.web.calls.problems import ProblemError
 from keizoku.web.identity.principal import Principal, Role
+from keizoku.web.pages.shared.addresses import segment
 
 if TYPE_CHECKING:
     from keizoku.web.calls.operation import Operation
 
-__all__ = ["KNOWN", "TOKEN", "Sitting", "addresses_of", "staff_of"]
+__all__ = ["HOSTILE", "KNOWN", "TOKEN", "Sitting", "addresses_of", "fill", "staff_of"]
 
 TOKEN = "the-word-of-the-test"  # noqa: S105 - of no session
 
@@ -49,16 +50,56 @@ class Sitting:
             raise ProblemError(403, "session.form", "The form is not one that we gave you.", "", "open it anew")
 
 
+HOSTILE: Final = """"><img src=x onerror=alert(1)><svg onload=alert(2)>{{7*7}}' --"""
+"""What would run, if a page let it: an account, a payer, a ground, a batch."""
+
 KNOWN: Final[Mapping[str, str]] = {
-    "account": "u01", "claim": "c0", "letter": "N1", "month": "2026-04", "number": "1", "task": "documents overdue",
+    "account": HOSTILE, "claim": HOSTILE, "letter": "N1", "month": "2026-04", "task": "documents overdue",
+    "payment": "1", "kind": "product_key", "batch": HOSTILE, "code": "1140", "contract": "premium",
+    "version": "2024-12-02", "name": "5.2", "on": "2026-05-07", "incident": HOSTILE, "number": "1",
 }  # fmt: skip
-"""What stands in the paths of screens, in the world of tests/worlds/role_walk.py."""
+"""What stands in the paths of screens, in the world of tests/worlds/role_walk.py and what `fill` adds."""
+
+
+def fill(act: Callable[[str, Mapping[str, object]], tuple[int, Any]], upload: Callable[[str, bytes], int]) -> None:
+    """Hostile names on every screen: an account that applied and was approved, a claim, an outage, money, codes.
+
+    `act` makes a call of the API as the worker, `upload` sends a file; both are done by another person than `staff_of`.
+    """
+    plan = {"plan": "monthly", "method": "app_store"}
+    outage = {"from_at": "2026-04-20T10:00:00+09:00", "to_at": "2026-04-20T12:00:00+09:00", "affected": 90_000}
+    named = quote(HOSTILE, safe="")
+    calls: list[tuple[str, Mapping[str, object]]] = [
+        ("/v1/applications", {"account": HOSTILE, **plan}),
+        (f"/v1/applications/{named}/approve", {"ground": HOSTILE}),
+        (f"/v1/accounts/{named}/suspend", {"ground": HOSTILE}),
+        ("/v1/ledger/entries", {"lines": {"1110": 1, "7110": -1}, "ground": HOSTILE}),
+        ("/v1/claims", {"account": HOSTILE, "month": "2026-04", "claim": HOSTILE, "ground": HOSTILE}),
+        ("/v1/incidents", {"incident": HOSTILE, "ground": HOSTILE, **outage}),
+        (
+            "/v1/code-batches",
+            {"kind": "product_key", "batch": HOSTILE, "plan": "monthly", "months": 1, "count": 2,
+             "expires": "2027-04-01", "yen": 500},
+        ),
+        ("/v1/months/2026-04/issue-documents", {}),
+        ("/v1/operator-acts/service-change", {"what": HOSTILE, "ground": HOSTILE}),
+    ]  # fmt: skip
+    for path, body in calls:
+        status, told = act(path, body)
+        assert status < 300 or told["type"].rpartition("/")[2] in DONE_BEFORE, (path, told)
+    payer = HOSTILE.replace('"', '""')
+    lines = f'date,amount,payer,reference\n2026-05-01,71,"{payer}",\n2026-05-02,500,YAMADA,"{payer}"\n'
+    assert upload("/v1/bank-imports?name=bank.csv", lines.encode()) == 200
+
+
+DONE_BEFORE: Final = frozenset({"application.none_waiting", "contract.exists"})
+"""What an application that was screened at once refuses."""
 
 
 def addresses_of(screens: Sequence[Operation]) -> list[str]:
-    """An address of every screen but those of which the world has none."""
+    """An address of every screen."""
     return [
-        re.sub(r"\{(\w+)\}", lambda part: quote(KNOWN[part[1]], safe=""), screen.path)
+        re.sub(r"\{(\w+)\}", lambda part: segment(KNOWN[part[1]]), screen.path)
         for screen in screens
-        if screen.name not in ("console.proposal",)
+        if screen.name != "console.endpoint"  # an endpoint wants a public address
     ]

@@ -49,7 +49,7 @@ Only = Annotated[
     typer.Option(
         "--only",
         metavar="COLUMN=VALUE",
-        help=both("With a CSV's --format: only these rows.", "CSVの --format のとき: この行だけ。"),
+        help=both("With --format: only these rows.", "--format のとき: この行だけ。"),
     ),
 ]
 
@@ -100,6 +100,8 @@ def asked_outages(form: str, affected: int, columns: str, only: Sequence[str] | 
     found = format_named(form)
     if found is None:
         fail(f"--format {form}: one of {', '.join(each.name for each in FORMATS)}")
+    if columns and found.name != "table":
+        fail(f"--columns goes with --format table; --format {found.name} has its tool's own")
     if affected < 0:
         fail("--affected is needed: a monitor does not know how many users could not use the service")
     pairs = [(column.strip(), value.strip()) for column, _, value in (each.partition("=") for each in only or ())]

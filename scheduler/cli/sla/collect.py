@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -49,6 +49,15 @@ def collect(
             help=both("Where it begins the first time; else an hour ago.", "初回の始まり。省略すると1時間前。"),
         ),
     ] = "",
+    delay: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=3_600,
+            metavar="SECONDS",
+            help=both("How much later a monitor has its newest samples.", "最新の測定値がそろうまでの秒数。"),
+        ),
+    ] = 0,
     name: Annotated[
         str,
         typer.Option(
@@ -81,7 +90,10 @@ def collect(
     done: list[Imported] = []
     code = 0
     with open_services() as services:
-        parts = collect_new(ImportService(services.sla), services.session, what, since=begins, now=now, by=by)
+        until = now - timedelta(seconds=delay)
+        parts = collect_new(
+            ImportService(services.sla), services.session, what, since=begins, now=now, by=by, until=until
+        )
         try:
             done += parts
         except Refused as refused:  # what came before it is recorded

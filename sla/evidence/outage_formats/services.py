@@ -46,9 +46,9 @@ def uptimerobot(file: OutageFile) -> None:
     """GET /v3/incidents, or getMonitors with logs (v2): a type (1 down, 2 up, …), datetime, duration in seconds."""
     answer = json_of(file)
     if isinstance(answer, dict) and "monitors" not in answer and isinstance(answer.get("data"), list):
-        file.each(rows_of(file, answer, "data"), partial(_incident, file))
+        file.each(file.chosen(rows_of(file, answer, "data")), partial(_incident, file))
         return
-    for monitor in rows_of(file, answer, "monitors"):
+    for monitor in file.chosen(rows_of(file, answer, "monitors")):
         logs = monitor.get("logs")
         file.each(logs if isinstance(logs, list) else [], partial(_log, file, monitor))
 
@@ -93,7 +93,7 @@ def better_stack(file: OutageFile) -> None:
             _said(own, "name", "cause"),
         )
 
-    file.each(listed(file, "data"), take)
+    file.each(file.chosen(listed(file, "data")), take)
 
 
 def pingdom(file: OutageFile) -> None:
@@ -113,7 +113,7 @@ def pingdom(file: OutageFile) -> None:
         elif text_of(row, "status") == "down":
             file.take(str(int(start_at.timestamp())), start_at, end_at, "pingdom: down")
 
-    file.each(states, take)
+    file.each(file.chosen([each for each in states if isinstance(each, dict)]), take)
 
 
 def statuspage(file: OutageFile) -> None:
@@ -144,7 +144,7 @@ def statuspage(file: OutageFile) -> None:
         start_at = moment_of(row.get("started_at")) or _start(row, "created_at")
         file.take(text_of(row, "id"), start_at, _over_at(file, row), what)
 
-    file.each(rows, take)
+    file.each(file.chosen([each for each in rows if isinstance(each, dict)]), take)
 
 
 def _over_at(file: OutageFile, row: Row) -> datetime | None:
@@ -182,7 +182,7 @@ def zabbix(file: OutageFile) -> None:
             file.say(f"event {name}", rule, "correct it where it was no outage: keizoku sla incident correct")
         file.take(name, _start(row, "clock"), end_at, text_of(row, "name"))
 
-    file.each(rows, take)
+    file.each(file.chosen(rows), take)
 
 
 def pagerduty(file: OutageFile) -> None:
@@ -194,7 +194,7 @@ def pagerduty(file: OutageFile) -> None:
             end_at = moment_of(row.get("last_status_change_at"))
         file.take(text_of(row, "id"), _start(row, "created_at"), end_at, _said(row, "title", "urgency"))
 
-    file.each(listed(file, "incidents"), take)
+    file.each(file.chosen(listed(file, "incidents")), take)
 
 
 def upptime(file: OutageFile) -> None:
@@ -219,7 +219,7 @@ def upptime(file: OutageFile) -> None:
                 _number(row), start_at, moment_of(row.get("closed_at") or row.get("closedAt")), text_of(row, "title")
             )
 
-    file.each(listed(file, "issues"), take)
+    file.each(file.chosen(listed(file, "issues")), take)
 
 
 def datadog_downtimes(file: OutageFile) -> None:
@@ -239,7 +239,7 @@ def datadog_downtimes(file: OutageFile) -> None:
         end_at, what = moment_of(when.get("end")), text_of(own, "message")
         file.take(text_of(row, "id"), _start(when, "start"), end_at, what, cause=Cause.SYSTEM_UPDATE)
 
-    file.each(listed(file, "data", "downtimes"), take)
+    file.each(file.chosen(listed(file, "data", "downtimes")), take)
 
 
 def datadog_corrections(file: OutageFile) -> None:
@@ -258,7 +258,7 @@ def datadog_corrections(file: OutageFile) -> None:
             end_at = start_at + timedelta(seconds=int(text_of(own, "duration")))
         file.take(name, start_at, end_at, _said(own, "category", "description"), cause=Cause.SYSTEM_UPDATE)
 
-    file.each(listed(file, "data"), take)
+    file.each(file.chosen(listed(file, "data")), take)
 
 
 def _start(row: Row, name: str) -> Any:

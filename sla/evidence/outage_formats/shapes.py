@@ -41,7 +41,7 @@ __all__ = [
 ]
 
 EXPORT_AGAIN: Final = "export it again as this tool does"
-_EPOCH: Final = re.compile(r"[0-9]{9,10}(\.[0-9]+)?|[0-9]{13}|[0-9]{16}")
+_EPOCH: Final = re.compile(r"[0-9]{9,10}(\.[0-9]+)?|[0-9]{13}|[0-9]{16}|[0-9]{19}")
 _TWELVE_HOURS: Final = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}) ([0-9]{1,2}):([0-9]{2})(:[0-9]{2})? ([AaPp])[Mm]")
 _UNITS: Final = {"d": 86_400, "h": 3_600, "m": 60, "s": 1, "w": 604_800, "y": 31_536_000, "M": 2_592_000}
 _LENGTH: Final = re.compile(
@@ -124,6 +124,17 @@ class OutageFile:
         self.rows.append(row)
         self.lines.append(line or 0)
 
+    def chosen(self, rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        """The rows that were asked for (`--only NAME=VALUE`, NAME like attributes.status), of JSON as of CSV."""
+        found = list(rows)
+        for name, value in self.asked.only:
+            have = [(row, own) for row in found if (own := _within(row, name)) is not None]
+            if found and not have:
+                names = ", ".join(sorted({str(each) for row in found[:20] for each in row}))
+                self.refuse(f"--only {name}", f"no row has it; there are {names}", "name one, or an inner one as a.b")
+            found = [row for row, own in have if own.lower() == value.lower()]
+        return found
+
     def each(self, rows: Sequence[Any] | Iterator[Any], take: Callable[[Any], None]) -> None:
         """Take row by row; what is refused of one is a finding."""
         for place, row in enumerate(rows, start=1):
@@ -176,6 +187,16 @@ def rows_of(file: OutageFile, answer: Any, *names: str) -> list[Mapping[str, Any
     return [each for each in found if isinstance(each, dict)]
 
 
+def _within(row: Mapping[str, Any], name: str) -> str | None:
+    """A value as text, where the row has it; a dot leads into what it holds."""
+    own: Any = row
+    for part in name.split("."):
+        if not isinstance(own, dict) or part not in own:
+            return None
+        own = own[part]
+    return "" if own is None else str(own).strip()
+
+
 def _tell_pages(file: OutageFile, answer: Mapping[str, Any], rows: int) -> None:
     """That the answer is one page of several: what is on the others is not known to have been up."""
     pages, meta = answer.get("pagination"), answer.get("meta")
@@ -203,7 +224,7 @@ def text_of(row: Mapping[str, Any], name: str) -> str:
 
 
 def moment_of(written: object, zone: tzinfo = JST) -> datetime | None:
-    """An instant: seconds, milliseconds or microseconds since 1970, or a written time; None for nothing.
+    """An instant: seconds since 1970 (or thousandths, millionths, billionths), or a written time; None for nothing.
 
     Without an offset it is in `zone`. Raises RefusedRowError for what is none.
     """

@@ -59,10 +59,14 @@ def _beats(file: OutageFile) -> Iterator[tuple[str, Mapping[str, Any]]]:
         if not file.findings:
             file.refuse(f"{type(answer).__name__}", "an answer of this tool has heartbeatList", EXPORT_AGAIN)
         return
-    for monitor, rows in lists.items():
-        for row in rows if isinstance(rows, list) else []:
-            if isinstance(row, dict):
-                yield str(monitor) or text_of(row, "monitorID") or text_of(row, "monitor_id"), row
+    beats = [
+        {**row, "monitor_id": str(monitor) or text_of(row, "monitorID") or text_of(row, "monitor_id")}
+        for monitor, rows in lists.items()
+        for row in (rows if isinstance(rows, list) else [])
+        if isinstance(row, dict)
+    ]
+    for beat in file.chosen(beats):
+        yield text_of(beat, "monitor_id"), beat
 
 
 def _runs(beats: list[Beat]) -> Iterator[tuple[datetime, datetime, bool, str, str]]:

@@ -80,6 +80,7 @@ def test_9_3__what_is_new_is_asked_for_and_what_is_missing_is_unknown(
     (first,) = taken(service, what, monitor, NOON + timedelta(minutes=10, seconds=30))
     assert (first.source, first.rows_new) == ("collected-web-20260410T030000Z.json", 10)
     assert monitor.asked[0]["Authorization"] == "Bearer t0ken"
+    assert (monitor.asked[0]["lookback_delta"], monitor.asked[0]["max_lookback"]) == ("120s", "120s")
     assert collected_to(session, "web") == NOON + timedelta(minutes=10)
     monitor.answers = [{"status": "error", "errorType": "timeout", "error": "too slow"}]
     with pytest.raises(Refused, match="the query failed: timeout: too slow"):
@@ -135,6 +136,38 @@ def test_a_login_follows_no_redirect_to_another_address() -> None:
         server.shutdown()
 
 
+CUT_OFF = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n400\r\n{"
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (b"SSH-2.0-OpenSSH\r\n", "SSH-2.0-OpenSSH"),
+        (CUT_OFF, "IncompleteRead"),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"a" * 70_000, "got more than 65536 bytes"),
+        (b"", "Remote end closed connection"),
+    ],
+)
+def test_what_is_cut_off_or_no_http_is_refused_in_one_line(said: bytes, why: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def speak() -> None:
+            with server.accept()[0] as caller:
+                caller.recv(4_000)
+                caller.sendall(said)
+
+        Thread(target=speak, daemon=True).start()
+        with pytest.raises(Refused, match=f"it does not answer: {why}"):
+            fetched(f"http://127.0.0.1:{server.getsockname()[1]}/")
+
+
+@pytest.mark.parametrize("address", ["http://a b/", "http://127.0.0.1:9x/", "http://[::1/", "http:///", "ftp://a/"])
+def test_what_is_no_address_is_refused(address: str) -> None:
+    with pytest.raises(Refused) as refused:
+        fetched(address)
+    assert refused.value.code in ("address.form", "address.silent")
+
+
 class Target:
     """What a real monitor scrapes: users unable, or nothing at all while it fails."""
 
@@ -170,7 +203,7 @@ def command(name: str, binary: str, config: Path, folder: Path, port: int) -> li
         own = [f"--config.file={config}", f"--storage.tsdb.path={folder}", f"--web.listen-address={address}"]
         return [binary, *own, "--query.lookback-delta=2s"]
     own = [f"-promscrape.config={config}", f"-storageDataPath={folder}", f"-httpListenAddr={address}"]
-    return [binary, *own, "-search.latencyOffset=0s", "-search.maxStalenessInterval=2s"]
+    return [binary, *own, "-search.latencyOffset=0s"]
 
 
 @pytest.fixture(params=["prometheus", "victoria-metrics"])

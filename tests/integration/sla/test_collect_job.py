@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import nullcontext
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -17,6 +17,8 @@ import structlog
 
 from keizoku.db.session import Session
 from keizoku.db.tables.money import review_task
+from keizoku.scheduler.cli import main
+from keizoku.scheduler.cli.sla import collect as command
 from keizoku.scheduler.collect_sources import Collecting, CollectSource, SourcesError, read_sources
 from keizoku.scheduler.collecting import collected_to
 from keizoku.scheduler.reports.work_list import waiting_for_people
@@ -177,3 +179,32 @@ def test_a_file_of_sources_that_cannot_be_used_says_why(tmp_path: Path, written:
         read_sources(tmp_path / "none")
     file.write_text(f"[[source]]\n{SOURCE}", encoding="utf-8")
     assert [each.name for each in read_sources(file)] == ["web"]
+
+
+def test_9_3__the_command_leaves_the_newest_seconds_for_the_next_run(
+    session: Session, service: SlaService, monitor: FakeMonitor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = SimpleNamespace(session=session, sla=service)
+    monkeypatch.setattr(command, "open_services", lambda: nullcontext(services))
+    began = datetime.now(UTC)
+    asked = ["--affected", "sum(unable)", "--total", "1000", "--keep", str(tmp_path), "--step", "1"]
+    for delay, name in ((0, "now"), (600, "later")):
+        since = iso_jst(began - timedelta(minutes=20))
+        with pytest.raises(SystemExit) as ended:
+            main(
+                [
+                    "sla",
+                    "collect",
+                    "--url",
+                    monitor.url,
+                    *asked,
+                    "--since",
+                    since,
+                    "--name",
+                    name,
+                    "--delay",
+                    str(delay),
+                ]
+            )
+        to = collected_to(session, name)
+        assert (ended.value.code, to is not None and -2 < (to - began).total_seconds() + delay < 60) == (0, True)

@@ -15,7 +15,7 @@ from keizoku.sla.counting.outage_threshold import Population
 from keizoku.sla.months import month_facts
 from keizoku.sla.months.budget import budget_of
 from keizoku.sla.months.month_facts import keep_days, load_month_facts, load_population
-from keizoku.sla.months.observed_days import ObservedDays
+from keizoku.sla.months.observed_days import OF_DAYS, ObservedDays, rows_began
 from keizoku.sla.review_queue import policy_of
 from keizoku.sla.rules.intervals import Spans, clip, normalise
 from keizoku.sla.services.sla_service import SlaService
@@ -99,7 +99,7 @@ def test_9_3__day_by_day_is_the_whole_month(session: Session, seed: int, monkeyp
             start = now - timedelta(hours=chance.randint(1, 200))
             service.notice("n1", start - timedelta(days=9), start, start + timedelta(hours=3), now=now)
         if chance.random() < 0.3:
-            start = now - timedelta(hours=chance.randint(1, 99))
+            start = now - timedelta(hours=chance.randint(2, 99))
             service.record_outage(start, start + timedelta(hours=2), 1, cause="system_update", ground="x", now=now)
         if chance.random() < 0.6:
             keep_days(session, RULES, APRIL, now)
@@ -204,3 +204,18 @@ def test_a_role_that_may_not_keep_days_measures_all_the_same(session: Session, m
     monkeypatch.setattr(month_facts, "may_add", lambda *_: False)
     assert keep_days(session, RULES, Month(2026, 4), now) == 0
     assert budget_of(session, RULES, Month(2026, 4), now).unusable == 3_600
+
+
+def test_9_3__a_day_is_read_by_when_it_was_and_not_by_every_row_there_ever_was(session: Session) -> None:
+    month = """INSERT INTO observation (user_id, symptom, started_at, ended_at, recorded_at)
+        SELECT 'u' || hashint4(i), 'site', at, at + interval '5 min', at + interval '1 day'
+        FROM generate_series(0, 49999) AS i,
+        LATERAL (SELECT timestamptz '2026-04-01 00:00+09' + i * interval '50 seconds' AS at) AS t"""
+    session.exec_driver_sql(month)
+    session.commit()
+    session.exec_driver_sql("ANALYZE observation")
+    day = {"from_at": at("2026-04-10 00:00"), "to_at": at("2026-04-11 00:00"), "at": at("2026-05-02 00:00")}
+    plan = [row[0] for row in session.exec_driver_sql(f"EXPLAIN {rows_began(OF_DAYS)}", day)]
+    read = [line for line in plan if "Scan" in line and " closed " not in line]
+    assert len(read) == 4
+    assert all("ix_observation_period" in line or "Bitmap Heap Scan" in line for line in read)

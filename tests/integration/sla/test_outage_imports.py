@@ -7,6 +7,7 @@ import pytest
 
 from keizoku.db.session import Session
 from keizoku.scheduler.cli import main
+from keizoku.scheduler.cli.shared.evidence_files import asked_outages
 from keizoku.scheduler.cli.shared.inputs import instant
 from keizoku.scheduler.cli.shared.output import UserError
 from keizoku.sla.evidence.outage_formats.formats import AskedOutages, format_named
@@ -126,3 +127,9 @@ def test_9_3__users_that_there_always_were_are_recorded_without_a_day() -> None:
     assert iso_jst(instant("1970-01-01")) == "1970-01-01T00:00:00+09:00"
     with pytest.raises(UserError, match="years go from 1970"):
         instant("1969-12-31")
+
+
+def test_columns_are_named_of_a_table_alone() -> None:
+    assert asked_outages("table", 100, "from=started_at", ["state=down"]) is not None
+    with pytest.raises(UserError, match="--columns goes with --format table; --format better-stack has its tool's own"):
+        asked_outages("better-stack", 100, "from=started_at", None)

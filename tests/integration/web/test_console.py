@@ -9,6 +9,7 @@ import uuid
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import unquote
 
 import pytest
 import sqlalchemy as sa
@@ -17,10 +18,24 @@ from starlette.testclient import TestClient
 from keizoku.db.tables.contracts import contract_fact
 from keizoku.db.tables.web import http_request
 from keizoku.web.identity.principal import Role
-from keizoku.web.pages.shared.addresses import back_to
+from keizoku.web.pages.shared.addresses import back_to, of_segment, segment, to
 from keizoku.web.pages.staff.console import SCREENS
 from tests.integration.web.conftest import House
-from tests.worlds.console_world import TOKEN, Sitting, addresses_of, staff_of
+from tests.worlds.console_world import TOKEN, Sitting, addresses_of, fill, staff_of
+
+
+@pytest.fixture(scope="module")
+def full(house: House) -> House:
+    """The house with hostile names in it."""
+
+    def upload(path: str, content: bytes) -> int:
+        headers = {"Content-Type": "application/octet-stream", "Idempotency-Key": uuid.uuid4().hex}
+        return house.ask("POST", path, content=content, headers=headers)[0]
+
+    house.door.settings = house.door.settings.model_copy(update={"issuer_name": "Example KK"})
+    fill(house.act, upload)
+    return house
+
 
 HIDDEN = re.compile(r'name="(\w+)" value="([^"]*)"')
 
@@ -44,17 +59,22 @@ def send(client: TestClient, act: str, step: str, **fields: str) -> tuple[int, s
 
 
 @pytest.mark.parametrize(("role", "lang"), [("worker", "ja"), ("finance", "en"), ("support", "ja")])
-def test_every_screen_is_shown_to_every_role(house: House, role: Role, lang: str) -> None:
+def test_every_screen_is_shown_to_every_role(full: House, role: Role, lang: str) -> None:
     titles: set[str] = set()
-    with seated(house, role, lang) as client:
+    with seated(full, role, lang) as client:
         for address in addresses_of(SCREENS):
             page = client.get(address)
             assert page.status_code == 200, (address, page.text)
             assert f'<html lang="{lang}">' in page.text
             assert "default-src 'none'" in page.headers["content-security-policy"]
             assert "unsafe" not in page.headers["content-security-policy"]
+            assert "<img" not in page.text
+            assert page.text.count("<script") == 1, address
             assert [each for each in ("<style", " style=", " onclick") if each in page.text] == [], address
             assert f"/console/language/{'ja' if lang == 'en' else 'en'}" in page.text
+            assert re.findall(r"<(?:th scope=.col.[^>]*|dt)>\s*(?:<a [^>]*>)?([a-z]+(?:_[a-z]+)+)", page.text) == [], (
+                address
+            )
             titles.add(re.search("<h1>(.*?)</h1>", page.text, re.DOTALL)[1])  # type: ignore[index]
     assert len(titles) > len(SCREENS) / 2
 
@@ -79,7 +99,7 @@ def test_acts_are_offered_to_the_role_that_may_do_them(house: House) -> None:
 def test_an_act_is_shown_before_it_is_done_and_done_once(house: House) -> None:
     before = house.count(contract_fact)
     with seated(house, "worker") as client:
-        status, page = send(client, "contracts.end_of_use", "look", account="a6", back="/console/accounts/a6")
+        status, page = send(client, "contracts.end_of_use", "look", account="a6", return_to="/console/accounts/a6")
         assert status == 200
         assert "What it would change" in page
         assert "premium/6.1" in page
@@ -92,7 +112,7 @@ def test_an_act_is_shown_before_it_is_done_and_done_once(house: House) -> None:
         assert again == done
         assert house.count(contract_fact) == before + 1
         back = "/console/accounts/a6"
-        answer = send(client, "contracts.withdraw_end_of_use", "do", account="a6", back=back)
+        answer = send(client, "contracts.withdraw_end_of_use", "do", account="a6", return_to=back)
         assert answer == (303, f"{back}?done=contracts.withdraw_end_of_use")
         assert "Done: Withdraw the end of use" in client.get(answer[1]).text
     with house.engine.connect() as session:
@@ -158,6 +178,16 @@ def test_a_list_is_sorted_and_paged_by_its_address(house: House) -> None:
         assert first("/console/accounts?rows.sort=-0") > first("/console/accounts?rows.sort=0")
         assert 'aria-sort="descending"' in client.get("/console/accounts?rows.sort=-0").text
         assert first("/console/accounts?rows.after=a5") > "a5"
+
+
+def test_what_a_path_keeps_for_itself_is_carried_through_it(house: House) -> None:
+    for value in ("a/b", "..", ".", "~1", "a~b", "a b?#%", "利用者/1"):
+        assert of_segment(unquote(segment(value))) == value
+        assert "/" not in segment(value)
+        assert segment(value).strip(".")
+    with seated(house, "finance") as client:
+        page = client.get(to("accounts", "a/../b"))
+        assert (page.status_code, "a/../b" in page.text) == (404, True)
 
 
 def test_the_way_back_leads_to_us_alone(house: House) -> None:

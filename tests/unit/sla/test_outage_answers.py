@@ -69,3 +69,34 @@ def test_9_3__zabbixs_events_are_over_by_events_of_their_own(tmp_path: Path) -> 
         ("event 27", "it is over by event 99, whose time is not in the file"),
         ("event 28", "r_eventid or r_clock says whether it is over"),
     ]
+
+
+def test_9_3__rows_of_an_answer_are_chosen_as_rows_of_a_table_are(tmp_path: Path) -> None:
+    times = {"started_at": "2026-04-15T00:00:00Z", "resolved_at": "2026-04-15T01:00:00Z"}
+    data = [{"id": name, "attributes": times | {"name": name}} for name in ("web", "app")]
+    only = [("attributes.name", "WEB")]
+    assert read(tmp_path, "better-stack", {"data": data}, only=only) == (
+        [("better-stack-web", *AN_HOUR, 100, "fault")],
+        [],
+    )
+    rows, told = read(tmp_path, "better-stack", {"data": data}, only=[("name", "web")])
+    assert (rows, told) == ([], [("--only name", "no row has it; there are attributes, id")])
+    log = {"type": 1, "datetime": NINE, "duration": 3_600}
+    monitors = [{"id": place, "friendly_name": name, "logs": [log]} for place, name in enumerate(("web", "app"))]
+    rows, _ = read(tmp_path, "uptimerobot", {"monitors": monitors}, only=[("friendly_name", "app")])
+    assert rows == [("uptimerobot-1-1776211200", *AN_HOUR, 100, "fault")]
+    event = {"eventid": "1", "clock": str(NINE), "value": "1", "severity": "4", "r_eventid": "2", "name": "down"}
+    recovery = {"eventid": "2", "clock": str(TEN), "value": "0", "severity": "0", "r_eventid": "0", "name": "down"}
+    rows, told = read(
+        tmp_path, "zabbix", [event, recovery, event | {"eventid": "3", "severity": "1"}], only=[("severity", "4")]
+    )
+    assert (rows, told) == ([("zabbix-1", *AN_HOUR, 100, "fault")], [])
+    beats = {
+        name: [{"status": status, "time": f"2026-04-15 0{hour}:00:00"} for hour, status in ((0, 0), (1, 1))]
+        for name in ("1", "2")
+    }
+    rows, _ = read(tmp_path, "uptime-kuma", {"heartbeatList": beats}, only=[("monitor_id", "2")])
+    assert rows == [("uptime-kuma-2-1776211200", *AN_HOUR, 100, "fault")]
+    states = [{"status": "down", "timefrom": NINE, "timeto": TEN, "probe": each} for each in (1, 2)]
+    rows, told = read(tmp_path, "pingdom", {"summary": {"states": states}}, only=[("probe", "2")])
+    assert (rows, told) == ([("pingdom-1776211200", *AN_HOUR, 100, "fault")], [])

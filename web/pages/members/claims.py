@@ -139,7 +139,7 @@ def new_claim(view: MemberView, month: MonthText) -> Page:
                 "\n".join(each for each in chosen if each not in offered),
                 look=(say("Show what it would be worth"), at_home("claims", "new", month)),
                 act=(say("Claim"), at_home("acts", "claims.submit")),
-                hidden={"month": month, "form_token": view.form_token, "step": "look", "back": at_home("claims")},
+                hidden={"month": month, "form_token": view.form_token, "step": "look", "return_to": at_home("claims")},
             )
         )
     return Page(

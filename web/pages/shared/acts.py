@@ -171,7 +171,7 @@ def _done(
     if family.receipt is not None and isinstance(answer, Mapping):
         return _page(family, request, operation, form, answer=family.receipt(request, operation, answer))
     if isinstance(answer, Mapping) and set(answer) <= _PLAIN and not answer.get("doubts"):
-        back = back_to(form.get("back"), family.home)
+        back = back_to(form.get("return_to"), family.home)
         where = f"{back}{'&' if '?' in back else '?'}done={operation.name}"
         return RedirectResponse(where, 303, dict(PAGE_HEADERS))
     return _page(family, request, operation, form, answer=answer)
@@ -201,7 +201,7 @@ def _page(
         inputs=[each for each in inputs_of(operation, lang, given, wrong) if each.name not in hidden],
         given=given, problem=told, effects=effects, answer=answer,
         key=given.get(_KEY) or uuid.uuid4().hex, form_token=family.sitting(request).token(request),
-        back=back_to(given.get("back"), family.home),
+        back=back_to(given.get("return_to"), family.home),
         subject=given.get("account") or next((given[name] for name in operation.in_path if given.get(name)), ""),
         principal=principal, shown_name=partial(_name, lang), shown_value=partial(_value, lang),
         **family.frame(request),

@@ -8,7 +8,10 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import quote, urlencode, urlsplit
 
-__all__ = ["CONSOLE", "HOMES", "MEMBER_PAGES", "act_at", "back_to", "home_of", "to", "to_in", "with_query"]
+__all__ = [
+    "CONSOLE", "HOMES", "MEMBER_PAGES", "act_at", "back_to", "home_of", "of_segment", "segment", "to", "to_in",
+    "with_query",
+]  # fmt: skip
 
 CONSOLE: Final = "/console"
 MEMBER_PAGES: Final = "/member"
@@ -22,13 +25,24 @@ def to(*parts: object, **query: object) -> str:
 
 def to_in(home: str, *parts: object, **query: object) -> str:
     """A page of the family of pages that begins here."""
-    path = "/".join([home, *(quote(str(part), safe="") for part in parts)])
+    path = "/".join([home, *map(segment, parts)])
     return with_query(path, **query)
 
 
 def home_of(path: str) -> str | None:
     """Where the family of pages begins that a path is of; None: it is no page."""
     return next((home for home in HOMES if path == home or path.startswith(f"{home}/")), None)
+
+
+def segment(part: object) -> str:
+    """A value as one part of a path; ~1 stands for a slash and ~2 for dots alone, which paths keep for themselves."""
+    text = str(part).replace("~", "~0").replace("/", "~1")
+    return quote(text if text.strip(".") else text.replace(".", "~2"), safe="~")
+
+
+def of_segment(text: str) -> str:
+    """The value again."""
+    return text.replace("~2", ".").replace("~1", "/").replace("~0", "~")
 
 
 def with_query(path: str, **query: object) -> str:

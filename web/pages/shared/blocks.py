@@ -43,7 +43,7 @@ class Cell:
     text: str
     raw: str | int | None = None
     href: str | None = None
-    kind: Literal["text", "number", "code", "state"] = "text"
+    kind: Literal["text", "number", "code", "state", "day"] = "text"
     tone: Tone = ""
     lang: str | None = None
 

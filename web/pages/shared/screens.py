@@ -24,7 +24,7 @@ from pydantic import ValidationError
 
 from keizoku.web.calls.operation import Operation
 from keizoku.web.calls.problems import ProblemError
-from keizoku.web.pages.shared.addresses import CONSOLE
+from keizoku.web.pages.shared.addresses import CONSOLE, of_segment
 from keizoku.web.pages.shared.blocks import Page, Table
 from keizoku.web.pages.shared.files import as_file
 from keizoku.web.pages.shared.rendering import language_of, page_response, query_of, render
@@ -111,6 +111,7 @@ class Screens:
 
     def _answer(self, made: Operation, request: Request, given: Mapping[str, Any]) -> Response:
         began, door = monotonic(), request.app.state.door
+        given = {name: of_segment(value) if isinstance(value, str) else value for name, value in given.items()}
         account = given.get("account") or request.state.principal.account
         lang, query = language_of(request), query_of(request)
         with door.admitted(made, request, account) as call:

@@ -113,6 +113,11 @@ class View:
         shown = rows[:most]
         return Rows([jsonable(row) for row in shown], listing.name(shown[-1]) if more else None)
 
+    def whole_number(self, name: str) -> int | None:
+        """What the address says under a name, if it is a whole number of at most twelve digits."""
+        text = self.query.get(name, "")
+        return int(text) if text.isascii() and text.isdecimal() and len(text) <= 12 else None
+
     def may(self, name: str) -> bool:
         """Whether whoever looks may do an act."""
         operation, principal = self.operations[name], self.call.principal
@@ -150,7 +155,7 @@ class View:
 
     def day(self, value: date | str | None, href: str | None = None, tone: Tone = "") -> Cell:
         """A day, as it is written in tables everywhere."""
-        return Cell(NOTHING) if value is None else Cell(str(value)[:10], str(value)[:10], href, tone=tone)
+        return Cell(NOTHING) if value is None else Cell(str(value)[:10], str(value)[:10], href, "day", tone)
 
     def long_day(self, value: date | str | None, href: str | None = None, tone: Tone = "") -> Cell:
         """A day in words."""
@@ -161,7 +166,7 @@ class View:
         if value is None:
             return Cell(NOTHING)
         local = (datetime.fromisoformat(value) if isinstance(value, str) else value).astimezone(JST)
-        return Cell(local.strftime("%Y-%m-%d %H:%M"), iso_jst(local), href, tone=tone)
+        return Cell(local.strftime("%Y-%m-%d %H:%M"), iso_jst(local), href, "day", tone)
 
     def month(self, value: str, href: str | None = None) -> Cell:
         """A month in words."""
@@ -169,7 +174,7 @@ class View:
 
     def term(self, value: Sequence[str] | None, href: str | None = None) -> Cell:
         """A period from its first day to the first day after it."""
-        return Cell(NOTHING) if not value else Cell(f"{value[0]} – {value[1]}", f"{value[0]}/{value[1]}", href)
+        return Cell(NOTHING) if not value else Cell(f"{value[0]} – {value[1]}", f"{value[0]}/{value[1]}", href, "day")
 
     def code(self, value: object, href: str | None = None) -> Cell:
         """What can be typed: a number, a key, a digest."""
@@ -202,7 +207,11 @@ class View:
 
     def clause(self, value: str | None) -> Cell:
         """A clause, with its page."""
-        return Cell(NOTHING) if not value else Cell(value, value, self.to("terms", "clauses", value), "code")
+        return (
+            Cell(NOTHING)
+            if not value
+            else Cell(value, value, self.to("terms", "clauses", *value.split("/", 1)), "code")
+        )
 
     # ------------------------------------------------------------------ blocks
 
@@ -237,7 +246,7 @@ class View:
         """A link to the form of an act that whoever looks may do; None where they may not."""
         if not self.may(name):
             return None
-        known.setdefault("back", self.path)
+        known.setdefault("return_to", self.path)
         words_of = word("act", name, self.lang)
         return Act(title or words_of, self.to("acts", name, **known))
 

@@ -33,16 +33,36 @@ GROUPS: Final = (
         (named("Today"), to()),
         (named("Tasks"), to("tasks")),
         (named("Proposals"), to("proposals")),
+        (named("Search"), to("search")),
     ),
     _group(
         named("People"),
         (named("Accounts"), to("accounts")),
+        (named("Applications"), to("applications")),
+        (named("Overdue"), to("overdue")),
         (named("Letters"), to("letters")),
+        (named("Codes"), to("codes")),
+        (named("Linked services"), to("links")),
+    ),
+    _group(
+        named("Money"),
+        (named("Bank and matching"), to("bank")),
+        (named("Card gateway"), to("gateway")),
+        (named("Documents"), to("documents")),
     ),
     _group(
         named("Service level"),
         (named("Months"), to("sla")),
         (named("Claims"), to("claims")),
+        (named("Outages and notices"), to("outages")),
+    ),
+    _group(named("Books"), (named("Month close"), to("close")), (named("Ledger"), to("ledger"))),
+    _group(named("Contract"), (named("Prices and plans"), to("prices")), (named("Terms"), to("terms"))),
+    _group(
+        named("Operation"),
+        (named("Nights"), to("nights")),
+        (named("Keys, roles, deliveries"), to("keys")),
+        (named("Settings"), to("settings")),
     ),
 )
 

@@ -67,7 +67,7 @@ def proposal(view: View, number: Number) -> Page:
         ],
     )
     waits = found["state"] == "waiting"
-    names = ("proposals.approve", "proposals.turn_down") if waits else ()
+    names = ("proposals.approve", "proposals.turn_down", "proposals.withdraw") if waits else ()
     acts = view.acts(say("What may be done"), [view.act(name, number=number) for name in names])
     title = say("Proposal {number}", number=number)
     return Page(title, [facts, told, *([acts] if waits else [])], above=[(say("Proposals"), to("proposals"))])

@@ -111,5 +111,5 @@ def _remedies(view: View, remedy: str) -> list[Act | None]:
             return []
         given = [each for each in words[len(command) :] if not each.startswith("-") and not each.isupper()]
         known = dict(zip(operation.in_path, given, strict=False))
-        return [Act(word("act", operation.name, view.lang), act_at(operation.name, **known, back=view.path))]
+        return [Act(word("act", operation.name, view.lang), act_at(operation.name, **known, return_to=view.path))]
     return []
