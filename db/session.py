@@ -84,13 +84,14 @@ class DiskFullError(DatabaseError):
 
 def make_engine(
     url: str | URL, schema: str | None = None, *, lock_timeout_seconds: int | None = None,
-    role: str | None = None, pooled: int = 0,
+    role: str | None = None, pooled: int = 0, more: int = 0,
 ) -> sa.Engine:  # fmt: skip
     """An engine whose connections are in UTC, write dates as ISO 8601 and, if a schema is named, see that schema only.
 
-    Connections are not pooled: closing one ends it, and with it its locks; with `pooled`, so many are kept open. With a
-    lock timeout they give up waiting for another's lock after so long. With a `role` they are that role from the first
-    statement on. Raises DatabaseError for what is not PostgreSQL's address, ValueError for a name that needs quotes.
+    Connections are not pooled: closing one ends it, and with it its locks; with `pooled`, so many are kept open, and
+    `more` can be opened besides. With a lock timeout they give up waiting for another's lock after so long. With a
+    `role` they are that role from the first statement on. Raises DatabaseError for what is not PostgreSQL's address,
+    ValueError for a name that needs quotes.
     """
     options = ["-c timezone=UTC", "-c datestyle=ISO"]
     for kind, setting, name in (("schema", "search_path", schema), ("role", "role", role)):
@@ -108,7 +109,9 @@ def make_engine(
     defaults = {"application_name": "keizoku", "connect_timeout": CONNECT_SECONDS}
     arguments: dict[str, object] = {name: value for name, value in defaults.items() if name not in target.query}
     arguments["options"] = " ".join(options)
-    pool = {"poolclass": NullPool} if not pooled else {"poolclass": QueuePool, "pool_size": pooled, "max_overflow": 0}
+    pool = (
+        {"poolclass": NullPool} if not pooled else {"poolclass": QueuePool, "pool_size": pooled, "max_overflow": more}
+    )
     return sa.create_engine(target, connect_args=arguments, **pool)
 
 
@@ -312,7 +315,7 @@ class PreparedQuery:
         self._columns: Sequence[str] | None = None
 
     @cached_property
-    def _compiled(self) -> tuple[bytes, Sequence[str], Mapping[str, Any]]:
+    def compiled(self) -> tuple[bytes, Sequence[str], Mapping[str, Any]]:
         """The text with the parameters as the server numbers them, their names in order, values that are fixed."""
         compiled = cast("SQLCompiler", self._statement.compile(dialect=PGDialect_psycopg(paramstyle="numeric_dollar")))
         asked = dict.fromkeys(parameter.key for parameter in compiled.bind_names if parameter.required)
@@ -340,7 +343,7 @@ class PreparedQuery:
                 connection.autocommit = usual
 
     def _run(self, connection: psycopg.Connection[Any], values: Mapping[str, Any]) -> list[dict[str, Any]]:
-        text, names, fixed = self._compiled
+        text, names, fixed = self.compiled
         given = {**fixed, **values}
         with psycopg.RawCursor(connection) as cursor:
             cursor.execute(text, [given[name] for name in names], prepare=True)

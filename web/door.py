@@ -9,18 +9,19 @@ first statement on, so PostgreSQL refuses what a handler would forget to.
 from __future__ import annotations
 
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from queue import Empty, LifoQueue
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from fastapi import Request
 from psycopg.errors import ForeignKeyViolation
 from sqlalchemy.exc import IntegrityError
 
-from keizoku.billing.gateway.simulated import SimulatedGateway
 from keizoku.db.members.views import member_schema, show_rows_of
 from keizoku.db.session import Session, make_engine
 from keizoku.db.standing import check_current
@@ -40,6 +41,7 @@ from keizoku.web.request_log import Entry, RequestLog
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
+    from keizoku.billing.gateway.port import Gateway
     from keizoku.scheduler.settings import Settings
     from keizoku.terms.rules import Rules
     from keizoku.web.calls.operation import Operation
@@ -53,6 +55,18 @@ OF_ITS_ACCOUNT: Final = "fk_http_request_as_member_account"
 KEY_KEPT_S: Final = 5.0
 """How long a key is taken without asking the database again: so long a key that was ended may still be used."""
 MOST_KEYS_KEPT: Final = 1_000
+LEAN_WAITS_S: Final = 1
+"""So long a question on the short way waits for a lock; then it goes the long way."""
+
+
+class _NoGateway:
+    """Of questions that no gateway is asked in: it would hold a second connection for each of them."""
+
+    def __getattr__(self, name: str) -> object:
+        raise LookupError(f"this question asks no gateway ({name})")
+
+
+_NO_GATEWAY: Final = cast("Gateway", _NoGateway())
 
 
 @dataclass
@@ -86,6 +100,7 @@ class Door:
     """As the login itself, which has the role for tokens beside the worker's: for calls that use a token."""
     _keys: dict[str, tuple[float, Principal | None]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _kept_open: dict[Role, LifoQueue[Session]] = field(default_factory=lambda: defaultdict(LifoQueue))
 
     def __post_init__(self) -> None:
         self._letters = self.settings.own_letters()
@@ -97,6 +112,7 @@ class Door:
                 self.schema,
                 role=f"{self.prefix}_{role}",
                 pooled=self.pool,
+                more=self.pool,  # an act may want a second one for its gateway
                 lock_timeout_seconds=self.settings.lock_timeout_seconds,
             )
             for role in ROLES
@@ -109,7 +125,11 @@ class Door:
             lock_timeout_seconds=self.settings.lock_timeout_seconds,
         )
         self._login = make_engine(
-            self.url, self.schema, pooled=self.pool, lock_timeout_seconds=self.settings.lock_timeout_seconds
+            self.url,
+            self.schema,
+            pooled=self.pool,
+            more=self.pool,
+            lock_timeout_seconds=self.settings.lock_timeout_seconds,
         )
         self.log = RequestLog(lambda: self._engines["worker"].connect())
         place = NightPlace(self.settings, self.url, self.schema, f"{self.prefix}_worker", self.clock_name)
@@ -131,6 +151,9 @@ class Door:
         """End what runs, write the log, and let the connections go."""
         self.jobs.close()
         self.log.close()
+        for kept in self._kept_open.values():
+            while not kept.empty():
+                kept.get_nowait().close()
         for engine in (*self._engines.values(), self._login):
             engine.dispose()
 
@@ -174,6 +197,31 @@ class Door:
     def _kept(self, digest: str) -> tuple[float, Principal | None] | None:
         kept = self._keys.get(digest)
         return kept if kept is not None and kept[0] > monotonic() else None
+
+    def holder_kept(self, digest: str) -> Principal | None:
+        """Whose key it is, without asking the database; None where it is not known, or not taken here."""
+        kept = self._kept(digest)
+        return None if kept is None or kept[1] is None or kept[1].test != (self.sandbox is not None) else kept[1]
+
+    @contextmanager
+    def reading(self, role: Role) -> Iterator[Services]:
+        """Just enough to read by one statement, as a role, on a connection that is kept for it.
+
+        It does not go back to a pool: the pool's ROLLBACK would make the driver prepare its statement each time anew.
+        """
+        try:
+            session = self._kept_open[role].get_nowait()
+        except Empty:
+            session = make_engine(
+                self.url, self.schema, role=f"{self.prefix}_{role}", lock_timeout_seconds=LEAN_WAITS_S
+            ).connect()
+        try:
+            yield Services(session, self.rules, _NO_GATEWAY)
+        except BaseException:
+            session.invalidate()
+            session.close()
+            raise
+        self._kept_open[role].put(session)
 
     def admit(self, operation: Operation, request: Request) -> None:
         """Note on the request who asks, as which role. Raises ProblemError 401 or 403; what is refused is logged."""
@@ -222,13 +270,11 @@ class Door:
                 yield services
             return
         with saying(self._letters), engine.connect() as session:
-            gateway = SimulatedGateway(engine)
             if role == MEMBER:
                 show_rows_of(session, shows)
             try:
-                yield Services(session, self.rules, gateway, night_limits=self.settings.limits_of_nights())
+                yield Services(session, self.rules, _NO_GATEWAY, night_limits=self.settings.limits_of_nights())
             finally:
-                gateway.close()
                 if role == MEMBER and not session.invalidated:
                     session.rollback()
                     show_rows_of(session, "")

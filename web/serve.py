@@ -55,6 +55,7 @@ def serve(settings: Settings, place: Place, started: Callable[[str], None] = not
         import uvicorn
 
         from keizoku.web.application import make_application
+        from keizoku.web.protocol import DoorProtocol
 
     settings = sandbox_settings(settings) if place.sandbox else settings
     site = site_at(settings, place)
@@ -67,6 +68,7 @@ def serve(settings: Settings, place: Place, started: Callable[[str], None] = not
             app = make_application(door)
             config = uvicorn.Config(
                 app,
+                http=DoorProtocol,
                 host=place.host,
                 port=place.port,
                 log_config=None,

@@ -7,8 +7,9 @@
 all ask here.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -22,14 +23,35 @@ from keizoku.billing.rules.contract_state import (
     RecordedEnd,
     contract_state,
 )
-from keizoku.db.session import Session, numbers
+from keizoku.db.session import PreparedQuery, Session, numbers
 from keizoku.db.tables.contracts import contract, contract_fact, plan, suspension, term
-from keizoku.terms.calendar import jst_day
+from keizoku.terms.calendar import jst_day, parse_instant
 from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
 
 WISHES: Final = ("end_of_use", "withdraw_end_of_use", "store_stop", "change_method")
 """Kinds of facts that bear on the next renewal alone; people can take a mistaken one back."""
+
+
+PRESENT: Final = PreparedQuery(
+    sa.text(
+        f"""
+    SELECT c.id, c.account, c.plan, c.method, c.rejected_at, c.rejected_ground, c.ended_at, c.end_recorded_at,
+           c.ended_on, c.ended_reason, c.paid_months, c.prepaid_method, c.fallback, p.interval,
+           t.seq, t.starts_on, t.ends_on, t.method AS term_method, t.price_yen,
+           (SELECT method FROM term WHERE contract_id = c.id AND follows_on IS NULL) AS first_method,
+           (SELECT json_agg(json_build_array(id, kind, occurred_at, detail) ORDER BY id) FROM contract_fact
+            WHERE contract_id = c.id AND kind IN {(*WISHES, "void_fact")}) AS facts,
+           (SELECT json_agg(json_build_array(set_by, ground) ORDER BY id) FROM suspension
+            WHERE contract_id = c.id AND lifted_at IS NULL) AS suspensions
+    FROM contract c JOIN plan p ON p.code = c.plan
+    LEFT JOIN LATERAL (SELECT seq, starts_on, ends_on, method, price_yen FROM term
+                       WHERE contract_id = c.id ORDER BY seq DESC LIMIT 1) t ON true
+    WHERE c.account = :account ORDER BY c.id DESC LIMIT 1
+    """  # noqa: S608 - our own names
+    )
+)
+"""The newest contract of an account with all that `contract_state` asks of it, at the present."""
 
 
 def latest_state(
@@ -53,21 +75,44 @@ def latest_state(
     return states_of(session, rules, [contract_id], at, known_at=known_at)[contract_id]
 
 
+def present_state(session: Session, rules: Rules, account: str, at: datetime) -> ContractState | None:
+    """The same at the present, by one statement and one way to the server and back: for whoever asks very often.
+
+    A transaction that is open stays so; where none is, none is left.
+    """
+    run = PRESENT.rows if session.in_transaction() else PRESENT.rows_and_commit
+    rows = run(session, {"account": account})
+    if not rows:
+        return None
+    row = SimpleNamespace(**rows[0])
+    asked = [
+        SimpleNamespace(id=found, contract_id=row.id, kind=kind, occurred_at=parse_instant(when), detail=detail)
+        for found, kind, when, detail in row.facts or ()
+    ]
+    wishes = _wishes_of(asked).get(row.id, []) if asked else []
+    suspensions = [OpenSuspension(set_by, ground) for set_by, ground in row.suspensions or ()]
+    return _state(_facts_of(row, wishes, suspensions, None, None), rules, at)
+
+
 def states_of(
     session: Session, rules: Rules, contract_ids: Collection[int], at: datetime, *, known_at: datetime | None = None
 ) -> dict[int, ContractState]:
     """contract id -> what it is or was."""
-    settings = rules.discretion
     happened_by = at if known_at is not None else None
     return {
-        facts.contract_id: contract_state(
-            facts,
-            jst_day(at),
-            end_of_use_days_before=settings.end_of_use_days_before,
-            suspended_term_renews=settings.suspended_term_renews,
-        )
+        facts.contract_id: _state(facts, rules, at)
         for facts in load_contract_facts(session, contract_ids, happened_by, known_at)
     }
+
+
+def _state(facts: ContractFacts, rules: Rules, at: datetime) -> ContractState:
+    settings = rules.discretion
+    return contract_state(
+        facts,
+        jst_day(at),
+        end_of_use_days_before=settings.end_of_use_days_before,
+        suspended_term_renews=settings.suspended_term_renews,
+    )
 
 
 def load_contract_facts(
@@ -77,25 +122,35 @@ def load_contract_facts(
     wishes = load_wishes(session, contract_ids, happened_by, known_at)
     suspensions = _open_suspensions(session, contract_ids, happened_by, known_at)
     for row in session.execute(_contracts(contract_ids, happened_by, known_at)):
-        rejected = _was_so(row.rejected_at, row.rejected_at, happened_by, known_at)
-        ended = _was_so(row.ended_at, row.end_recorded_at, happened_by, known_at)
-        yield ContractFacts(
-            contract_id=row.id,
-            account=row.account,
-            plan=row.plan,
-            interval=row.interval,
-            method=row.first_method or row.method,
-            rejected=(row.rejected_ground or "") if rejected else None,
-            term=LastTerm(row.seq, row.starts_on, row.ends_on, row.term_method, row.price_yen)
-            if row.seq is not None
-            else None,
-            end=RecordedEnd(row.ended_on, row.ended_reason) if ended else None,
-            paid_months=row.paid_months,
-            prepaid_method=row.prepaid_method,
-            fallback=row.fallback,
-            wishes=tuple(wishes.get(row.id, ())),
-            suspensions=tuple(suspensions.get(row.id, ())),
-        )
+        yield _facts_of(row, wishes.get(row.id, ()), suspensions.get(row.id, ()), happened_by, known_at)
+
+
+def _facts_of(
+    row: Any,
+    wishes: Iterable[Wish],
+    suspensions: Iterable[OpenSuspension],
+    happened_by: datetime | None,
+    known_at: datetime | None,
+) -> ContractFacts:
+    rejected = _was_so(row.rejected_at, row.rejected_at, happened_by, known_at)
+    ended = _was_so(row.ended_at, row.end_recorded_at, happened_by, known_at)
+    return ContractFacts(
+        contract_id=row.id,
+        account=row.account,
+        plan=row.plan,
+        interval=row.interval,
+        method=row.first_method or row.method,
+        rejected=(row.rejected_ground or "") if rejected else None,
+        term=LastTerm(row.seq, row.starts_on, row.ends_on, row.term_method, row.price_yen)
+        if row.seq is not None
+        else None,
+        end=RecordedEnd(row.ended_on, row.ended_reason) if ended else None,
+        paid_months=row.paid_months,
+        prepaid_method=row.prepaid_method,
+        fallback=row.fallback,
+        wishes=tuple(wishes),
+        suspensions=tuple(suspensions),
+    )
 
 
 def load_wishes(
@@ -121,6 +176,11 @@ def load_wishes(
         )
         .order_by(contract_fact.c.id)
     ).all()
+    return _wishes_of(rows)
+
+
+def _wishes_of(rows: Sequence[Any]) -> dict[int, list[Wish]]:
+    """contract id -> what its user asked for; without what people have taken back."""
     void = {fact_taken_back(row.detail) for row in rows if row.kind == "void_fact"}
     grouped: dict[int, list[Wish]] = {}
     for row in rows:

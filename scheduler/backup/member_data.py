@@ -26,8 +26,11 @@ from keizoku.scheduler.files import whole_file
 from keizoku.terms.cells import cell_text
 from keizoku.terms.decision import decides
 
-NOT_THEIRS = frozenset({"simulated_card", "simulated_charge", "simulated_refund", "saved_card", "gateway_customer"})
-"""Ids that only the gateway understands."""
+NOT_THEIRS = frozenset({
+    "simulated_card", "simulated_charge", "simulated_refund", "saved_card", "gateway_customer",
+    "sign_in_link", "web_session",
+})  # fmt: skip
+"""Ids that only the gateway understands, and how somebody signed in."""
 
 
 @decides("premium/10.4")

@@ -130,8 +130,12 @@ class Credits:
                     room = charge.yen - sum(
                         each.yen for each in self._back(at, before=credit) if each.attempt_id == charge.id
                     )
-                    room -= sum(each.yen for each in self.overpaid if each.attempt_id == charge.id and _stands(each))
-                    if charge.settled_on > jst_day(at) or min(wanted, room) <= 0:
+                    room -= sum(
+                        each.yen
+                        for each in self.overpaid
+                        if each.attempt_id == charge.id and _stands(each) and each.requested_at < at
+                    )
+                    if charge.answer_recorded_at >= at or min(wanted, room) <= 0:  # a night refunds, then charges
                         continue
                     assert parts.pop(charge.id, 0) == min(wanted, room), (credit, charge)
                     wanted -= min(wanted, room)

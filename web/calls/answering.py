@@ -14,6 +14,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Collection, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast, runtime_checkable
 
@@ -27,7 +28,9 @@ from keizoku.terms.read_model import to_json as mapping_to_json
 from keizoku.web.calls.call import Call, Listing, no_cursor
 from keizoku.web.calls.problems import ProblemError
 from keizoku.web.calls.streaming import Stream
+from keizoku.web.calls.versions import check_version, held, tag_of
 from keizoku.web.four_eyes import propose
+from keizoku.web.identity.principal import MEMBER
 from keizoku.web.request_log import Entry, write_entry
 
 if TYPE_CHECKING:
@@ -44,6 +47,7 @@ class HasJson(Protocol):
 
 
 _PROPOSED: Final = {"proposal", "state", "expires_at"}
+_PLAIN: Final = frozenset({str, int, bool})
 BEGUN: Final = 102
 """The status in the log of an act that commits on its way, before it is done."""
 
@@ -55,7 +59,8 @@ def answer_question(operation: Operation, given: Mapping[str, Any]) -> Response:
     answer = answer_to(operation, given)
     if isinstance(answer, Stream):
         return answer.response(given["request"].headers.get("last-event-id", ""))
-    return _json(answer)
+    tag = getattr(given["request"].state, "tag", None)
+    return _json(answer) if tag is None else _json(answer, headers={"ETag": tag})
 
 
 def answer_to(operation: Operation, given: Mapping[str, Any]) -> Any:
@@ -68,6 +73,9 @@ def answer_to(operation: Operation, given: Mapping[str, Any]) -> Any:
         if operation.kind == "list":
             answer: Any = _page(operation, call, arguments)
         else:
+            if operation.version is not None and call.role != MEMBER:
+                # before the answer, so that what comes between is seen as a change
+                request.state.tag = tag_of(call.session, operation.version, arguments[operation.version.in_path])
             answer = operation.handler(call, **arguments)
             if not isinstance(answer, Stream):
                 answer = jsonable(answer)
@@ -97,11 +105,14 @@ def done(operation: Operation, given: Mapping[str, Any]) -> tuple[Any, int, bool
             call.session.commit()
 
         def do() -> Any:
+            if operation.version is not None:
+                check_version(call, operation.version, arguments[operation.version.in_path], given.get("if_match"))
             done = propose(operation, call, content, account) if second else perform(operation, call, arguments)
             write_entry(call.session, Entry.of(operation, call.who, call.now, account, 202 if second else 200, began))
             return done
 
-        answer, fresh = _done_once(operation, call, given["idempotency_key"], content, do)
+        with _kept_apart(operation, call, arguments):
+            answer, fresh = _done_once(operation, call, given["idempotency_key"], content, do)
         if operation.then is not None and not second:
             operation.then(call, answer, **arguments)
     if call.reveal and fresh:
@@ -115,6 +126,13 @@ def _about(answer: Any, read: Collection[str]) -> str | None:
     if isinstance(said, str) and said:
         return said
     return next(iter(read)) if len(read) == 1 else None
+
+
+def _kept_apart(operation: Operation, call: Call, arguments: Mapping[str, Any]) -> AbstractContextManager[None]:
+    """An act of one transaction keeps others away by itself; one that commits on the way has to be told to."""
+    if operation.version is None or operation.repeat == "once":
+        return nullcontext()
+    return held(call.session, operation.version, arguments[operation.version.in_path])
 
 
 def perform(operation: Operation, call: Call, arguments: Mapping[str, Any]) -> Any:
@@ -187,6 +205,8 @@ def _read_cursor(cursor: str) -> str:
 
 def jsonable(answer: Any) -> Any:
     """An answer as JSON values: read models by their own form, days and instants in ISO form."""
+    if answer is None or type(answer) in _PLAIN:
+        return answer
     if isinstance(answer, HasJson):
         return jsonable(answer.to_json())
     if isinstance(answer, Mapping):

@@ -25,7 +25,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, create_model
 
 from keizoku.scheduler.cli.shared.rights import ALLOWED, TOKENS
 from keizoku.web.calls.answers import answer_model, rows_of
+from keizoku.web.calls.strict_json import StrictRoute
 from keizoku.web.calls.uploads import Uploaded, uploaded
+from keizoku.web.calls.versions import Versioned
 
 if TYPE_CHECKING:
     from keizoku.web.calls.call import Call
@@ -64,6 +66,10 @@ class Operation:
     then: Handler | None = None
     """What follows the act, once it is committed, and again at each repeat: work that is done where it is left to do.
     It is given the call, the answer, and the arguments."""
+    version: Versioned | None = None
+    """Of what it is about: a question answers its ETag, an act takes If-Match."""
+    lean: bool = False
+    """Asked very often: answered by `calls/lean.py` where nothing stands against it."""
     streams: bool = False
     member: bool = False
     """Whether a member may call it, about their own account."""
@@ -112,15 +118,26 @@ class Resource:
     operations: list[Operation] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.router = APIRouter(prefix="/v1", tags=[self.name])
+        self.router = APIRouter(prefix="/v1", tags=[self.name], route_class=StrictRoute)
 
     def question(
-        self, path: str, *, command: str, answer: Any, gateway: bool = False, member: bool = False
+        self,
+        path: str,
+        *,
+        command: str,
+        answer: Any,
+        gateway: bool = False,
+        version: Versioned | None = None,
+        lean: bool = False,
+        member: bool = False,
     ) -> Callable[[Handler], Handler]:
         """A question: GET, answered from one session, nothing is written."""
 
         def declare(handler: Handler) -> Handler:
-            made = self._operation("question", "GET", path, command, handler, real_gateway=gateway, member=member)
+            made = self._operation(
+                "question", "GET", path, command, handler, real_gateway=gateway, version=version, lean=lean,
+                member=member,
+            )  # fmt: skip
             self._serve(made, answer_model(answer))
             return handler
 
@@ -155,6 +172,7 @@ class Resource:
         repeat: Repeat = "once",
         four_eyes: FourEyes = False,
         then: Handler | None = None,
+        version: Versioned | None = None,
         member: bool = False,
         not_by_member: tuple[str, ...] = (),
     ) -> Callable[[Handler], Handler]:
@@ -166,6 +184,7 @@ class Resource:
         def declare(handler: Handler) -> Handler:
             made = self._operation(
                 "act", "POST", path, command, handler, upload=upload, repeat=repeat, four_eyes=four_eyes, then=then,
+                version=version,
                 member=member, not_by_member=not_by_member,
             )  # fmt: skip
             self._serve(made, answer_model(answer))
@@ -212,6 +231,8 @@ class Resource:
             wanted.append(_keyword("fields", Annotated[made.fields, where]))
         if is_act:
             wanted.append(_keyword("idempotency_key", Annotated[str, Header(min_length=1, max_length=255)]))
+        if is_act and made.version is not None:
+            wanted.append(_keyword("if_match", Annotated[str | None, Header(max_length=400)], None))
         if made.upload:
             wanted.append(_keyword("file", Annotated[Uploaded, uploaded]))
 
@@ -239,7 +260,7 @@ class Resource:
             status_code=202 if made.four_eyes is True else 200,
             openapi_extra=_extra_of(made),
             dependencies=[Depends(admit)],
-            responses=_PROBLEMS,
+            responses={k: v for k, v in _PROBLEMS.items() if k != 412 or (is_act and made.version is not None)},
             response_class=StreamingResponse if made.streams else JSONResponse,
         )
 
@@ -254,8 +275,8 @@ def _whole_number(value: object) -> object:
     return int(value) if isinstance(value, str) and _DIGITS.fullmatch(value) else value
 
 
-def _keyword(name: str, annotation: Any) -> inspect.Parameter:
-    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation)
+def _keyword(name: str, annotation: Any, default: Any = inspect.Parameter.empty) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default)
 
 
 def _said_of(name: str) -> str:
@@ -301,6 +322,7 @@ _PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
         (403, "The key may not do this."),
         (404, "There is no such thing."),
         (409, "The rules refuse it."),
+        (412, "It was changed since you looked."),
         (422, "The call has another form."),
     )
 }  # fmt: skip

@@ -1,11 +1,14 @@
-"""How much may come in: bodies are counted as they arrive, and refused before they are read as a whole.
+"""How much may come in, and how slowly: bodies are counted as they arrive, and refused before they are read as a whole.
 
-JSON has 1 MiB, a file 256 MiB; a call that says more, or sends more, gets 413 and is heard no further.
+JSON has 1 MiB, a file 256 MiB; a call that says more, or sends more, gets 413 and is heard no further. JSON has half a
+minute to come, a file ten minutes; then the answer is 408.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
+from time import monotonic
 from typing import Any, Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -19,8 +22,16 @@ LARGEST_JSON: Final = 1024 * 1024
 """Bytes."""
 
 
-class _TooLargeError(Exception):
-    """More came in than may."""
+JSON_WITHIN_S: Final = 30.0
+FILE_WITHIN_S: Final = 600.0
+
+
+class _TooLargeError(BaseException):
+    """More came in than may. No Exception: nothing on the way makes another answer of it."""
+
+
+class _TooSlowError(BaseException):
+    """It comes too slowly."""
 
 
 class SizeLimit:
@@ -36,16 +47,24 @@ class SizeLimit:
             return
         headers = dict(scope["headers"])
         kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
-        most = LARGEST_FILE if kind == b"application/octet-stream" else LARGEST_JSON
+        is_file = kind == b"application/octet-stream"
+        most, within = (LARGEST_FILE, FILE_WITHIN_S) if is_file else (LARGEST_JSON, JSON_WITHIN_S)
         said = headers.get(b"content-length", b"0")
         if not said.isdigit() or int(said) > most:
-            await _refuse(send, most)
+            await _refuse(send, *_too_large(most))
             return
-        seen, started = 0, False
+        seen, started, whole = 0, False, False
+        until = monotonic() + within
 
         async def counted() -> Message:
-            nonlocal seen
-            message = await receive()
+            nonlocal seen, whole
+            if whole:
+                return await receive()
+            try:
+                message = await asyncio.wait_for(receive(), until - monotonic())
+            except TimeoutError:
+                raise _TooSlowError from None
+            whole = not message.get("more_body", False)
             seen += len(message.get("body", b""))
             if seen > most:
                 raise _TooLargeError
@@ -60,16 +79,30 @@ class SizeLimit:
             await self.app(scope, counted, watched)
         except _TooLargeError:
             if not started:
-                await _refuse(send, most)
+                await _refuse(send, *_too_large(most))
+        except _TooSlowError:
+            if not started:
+                await _refuse(
+                    send, 408, "slow", "The call comes too slowly.", f"its body did not come within {within:g} s",
+                    "send it again, whole",
+                )  # fmt: skip
 
 
-async def _refuse(send: Send, most: int) -> None:
+def _too_large(most: int) -> tuple[int, str, str, str, str]:
+    detail = f"a body of this kind has at most {most:,} bytes"
+    return 413, "size", "The body is too large.", detail, "send less at once"
+
+
+async def _refuse(send: Send, status: int, kind: str, title: str, detail: str, remedy: str) -> None:
     told: dict[str, Any] = {
-        "type": f"{PREFIX}size", "title": "The body is too large.", "status": 413,
-        "detail": f"a body of this kind has at most {most:,} bytes", "clause": None, "remedy": "send less at once",
-        "findings": [],
+        "type": f"{PREFIX}{kind}", "title": title, "status": status, "detail": detail, "clause": None,
+        "remedy": remedy, "findings": [],
     }  # fmt: skip
     body = json.dumps(told).encode()
-    headers = [(b"content-type", b"application/problem+json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": 413, "headers": headers})
+    headers = [
+        (b"content-type", b"application/problem+json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"connection", b"close"),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

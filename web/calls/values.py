@@ -85,6 +85,13 @@ def _without(flaw: Callable[[str], str | None]) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _decoded(text: str) -> str:
+    """A path whose bytes are no UTF-8 comes with U+FFFD in their place; no id has that letter."""
+    if "\ufffd" in text:
+        raise ValueError("it is no UTF-8")
+    return text
+
+
 def _written(text: str) -> str:
     if not text.strip():
         raise ValueError("it is empty")
@@ -105,7 +112,7 @@ MonthText = Annotated[
     str, BeforeValidator(_month), _schema(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$", examples=["2026-04"])
 ]
 """A month of Japan, `2026-04`."""
-Id = Annotated[str, Field(min_length=1, max_length=LONGEST_ID), _without(id_flaw)]
+Id = Annotated[str, Field(min_length=1, max_length=LONGEST_ID), _without(id_flaw), AfterValidator(_decoded)]
 """An id: 1 to 200 printable letters."""
 Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME), _without(name_flaw), AfterValidator(_written)]
 """Who or whose: 1 to 200 letters."""

@@ -45,12 +45,12 @@ def test_a_case_runs_in_processes_of_its_own_and_its_contenders_agree(folder: Pa
     ]
 
 
-@pytest.mark.parametrize("name", ["bank", "claims", "close", "link", "quorum_growth", "scrape", "startup"])
+@pytest.mark.parametrize("name", ["access", "bank", "claims", "close", "link", "quorum_growth", "scrape", "startup"])
 def test_every_case_works_at_a_tiny_size(name: str, folder: Path) -> None:
     """In this process, one contender after the other; what others test themselves is not in the list."""
     case = all_cases()[name]
     answers = []
-    served = ("bank", "claims", "close", "scrape")
+    served = ("access", "bank", "claims", "close", "scrape")
     with EmbeddedServer(folder) if name in served else nullcontext():  # one start for all
         case.prepare(folder, case.tiny)
         for contender in [each for each in case.contenders if takes_part(each, case.tiny)]:

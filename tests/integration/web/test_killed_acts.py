@@ -183,9 +183,9 @@ def test_an_act_whose_connection_is_killed_anywhere_is_done_once_by_its_repeat(
             if status != 503:
                 wrong.append(f"{name} at {number}: {status} {told['type']} {told['detail']}")
                 break
-            if number != AFTER_COMMIT and after != before and name not in _WRITES_FREELY:
-                changed = [table for table in after if after[table] != before[table]]
-                wrong.append(f"{name} at {number}: written although it was killed: {changed}")
+            changed = [table for table in after if after[table] != before[table]]
+            if changed and "act_key" not in changed and name not in _WRITES_FREELY:
+                wrong.append(f"{name} at {number}: a part of it was written although it was killed: {changed}")
             if number == AFTER_COMMIT and name not in _WRITES_FREELY and after == before:
                 wrong.append(f"{name} at {number}: it was committed, and nothing is there")
         status, told, replayed = say(house, path, body, key, role)
@@ -208,11 +208,14 @@ def test_an_act_whose_connection_is_killed_anywhere_is_done_once_by_its_repeat(
 
 
 NOT_KILLED = {
-    "accounts.set_off", "bank.approve_transfer", "bank.fee", "bank.forget", "bank.payout", "bank.propose",
-    "bank.reject_transfer", "bank.take_back", "bank.transfer", "bank.transfer_file", "bank.transfer_sent_back",
-    "cards.begin", "cards.detach", "cards.finish", "claims.grant_late", "claims.withdraw_remedy", "codes.check",
-    "codes.redeem", "documents.issue", "endpoints.test", "evidence.decide_unknown", "months.reconcile",
-    "months.resolve", "payments.apply_deposit", "payments.import_balance", "stores.import_file", "stores.refund",
-    "tasks.snooze",
+    "accounts.base_closed", "accounts.member_file", "accounts.set_off", "bank.approve_transfer", "bank.fee",
+    "bank.forget", "bank.payout", "bank.propose", "bank.reject_transfer", "bank.take_back", "bank.transfer",
+    "bank.transfer_file", "bank.transfer_sent_back", "cards.begin", "cards.detach", "cards.finish",
+    "claims.grant_late", "claims.withdraw_remedy", "codes.check", "codes.redeem", "documents.issue",
+    "documents.reissue", "endpoints.test", "evidence.decide_unknown", "link-orders.confirm", "link-orders.draft",
+    "link-orders.never_arrived", "link-orders.send", "link-orders.settle", "link-orders.withdraw", "links.adopt",
+    "links.begin", "links.finish", "links.renew", "links.revoke", "months.reconcile", "months.resolve",
+    "nights.approve", "nights.hold", "nights.release", "payments.apply_deposit", "payments.import_balance",
+    "payments.keep_credit", "stores.import_file", "stores.refund", "tasks.snooze",
 }  # fmt: skip
 """Acts that the small world has nothing for, or that another party is asked in."""

@@ -88,6 +88,7 @@ expect:
   - {at: 2025-02-08, demands: {account: jiro, list: [{"on": 2025-02-01, interest: 6}]}}
   - {at: 2025-02-08, notices: {account: jiro, list: [{on: 2025-01-25, kind: renewal}]}}
   - {at: 2025-02-08, documents: {account: jiro, list: [{on: 2025-01-25, kind: renewal}]}}
+  - {at: 2025-02-08, events: {account: jiro, list: [{on: 2025-01-25, type: invoice.issued, subject: "1"}]}}
   - {at: 2025-02-08, claim: {id: c1, outcome: granted, seconds: 3600, rate: "0.2", credit: 100, reason: null,
                              waterfall: {night: 0, recognised: 3600}}}
   - {at: 2025-02-08, month: {month: 2025-01, stop_seconds: 3600, unusable_seconds: 3600,

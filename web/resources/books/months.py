@@ -21,6 +21,7 @@ from keizoku.terms.refusal import Refused
 from keizoku.web.calls.call import Call, Listing, whole
 from keizoku.web.calls.operation import Resource
 from keizoku.web.calls.values import Ground, Id, MonthText
+from keizoku.web.calls.versions import MONTH
 from keizoku.web.resources.books.ledger import Legs
 
 __all__ = ["months"]
@@ -38,7 +39,7 @@ def list_acts(call: Call) -> Listing:
     return whole(acts(call.session))
 
 
-@months.question("/months/{month}", command="close list", answer=dict[str, Any], gateway=True)
+@months.question("/months/{month}", command="close list", answer=dict[str, Any], gateway=True, version=MONTH)
 def show(call: Call, month: MonthText) -> Any:
     """How a month stands: closed or open, the checks that a close would make, what they find."""
     return close_view(call.session, call.services.gateway, Month.parse(month), call.now)
@@ -52,7 +53,7 @@ def reconcile(call: Call, month: MonthText) -> Any:
     return found.shown()
 
 
-@months.act("/months/{month}/exceptions/resolve", command="reconcile resolve", answer=dict[str, Any])
+@months.act("/months/{month}/exceptions/resolve", command="reconcile resolve", answer=dict[str, Any], version=MONTH)
 def resolve(call: Call, month: MonthText, *, exception: Id, ground: Ground, lines: Legs | None = None) -> Any:
     """People explain a difference, with the entry that it needs."""
     found = reconcile_month(call.session, call.services.gateway, Month.parse(month), call.now)
@@ -62,7 +63,7 @@ def resolve(call: Call, month: MonthText, *, exception: Id, ground: Ground, line
     return {"exception": exception, "entry": posted}
 
 
-@months.act("/months/{month}/close", command="close month", answer=dict[str, Any], repeat="again")
+@months.act("/months/{month}/close", command="close month", answer=dict[str, Any], repeat="again", version=MONTH)
 def close(call: Call, month: MonthText) -> Any:
     """Close a month's books; what a check finds is in the answer, and the month then stays open."""
     done = close_month(call.session, call.services.gateway, Month.parse(month), call.author, call.now)
@@ -76,7 +77,7 @@ def close(call: Call, month: MonthText) -> Any:
     return asdict(done)
 
 
-@months.act("/months/{month}/reopen", command="close reopen", answer=dict[str, Any], four_eyes=True)
+@months.act("/months/{month}/reopen", command="close reopen", answer=dict[str, Any], four_eyes=True, version=MONTH)
 def reopen(call: Call, month: MonthText, *, ground: Ground) -> Any:
     """Open a closed month again. Another person approves it."""
     return {"month": month, "hash": reopen_month(call.session, Month.parse(month), call.author, ground, call.now)}

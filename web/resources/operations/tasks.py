@@ -13,6 +13,7 @@ from keizoku.web.calls.answers import listed
 from keizoku.web.calls.call import Call, Listing
 from keizoku.web.calls.operation import Resource
 from keizoku.web.calls.values import Day, Ground, Id
+from keizoku.web.calls.versions import TASK
 
 __all__ = ["tasks"]
 
@@ -52,20 +53,20 @@ def counts(call: Call) -> Any:
     return waiting_counts(call.session, call.now, most_missed=call.settings.most_missed_nights)
 
 
-@tasks.question("/tasks/{task}", command="tasks show", answer=dict[str, Any])
+@tasks.question("/tasks/{task}", command="tasks show", answer=dict[str, Any], version=TASK)
 def show(call: Call, task: Id) -> WorkItem:
     """One of them: what it is, since when, under which clause, and the command that ends it."""
     return work_item(call.session, task, call.now, call.settings.most_missed_nights)
 
 
-@tasks.act("/tasks/{task}/done", command="tasks done", answer=TaskAct)
+@tasks.act("/tasks/{task}/done", command="tasks done", answer=TaskAct, version=TASK)
 def done(call: Call, task: Id, *, ground: Ground) -> Any:
     """People have dealt with it: it leaves the list and stays on record."""
     record_done(call.session, task, call.author, ground, call.now)
     return {"id": task, "done": True}
 
 
-@tasks.act("/tasks/{task}/snooze", command="tasks snooze", answer=dict[str, Any])
+@tasks.act("/tasks/{task}/snooze", command="tasks snooze", answer=dict[str, Any], version=TASK)
 def snooze(call: Call, task: Id, *, until: Day, ground: Ground) -> Any:
     """Put it off until a day: it is left out of the list until then."""
     record_snooze(call.session, task, until, call.author, ground, call.now)

@@ -13,6 +13,7 @@ from pydantic import Field
 from keizoku.billing.accounts.account_list import AccountRow, account_list
 from keizoku.billing.accounts.account_views import contract_view, invoices_view, owed_view
 from keizoku.billing.accounts.read_models import ContractView, InvoiceView, Owed
+from keizoku.billing.contracts.contract_facts import present_state
 from keizoku.billing.receivables.known_accounts import want_account
 from keizoku.billing.rules.contract_state import STATES, State
 from keizoku.scheduler.reports.account_story import account_story, link_of
@@ -21,6 +22,7 @@ from keizoku.web.calls.call import Call, Listing
 from keizoku.web.calls.operation import Resource
 from keizoku.web.calls.problems import ProblemError
 from keizoku.web.calls.values import Day, Ground, Id, Instant, Lang, Text
+from keizoku.web.calls.versions import CONTRACT
 
 __all__ = ["StateName", "accounts"]
 
@@ -43,14 +45,18 @@ def list_accounts(call: Call, *, state: StateName | None = None, overdue: bool =
     return Listing(read, lambda row: str(row["account"]))
 
 
-@accounts.question("/accounts/{account}/access", command="account show", answer=Access, member=True)
+@accounts.question("/accounts/{account}/access", command="account show", answer=Access, member=True, lean=True)
 def access(call: Call, account: Id) -> Any:
     """Whether this user may come in now; an account that is not known may not."""
-    found = contract_view(call.session, call.rules, account, call.now)
+    found = present_state(call.session, call.rules, account, call.now)
+    if found is None:
+        return {"account": account, "access": False, "state": None}
     return {"account": account, "access": found.access, "state": found.state}
 
 
-@accounts.question("/accounts/{account}/contract", command="account show", answer=ContractView, member=True)
+@accounts.question(
+    "/accounts/{account}/contract", command="account show", answer=ContractView, member=True, version=CONTRACT
+)
 def contract(call: Call, account: Id) -> Any:
     """The newest contract: access, term, whether it renews, method, when and why it ended."""
     want_account(call.session, account)
@@ -127,14 +133,14 @@ def member_file(call: Call, account: Id, *, recipient: Text = "本人", ground: 
     return {"account": account, "rows": dict(made.rows), "files": {}}
 
 
-@accounts.act("/accounts/{account}/suspend", command="account suspend", answer=Done)
+@accounts.act("/accounts/{account}/suspend", command="account suspend", answer=Done, version=CONTRACT)
 def suspend(call: Call, account: Id, *, ground: Ground, accelerates: bool = False) -> Any:
     """Switch access off for a ground other than unpaid fees (7.1). The fee of the running term stays due (4.2)."""
     call.billing.suspend(account, ground, by=call.author, accelerates=accelerates, now=call.now)
     return {"account": account, "done": True}
 
 
-@accounts.act("/accounts/{account}/resume", command="account resume", answer=Done)
+@accounts.act("/accounts/{account}/resume", command="account resume", answer=Done, version=CONTRACT)
 def resume(call: Call, account: Id, *, ground: Ground) -> Any:
     """Lift every suspension; one for fees that stay unpaid comes back by night."""
     call.billing.resume(account, ground, by=call.author, now=call.now)
@@ -148,7 +154,7 @@ def base_closed(call: Call, account: Id, *, ground: Ground) -> Any:
     return {"account": account, "done": True}
 
 
-@accounts.act("/accounts/{account}/terminate", command="account terminate", answer=Done)
+@accounts.act("/accounts/{account}/terminate", command="account terminate", answer=Done, version=CONTRACT)
 def terminate(call: Call, account: Id, *, ground: Ground) -> Any:
     """End the contract at once (7.1). What is unpaid stays owed, and all of it becomes due (7.2)."""
     call.billing.terminate(account, ground, by=call.author, now=call.now)

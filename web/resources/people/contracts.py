@@ -20,6 +20,7 @@ from keizoku.web.calls.imports import import_answer
 from keizoku.web.calls.operation import Resource
 from keizoku.web.calls.uploads import Uploaded
 from keizoku.web.calls.values import Ground, Id, Instant, Lang
+from keizoku.web.calls.versions import CONTRACT
 from keizoku.web.resources.people.accounts import StateName
 
 __all__ = ["contracts"]
@@ -122,7 +123,13 @@ def apply(
     return {"account": account, "contract": made, "outcome": outcome, "ground": ground}
 
 
-@contracts.act("/applications/{account}/approve", command="contract approve", answer=Formed, then=_charge_if_approved)
+@contracts.act(
+    "/applications/{account}/approve",
+    command="contract approve",
+    answer=Formed,
+    then=_charge_if_approved,
+    version=CONTRACT,
+)
 def approve(call: Call, account: Id, *, ground: Ground | None = None) -> Any:
     """Approve: the contract is formed at this instant, its first term invoiced, and charged just after (3.3)."""
     made = call.billing.approve(account, by=call.author, ground=ground, charge=False, now=call.now)
@@ -146,14 +153,16 @@ def import_file(call: Call, file: Uploaded, *, name: Id) -> Any:
         return import_answer(call.billing.import_applications(path, now=call.now), name)
 
 
-@contracts.act("/applications/{account}/reject", command="contract reject", answer=ContractAct)
+@contracts.act("/applications/{account}/reject", command="contract reject", answer=ContractAct, version=CONTRACT)
 def reject(call: Call, account: Id, *, ground: Ground) -> Any:
     """Turn an application down, with a ground of the operator's list (3.5)."""
     call.billing.reject(account, ground, by=call.author, now=call.now)
     return {"account": account, "done": True}
 
 
-@contracts.act("/applications/{account}/show-again", command="contract show-again", answer=dict[str, Any])
+@contracts.act(
+    "/applications/{account}/show-again", command="contract show-again", answer=dict[str, Any], version=CONTRACT
+)
 def show_again(
     call: Call,
     account: Id,
@@ -166,14 +175,20 @@ def show_again(
     return {"account": account, **found._asdict()}
 
 
-@contracts.act("/contracts/{account}/end-of-use", command="contract end-of-use", answer=Ends, member=True)
+@contracts.act(
+    "/contracts/{account}/end-of-use", command="contract end-of-use", answer=Ends, member=True, version=CONTRACT
+)
 def end_of_use(call: Call, account: Id) -> Any:
     """The user asks not to renew (6.1): on which day the contract is over."""
     return {"account": account, "ends_on": call.billing.end_of_use(account, now=call.now)}
 
 
 @contracts.act(
-    "/contracts/{account}/withdraw-end-of-use", command="contract withdraw-end-of-use", answer=ContractAct, member=True
+    "/contracts/{account}/withdraw-end-of-use",
+    command="contract withdraw-end-of-use",
+    answer=ContractAct,
+    member=True,
+    version=CONTRACT,
 )
 def withdraw_end_of_use(call: Call, account: Id) -> Any:
     """The user takes back a request to end use, before the term ends."""
@@ -181,7 +196,7 @@ def withdraw_end_of_use(call: Call, account: Id) -> Any:
     return {"account": account, "done": True}
 
 
-@contracts.act("/contracts/{account}/store-stop", command="contract store-stop", answer=Ends)
+@contracts.act("/contracts/{account}/store-stop", command="contract store-stop", answer=Ends, version=CONTRACT)
 def store_stop(call: Call, account: Id) -> Any:
     """The app store has stopped the renewal (6.1): on which day the contract is over; null: it goes on otherwise."""
     return {"account": account, "ends_on": call.billing.store_stop(account, now=call.now)}
@@ -193,6 +208,7 @@ def store_stop(call: Call, account: Id) -> Any:
     answer=ContractAct,
     member=True,
     not_by_member=("store_stop_recorded",),
+    version=CONTRACT,
 )
 def change_method(call: Call, account: Id, *, method: Method, store_stop_recorded: bool = False) -> Any:
     """The user asks for another method of payment, from the next renewal on (5.1)."""
@@ -200,21 +216,21 @@ def change_method(call: Call, account: Id, *, method: Method, store_stop_recorde
     return {"account": account, "done": True}
 
 
-@contracts.act("/contracts/{account}/void-fact", command="contract void-fact", answer=dict[str, Any])
+@contracts.act("/contracts/{account}/void-fact", command="contract void-fact", answer=dict[str, Any], version=CONTRACT)
 def void_fact(call: Call, account: Id, *, kind: Id, ground: Ground) -> Any:
     """Take back the last fact of a kind that was recorded by mistake: no later renewal looks at it."""
     fact = call.billing.void_fact(account, kind, by=call.author, ground=ground, now=call.now)
     return {"account": account, "fact": fact}
 
 
-@contracts.act("/contracts/{account}/leave", command="contract leave", answer=ContractAct)
+@contracts.act("/contracts/{account}/leave", command="contract leave", answer=ContractAct, version=CONTRACT)
 def leave(call: Call, account: Id) -> Any:
     """The user left the base service (6.2): access ends at once, nothing is given back."""
     call.billing.leave_service(account, now=call.now)
     return {"account": account, "done": True}
 
 
-@contracts.act("/contracts/{account}/delete-user", command="contract delete-user", answer=ContractAct)
+@contracts.act("/contracts/{account}/delete-user", command="contract delete-user", answer=ContractAct, version=CONTRACT)
 def delete_user(call: Call, account: Id) -> Any:
     """The user id was deleted (13): access ends at once, nothing is given back."""
     call.billing.delete_user(account, now=call.now)

@@ -22,6 +22,7 @@ from keizoku.web.calls.answers import listed
 from keizoku.web.calls.call import Call, Listing
 from keizoku.web.calls.operation import Resource
 from keizoku.web.calls.values import Day, Ground, Id, Instant, Lang, MonthText, Text
+from keizoku.web.calls.versions import CLAIM
 from keizoku.web.resources.sla.evidence import Windows, findings_of, month_of, spans_in, spans_of
 
 __all__ = ["claims"]
@@ -98,7 +99,7 @@ def list_claims(call: Call, *, month: MonthText | None = None, account: Id | Non
     return Listing(read)
 
 
-@claims.question("/claims/{claim}", command="claim show", answer=dict[str, Any], member=True)
+@claims.question("/claims/{claim}", command="claim show", answer=dict[str, Any], member=True, version=CLAIM)
 def show(call: Call, claim: Id) -> Any:
     """One claim and what became of it."""
     found = claim_explanation(call.session, claim, call.now)
@@ -133,43 +134,45 @@ def submit(
     return {"claim": name, **findings_of(findings)}
 
 
-@claims.act("/claims/{claim}/recognise", command="claim recognise", answer=Act)
+@claims.act("/claims/{claim}/recognise", command="claim recognise", answer=Act, version=CLAIM)
 def recognise(call: Call, claim: Id, *, ground: Ground, windows: Windows) -> Any:
     """People find that this user could not use the service in these windows."""
     return findings_of(call.sla.recognise(claim, spans_of(windows), call.author, ground, now=call.now))
 
 
-@claims.act("/claims/{claim}/environment", command="claim environment", answer=Act)
+@claims.act("/claims/{claim}/environment", command="claim environment", answer=Act, version=CLAIM)
 def environment(call: Call, claim: Id, *, ground: Ground, windows: Windows | None = None) -> Any:
     """What this user met came from their own environment (9.4)."""
     return findings_of(call.sla.environment(spans_of(windows), call.author, ground, claim=claim, now=call.now))
 
 
-@claims.act("/claims/{claim}/withdraw", command="claim withdraw", answer=Act, member=True)
+@claims.act("/claims/{claim}/withdraw", command="claim withdraw", answer=Act, member=True, version=CLAIM)
 def withdraw(call: Call, claim: Id, *, ground: Ground) -> Any:
     """The user takes a claim back before it is decided."""
     return findings_of(call.sla.withdraw_claim(claim, call.author, ground, now=call.now))
 
 
-@claims.act("/claims/{claim}/consent", command="claim consent", answer=Act, member=True)
+@claims.act("/claims/{claim}/consent", command="claim consent", answer=Act, member=True, version=CLAIM)
 def consent(call: Call, claim: Id, *, what: Text, ground: Ground, by_on: Day | None = None) -> Any:
     """The user agrees to another remedy instead of money (9.2)."""
     return findings_of(call.sla.consent_alternative(claim, what, by_on, now=call.now, by=call.author, ground=ground))
 
 
-@claims.act("/claims/{claim}/perform-remedy", command="claim perform-remedy", answer=Act)
+@claims.act("/claims/{claim}/perform-remedy", command="claim perform-remedy", answer=Act, version=CLAIM)
 def perform_remedy(call: Call, claim: Id, *, ground: Ground, on: Day | None = None) -> Any:
     """What was agreed instead of money was done: the credit of that month is extinguished."""
     return findings_of(call.sla.perform_alternative(claim, on, now=call.now, by=call.author, ground=ground))
 
 
-@claims.act("/claims/{claim}/withdraw-remedy", command="claim withdraw-remedy", answer=Act)
+@claims.act("/claims/{claim}/withdraw-remedy", command="claim withdraw-remedy", answer=Act, version=CLAIM)
 def withdraw_remedy(call: Call, claim: Id, *, ground: Ground) -> Any:
     """The agreement to another remedy is withdrawn: the credit is released."""
     return findings_of(call.sla.withdraw_alternative(claim, now=call.now, by=call.author, ground=ground))
 
 
-@claims.act("/claims/{claim}/grant-late", command="claim grant-late", answer=dict[str, Any], four_eyes=True)
+@claims.act(
+    "/claims/{claim}/grant-late", command="claim grant-late", answer=dict[str, Any], four_eyes=True, version=CLAIM
+)
 def grant_late(call: Call, claim: Id, *, ground: Ground) -> Any:
     """People grant a claim that came too late. Another person approves it."""
     return findings_of(call.sla.grant_late(claim, ground, call.approver or "", now=call.now, by=call.author))

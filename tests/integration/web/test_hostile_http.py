@@ -1,0 +1,177 @@
+"""Hostile calls over real HTTP: each gets one clear problem, and no connection is held for ever."""
+
+from __future__ import annotations
+
+import base64
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import uvicorn
+
+from keizoku.web import protocol
+from keizoku.web.calls import size_limit
+from keizoku.web.protocol import DoorProtocol
+from tests.integration.web.conftest import House
+
+
+@pytest.fixture(scope="module")
+def port(house: House) -> Iterator[int]:
+    config = uvicorn.Config(
+        house.client.app, http=DoorProtocol, port=0, lifespan="off", log_config=None, access_log=False,
+        h11_max_incomplete_event_size=32 * 1024,
+    )  # fmt: skip
+    server = uvicorn.Server(config)
+    listening = socket.create_server(("127.0.0.1", 0))
+    thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield int(listening.getsockname()[1])
+    server.should_exit = True
+    thread.join(10)
+    listening.close()
+
+
+def say(port: int, *parts: bytes, pause: float = 0, within: float = 10) -> tuple[int, dict[str, str], Any]:
+    """(status, headers, body) of what these bytes are answered; the connection has to end or be answered in time."""
+    with socket.create_connection(("127.0.0.1", port), timeout=within) as connection:
+        for part in parts:
+            try:
+                connection.sendall(part)
+            except OSError:
+                break
+            time.sleep(pause)
+        got = b""
+        while True:
+            try:
+                more = connection.recv(65_536)
+            except ConnectionError:
+                break
+            got += more
+            head, _, body = got.partition(b"\r\n\r\n")
+            lines = head.decode("latin-1").split("\r\n")
+            headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:])}
+            if not more or (b"\r\n\r\n" in got and len(body) >= int(headers.get("content-length", 0))):
+                break
+    return int(lines[0].split()[1]), headers, json.loads(body)
+
+
+def post(house: House, body: bytes, *more: str, path: str = "/v1/accounts/a0/suspend", length: bool = True) -> bytes:
+    lines = [
+        f"POST {path} HTTP/1.1", "Host: x", f"Authorization: Bearer {house.keys['worker']}", "Idempotency-Key: k",
+        "Content-Type: application/json", *([f"Content-Length: {len(body)}"] if length else []), *more,
+    ]  # fmt: skip
+    return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
+
+
+DEEP = b"[" * 100_000 + b"]" * 100_000
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "kind"),
+    [
+        (b'{"ground": "a", "ground": "b"}', 422, "form"),
+        (b'{"ground": "a", "accelerates": NaN}', 422, "form"),
+        (b'{"ground": "a", "accelerates": -Infinity}', 422, "form"),
+        (b'{"ground": "a", "accelerates": 1e999}', 422, "form"),
+        (b'{"ground": ' + b"9" * 5_000 + b"}", 422, "form"),
+        (b'{"ground": "\xff\xfe"}', 422, "form"),
+        (b'{"ground": "\\ud800"}', 422, "form"),
+        (b'{"ground": "a\\u0000b"}', 422, "form"),
+        (b'{"ground": "a"', 422, "form"),
+        (b"", 422, "form"),
+        (b"null", 422, "form"),
+        (b'"a"', 422, "form"),
+        (b'[{"ground": "a"}]', 422, "form"),
+        (DEEP, 422, "form"),
+        (b'{"ground": ' + DEEP + b"}", 422, "form"),
+        (b'{"ground": "' + b"a" * (1024 * 1024) + b'"}', 413, "size"),
+        (b'\xef\xbb\xbf{"ground": "a"}', 422, "form"),
+    ],
+)
+def test_a_body_that_is_no_good_json_gets_one_problem(
+    house: House, port: int, body: bytes, status: int, kind: str
+) -> None:
+    got, headers, told = say(port, post(house, body))
+    assert (got, headers["content-type"], told["type"]) == (status, "application/problem+json", f"/v1/problems/{kind}")
+    assert len(told["detail"]) < 500
+    assert "\n" not in told["detail"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),
+        (b"GET /v1/none HTTP/9.9\r\nHost: a\r\n\r\n", 404),
+        (b"GET /healthz HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
+        (b"GET /healthz HTTP/1.1\r\nHost: a\r\nX-A: b\r\n c\x00: d\r\n\r\n", 400),
+        (b"GET /healthz HTTP/1.1\r\nHost: a\r\nX-A: " + b"a" * 600_000 + b"\r\n\r\n", 400),
+        (b"GET /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n", 400),
+        (b"GET /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
+        (b"GET /v1/accounts/%00/access HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer KEY\r\n\r\n", 422),
+        (b"GET /v1/accounts/%ff/access HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer KEY\r\n\r\n", 422),
+        (b"GET /v1/accounts/" + b"a" * 300 + b"/access HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer KEY\r\n\r\n", 422),
+        (b"GET /v1/accounts?limit=0x10 HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer KEY\r\n\r\n", 422),
+        (b"GET /v1/accounts?unknown=1 HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer KEY\r\n\r\n", 422),
+        (b"BREW /v1/accounts HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer KEY\r\n\r\n", 405),
+        (b"GET /v1/../../etc/passwd HTTP/1.1\r\nHost: a\r\n\r\n", 404),
+        (b"GET /v1/accounts HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer \xe3\x81\x82\r\n\r\n", 401),
+    ],
+)
+def test_a_head_that_is_no_good_gets_one_problem(house: House, port: int, sent: bytes, status: int) -> None:
+    got, headers, told = say(port, sent.replace(b"KEY", house.keys["support"].encode()))
+    assert (got, told["status"], headers["content-type"]) == (status, status, "application/problem+json"), told
+
+
+@pytest.mark.parametrize("cursor", ["\x00", "a\x00b", "\ud800", "9" * 30, "x" * 1_400, "%", "' OR 1=1 --"])
+@pytest.mark.parametrize("path", ["/v1/accounts", "/v1/proposals", "/v1/letters", "/v1/tasks", "/v1/endpoints"])
+def test_a_cursor_that_no_page_gave_is_refused_or_ends_the_list(house: House, path: str, cursor: str) -> None:
+    written = base64.urlsafe_b64encode(cursor.encode(errors="surrogatepass")).decode().rstrip("=")
+    status, told = house.ask("GET", path, params={"cursor": written})
+    assert status in (200, 409, 404, 422), told
+    assert status != 200 or set(told) == {"data", "next"}
+    assert house.ask("GET", path, params={"cursor": "a" * 2_001})[0] == 422
+
+
+def test_a_body_in_pieces_without_end_is_refused_as_soon_as_it_is_too_much(house: House, port: int) -> None:
+    head = post(house, b"", "Transfer-Encoding: chunked", length=False)
+    chunk = b"10000\r\n" + b"a" * 65_536 + b"\r\n"
+    status, headers, told = say(port, head, *[chunk] * 40)
+    assert (status, told["type"], headers["content-type"]) == (413, "/v1/problems/size", "application/problem+json")
+
+
+def test_a_forged_host_and_forged_headers_are_in_no_answer(house: House, port: int) -> None:
+    forged = "Host: evil.example", "X-Forwarded-Host: evil.example", "X-Forwarded-For: 1.2.3.4", "Forwarded: host=evil"
+    head = "\r\n".join(
+        ["GET /v1/accounts/nobody/owed HTTP/1.1", *forged, f"Authorization: Bearer {house.keys['support']}"]
+    )
+    status, headers, told = say(port, head.encode() + b"\r\n\r\n")
+    assert status == 404
+    assert "evil" not in json.dumps([headers, told])
+    body = json.dumps({"ground": "a\r\nSet-Cookie: x=1"}).encode()
+    status, headers, told = say(port, post(house, body))
+    assert "set-cookie" not in headers
+
+
+def test_a_client_that_is_too_slow_is_told_so_and_let_go(
+    house: House, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "HEAD_WITHIN_S", 0.3)
+    monkeypatch.setattr(size_limit, "JSON_WITHIN_S", 0.3)
+    status, _, told = say(port, b"GET /healthz HT", within=3)
+    assert (status, told["type"]) == (408, "/v1/problems/slow")
+    drip = [bytes([letter]) for letter in b"GET /healthz HTTP/1.1\r\nHost: a\r\nX-A: aaaaaaaaaaaa"]
+    status, _, told = say(port, *drip, pause=0.02, within=3)
+    assert (status, told["type"]) == (408, "/v1/problems/slow")
+    whole = post(house, b'{"ground": "slow"}')
+    status, headers, told = say(port, whole[:-5], within=3)
+    assert (status, told["type"], headers["content-type"]) == (408, "/v1/problems/slow", "application/problem+json")
+    status, _, told = say(port, whole[:-12], *[bytes([letter]) for letter in whole[-12:-1]], pause=0.05, within=3)
+    assert (status, told["type"]) == (408, "/v1/problems/slow")
+    status, _, told = say(port, b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert (status, told) == (200, {"status": "ok"})
