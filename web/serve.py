@@ -16,6 +16,7 @@ from keizoku.scheduler.cli.shared.context import bring_up_to_date, open_database
 from keizoku.scheduler.cli.shared.inputs import recorder
 from keizoku.scheduler.cli.shared.output import UserError, note
 from keizoku.web.door import Door
+from keizoku.web.form_health import FormHealth
 from keizoku.web.identity.browser import Site
 from keizoku.web.identity.links import new_link
 from keizoku.web.identity.principal import ROLES, Principal
@@ -82,18 +83,23 @@ def serve(settings: Settings, place: Place, started: Callable[[str], None] = not
                 h11_max_incomplete_event_size=32 * 1024,
             )
             server = uvicorn.Server(config)
+            health = FormHealth(door) if site is not None and not site.local and door.sandbox is None else None
             started(f"listening on http://{place.host}:{place.port}")
             for role, key in keys.items():
                 started(f"{role} key: {key}")
             if place.local:
                 started(f"open {local_link(door)} (once, within 15 minutes)")
             try:
+                if health is not None:
+                    health.start()
                 server.run()
             except SystemExit as error:  # uvicorn's word for an address that is taken
                 raise UserError(f"cannot listen on {place.host}:{place.port}: is something else there?") from error
             if not server.started:
                 raise UserError(f"cannot listen on {place.host}:{place.port}: is something else there?")
         finally:
+            if health is not None:
+                health.stop()
             door.close()
 
 

@@ -46,7 +46,8 @@ LEFT_OUT: Final[Mapping[str, str]] = {
     ),
     **dict.fromkeys(
         (
-            "act_key", "backup_copy", "certificate", "gateway_cursor", "night_range", "restoration", "restoration_end",
+            "act_key", "backup_copy", "certificate", "form_sighting",
+            "gateway_cursor", "night_range", "restoration", "restoration_end",
             "link_adoption", "night_word",
             "schema_release", "stage_run",
         ),

@@ -23,6 +23,7 @@ CACHES: Final[Mapping[str, tuple[str, ...]]] = {
     "webhook_place": ("batch", "place", "turn", "failing_since", "rests_until"),
     "webhook_waiting": ("attempts", "next_at", "ended_at"),
     "web_session": ("last_seen_at",),
+    "form_sighting": ("seen_at",),
 }
 """What is derived from other rows, or how far work has come: it changes as often as they do."""
 

@@ -10,6 +10,7 @@ from keizoku.db.tables.web.endpoints import (
     webhook_waiting,
 )
 from keizoku.db.tables.web.events import EVENT_TYPES, event_batch
+from keizoku.db.tables.web.health import form_sighting
 from keizoku.db.tables.web.sessions import sign_in_link, web_session
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "api_key",
     "api_key_end",
     "event_batch",
+    "form_sighting",
     "http_request",
     "proposal",
     "proposal_decision",

@@ -15,7 +15,7 @@ __all__ = ["cell_of", "shown", "table_of"]
 
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 _INSTANT: Final = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}.*")
-_STATES: Final = frozenset({"state", "kind", "method", "outcome", "cause", "what", "event"})
+_STATES: Final = frozenset({"state", "kind", "method", "outcome", "cause", "what", "event", "interval"})
 
 
 def shown(view: View, title: str, content: Mapping[str, Any]) -> list[Block]:

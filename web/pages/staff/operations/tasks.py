@@ -65,6 +65,7 @@ def task(view: View, task: Id) -> Page:
         say("What may be done"),
         [
             *_remedies(view, item["remedy"]),
+            *_letters(view, item),
             view.act("tasks.done", task=item["id"]),
             view.act("tasks.snooze", task=item["id"]),
         ],
@@ -90,6 +91,13 @@ def rows_of_tasks(
     ]
     columns = [say("What"), say("Kind"), say("Account"), say("Days"), say("Sum"), say("Clause")]
     return view.table(title, columns, rows, empty=say("Nothing waits for people here."), name=name, next=following)
+
+
+def _letters(view: View, item: Mapping[str, Any]) -> list[Act | None]:
+    """The letters that wait, where the item is that they do."""
+    if item["kind"] != "documents_unsent":
+        return []
+    return [Act(view.say("Letters"), to("letters", kind=item["detail"].get("kind")))]
 
 
 def _remedies(view: View, remedy: str) -> list[Act | None]:
