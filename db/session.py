@@ -28,32 +28,11 @@ if TYPE_CHECKING:
     from sqlalchemy.sql.compiler import SQLCompiler
 
 __all__ = [
-    "NO_SPACE",
-    "OLDEST_SERVER",
-    "CopyText",
-    "DatabaseError",
-    "DiskFullError",
-    "RightError",
-    "Rows",
-    "Session",
-    "backend_of",
-    "check_server",
-    "copy_rows",
-    "copy_together",
-    "driver_cursor",
-    "libpq_address",
-    "make_engine",
-    "normalised_url",
-    "numbers",
-    "open_session",
-    "plain_array",
-    "release_leader_lock",
-    "server_version",
-    "text_array",
-    "texts",
-    "try_leader_lock",
-    "try_leader_lock_until_commit",
-]
+    "NO_SPACE", "OLDEST_SERVER", "CopyText", "DatabaseError", "DiskFullError", "RightError", "Rows", "Session",
+    "backend_of", "check_server", "copy_rows", "copy_together", "driver_cursor", "libpq_address", "make_engine",
+    "normalised_url", "numbers", "open_session", "plain_array", "release_leader_lock", "server_version",
+    "text_array", "texts", "try_leader_lock", "try_leader_lock_until_commit",
+]  # fmt: skip
 
 Session = sa.Connection
 """A connection passed to the modules that read and write; the caller commits."""

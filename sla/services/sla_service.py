@@ -1,9 +1,7 @@
 """The service that takes facts for Article 9: evidence, and with it claims and rulings on them.
 
-Each method takes one kind of fact and `now`, checks it, records it with both its times, says whose claims
-have to be looked at again, and commits. A fact that cannot be taken is Refused, with its finding, and not recorded.
-A method returns doubts about what it has recorded all the same: as a rule none. No claim is decided
-here: the night does that.
+Each method takes one kind of fact and `now`, checks it, records it with both its times, and commits. A fact that cannot
+be taken is Refused, with its finding; what a method returns are doubts, as a rule none. The night decides claims.
 """
 
 from collections.abc import Sequence
@@ -36,7 +34,7 @@ from keizoku.sla.services.fact_checks import (
     not_negative,
     period,
     spans_of,
-)
+)  # fmt: skip
 from keizoku.sla.services.remedies import RemedyService
 from keizoku.terms.calendar import Month, epoch, epoch_up, from_epoch, iso_jst
 from keizoku.terms.decision import Finding

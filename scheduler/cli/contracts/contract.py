@@ -1,7 +1,6 @@
 """`keizoku contract`: applications and their screening, what users ask for, lists.
 
-Every command is one call of the billing service, at the present instant. What cannot be done is said in one line,
-exit code 1.
+Every command is one call of the billing service, at the present instant; what cannot be done is one line, exit code 1.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ from keizoku.scheduler.cli.shared.listing import (
     emit_pages,
     emit_rows,
     number_after,
-)
+)  # fmt: skip
 from keizoku.scheduler.cli.shared.output import emit, fail, report_findings
 from keizoku.terms.refusal import Refused
 

@@ -49,7 +49,7 @@ def show(call: Call, contract: Contract, version: Id) -> Any:
 
 
 @terms.question("/terms/{contract}/{version}/diff", command="terms announced", answer=dict[str, Any])
-def diff(call: Call, contract: Contract, version: Id, *, since: Id) -> Any:
+def changed_since(call: Call, contract: Contract, version: Id, *, since: Id) -> Any:
     """What a version changes: clauses, numbers, readings."""
     return compare(_version(contract, since), _version(contract, version)).to_json()
 

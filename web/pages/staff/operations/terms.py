@@ -89,7 +89,7 @@ def version(view: View, contract: Contract, version: Id) -> Page:
     before = [each for each in Terms.load(contract).versions if each.version < version]
     blocks: list[Block] = [facts, table]
     if before:
-        changed = view.ask("terms.diff", contract=contract, version=version)
+        changed = view.ask("terms.changed_since", contract=contract, version=version)
         blocks += shown(view, say("What changed"), changed)
     return Page(f"{contract} {version}", blocks, above=[(say("Terms"), to("terms"))])
 
