@@ -51,19 +51,19 @@ _PLAIN: Final = frozenset({str, int, bool})
 BEGUN: Final = 102
 """The status in the log of an act that commits on its way, before it is done."""
 
-__all__ = ["answer_act", "answer_question", "answer_to", "done", "jsonable", "perform"]
+__all__ = ["answer_act", "answer_question", "done", "jsonable", "perform"]
 
 
 def answer_question(operation: Operation, given: Mapping[str, Any]) -> Response:
     """Answer a question or a list."""
-    answer = answer_to(operation, given)
+    answer = _answer_to(operation, given)
     if isinstance(answer, Stream):
         return answer.response(given["request"].headers.get("last-event-id", ""))
     tag = getattr(given["request"].state, "tag", None)
     return _json(answer) if tag is None else _json(answer, headers={"ETag": tag})
 
 
-def answer_to(operation: Operation, given: Mapping[str, Any]) -> Any:
+def _answer_to(operation: Operation, given: Mapping[str, Any]) -> Any:
     """The answer to a question or a list, as JSON holds it."""
     request: Request = given["request"]
     began, door = monotonic(), _door(request)

@@ -19,7 +19,6 @@ from starlette.testclient import TestClient
 from keizoku.db.tables.web import http_request, sign_in_link, web_session
 from keizoku.scheduler.cli.shared.output import UserError
 from keizoku.terms.refusal import Refused
-from keizoku.web.calls.from_pages import acted, asked, may
 from keizoku.web.identity.browser import Site, session_of, sign_in
 from keizoku.web.identity.links import new_link
 from keizoku.web.identity.principal import ROLES, Principal
@@ -74,12 +73,6 @@ def browser(house: House) -> Iterator[Browser]:
             found = session_of(request)
             return PlainTextResponse(found.form_token if found else "")
 
-        def page(request: Request) -> dict[str, Any]:
-            return {
-                "access": asked(request, "accounts.access", account="a0"),
-                "may": [may(request, name) for name in ("contracts.end_of_use", "claims.submit", "accounts.access")],
-            }
-
         def come(request: Request) -> PlainTextResponse:
             answer = PlainTextResponse("")
             with house.door.connect("worker") as session:
@@ -87,13 +80,8 @@ def browser(house: House) -> Iterator[Browser]:
                 session.commit()
             return answer
 
-        def act(request: Request, form: str = "", key: str = "k") -> list[Any]:
-            return list(acted(request, "tasks.snooze", key, form, task="T1", until="2026-05-20", ground="x"))
-
         app.get("/t/form-token")(form_token)
-        app.get("/t/page")(page)
         app.post("/t/sign-in")(come)
-        app.post("/t/act")(act)
     with TestClient(app, base_url=f"https://{HOST}", raise_server_exceptions=False) as client:
         yield Browser(house, client)
 
@@ -124,10 +112,8 @@ def test_a_link_is_too_old_after_a_quarter_of_an_hour(browser: Browser) -> None:
 
 def test_a_session_is_as_its_roles_and_its_calls_are_logged(browser: Browser) -> None:
     browser.enter()
-    assert browser.client.get("/t/page").json() == {
-        "access": {"account": "a0", "access": True, "state": "active"},
-        "may": [False, True, True],
-    }
+    answer = browser.client.get("/v1/accounts/a0/access")
+    assert answer.json() == {"account": "a0", "access": True, "state": "active"}
     browser.house.door.log.flush()
     with browser.house.engine.connect() as session:
         newest = session.execute(sa.select(http_request).order_by(http_request.c.id.desc()).limit(1)).one()
@@ -216,7 +202,9 @@ def test_an_act_needs_the_form_of_its_own_session(browser: Browser) -> None:
         more = {"X-Form-Token": form, "Idempotency-Key": "x", **PAGE}
         told = browser.client.post("/v1/claims/nothing/withdraw", headers=more, json={"ground": "x"})
         assert (told.status_code, told.json()["type"]) == (403, "/v1/problems/form.foreign")
-    assert browser.client.post("/t/act?form=x", headers=PAGE).status_code == 403
+    assert (
+        browser.client.post("/console/acts/claims.withdraw", headers=PAGE, data={"form_token": "x"}).status_code == 403
+    )
 
 
 def test_another_host_and_another_sites_page_have_no_session(browser: Browser) -> None:
