@@ -85,11 +85,16 @@ class Fee:
         today = jst_day(now)
         spans: list[tuple[date, date]] = []
         tried = [each for each in self.tries if each.started_at <= now]
+        reached = False  # what never reached the card leaves the fee uncharged until the next one begins
         for place, each in enumerate(tried):
             known = each.settled_at is not None and each.settled_at <= now
             outcome = each.outcome if known else None
-            if place == 0 or outcome in (None, "succeeded", "abandoned"):
-                spans.append((each.wanted_on, each.settled_on if known and each.settled_on else today))
+            until = each.settled_on if known and each.settled_on else today
+            if outcome == "abandoned":
+                until = max(until, jst_day(tried[place + 1].started_at) if place + 1 < len(tried) else today)
+            if not reached or outcome in (None, "succeeded", "abandoned"):
+                spans.append((each.wanted_on, until))
+            reached = reached or outcome not in (None, "abandoned")
         if self.method == "card" and not tried:
             spans.append((self.due_on, today))
         if self.method != "card":
