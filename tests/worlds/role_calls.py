@@ -256,7 +256,9 @@ CALLS: Final[tuple[tuple[str, Arguments, str], ...]] = (
     ("sla.consent_alternative", lambda g: {"claim": g.claim, "what": "voucher", **BY}, ""),
     ("sla.perform_alternative", lambda g: {"claim": g.claim, **BY}, ""),
     ("sla.grant_late", lambda g: {"claim": "c0", "ground": "test", "approved_by": "boss"}, "claim.in_time"),
-    ("sla.withdraw_claim", lambda g: {"claim": g.claim, **BY}, ""),
+    ("sla.withdraw_claim", lambda g: {"claim": f"l{g.n}", **BY}, ""),
+    ("billing.hold_account", lambda _: {"account": "a1", "until_on": date(2026, 5, 20), **BY}, ""),
+    ("billing.release_account", lambda _: {"account": "a1", **BY}, ""),
     ("sla.claim_form_down", lambda g: {**g.span, **BY}, ""),
 )
 """Act, what it is given but the time, and the code of the rule that refuses it to those who may, if one does."""

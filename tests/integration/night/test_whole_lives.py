@@ -36,6 +36,7 @@ ELSEWHERE = {
     "booked_at_bank", "unidentified_payment", "bank_fee", "bank_line_undone",  # test_bank_book.py
     "payout_fee",  # test_bank_control.py
     "deposit_applied", "interest_reduced", "fee_reduced", "set_off",  # test_lives.py, scenarios of 5.2, 7.2, 9.2
+    "credit_kept",  # test_transfers_out.py
     "dispute_fee", "sale_voided", "key_revoked",  # test_disputes.py, test_codes.py
     "dispute_won_on_appeal", "dispute_won_late", "processor_tax",  # test_objects_that_change.py
     "refund_failed", "overcharge_refund_failed",  # test_late_refunds.py

@@ -8,7 +8,7 @@ import keizoku
 from tests.worlds.installed import ROOT, Installed, build, environment
 
 ROOMS = ("billing", "db", "link", "scheduler", "sla", "terms", "web")
-DATA = {".toml", ".sql", ".mako", ".j2"}
+DATA = {".toml", ".sql", ".mako", ".j2", ".css", ".js", ".svg", ".txt"}
 """Kinds of files that the rooms have beside their code; another kind wants a line in package-data, too."""
 
 
@@ -26,7 +26,16 @@ def test_a_wheel_puts_one_package_into_site_packages_with_every_file_of_the_room
         for file in (ROOT / room).rglob("*")
         if file.is_file() and "__pycache__" not in file.parts
     }
-    names = ("__init__.py", "__main__.py", "extras.py", "limits.py", "pacing.py", "py.typed")
+    names = (
+        "__init__.py",
+        "__main__.py",
+        "extras.py",
+        "gc_pause.py",
+        "limits.py",
+        "pacing.py",
+        "py.typed",
+        "sealing.py",
+    )
     own = {f"keizoku/{name}" for name in names}
     assert {name for name in held if name.startswith("keizoku/")} == ours | own
     assert {Path(name).suffix for name in ours} == DATA | {".py"}  # each kind was looked at
