@@ -35,7 +35,7 @@ EXTRAS: Final[Mapping[str, tuple[str, ...]]] = {
 _INSTEAD: Final[Mapping[str, str]] = {"embedded": "or name a server of yours in KEIZOKU_DATABASE_URL"}
 """What helps as well as installing the extra."""
 
-_EXTRA_OF: Final = {module: extra for extra, modules in reversed(EXTRAS.items()) for module in modules}
+_EXTRA_OF: Final = {module: extra for extra, modules in reversed([*EXTRAS.items()]) for module in modules}
 """What several extras bring is of the first, the smallest that has it."""
 
 
