@@ -78,10 +78,11 @@ def test_the_page_shows_the_month_the_claims_and_the_books(browser: "Browser", p
         assert box["height"] > 100
     headings = page.locator("h2").all_inner_texts()
     assert headings == [
-        "月のサービス停止状態 The month's stops",
+        "月のサービス停止状態 The month's outages",
         "申請の結果 Claims by outcome",
         "一つの申請を秒まで One claim, to the second",
         "契約と入金 Contracts and money",
+        "連携サービス The linked service",
         "売上 Revenue by month",
         "試算表 Trial balance",
         "人が決めること Left to people",
