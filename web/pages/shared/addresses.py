@@ -9,7 +9,7 @@ from typing import Final
 from urllib.parse import quote, urlencode, urlsplit
 
 __all__ = [
-    "CONSOLE", "HOMES", "MEMBER_PAGES", "act_at", "back_to", "home_of", "of_segment", "segment", "to", "to_in",
+    "CONSOLE", "HOMES", "MEMBER_PAGES", "back_to", "home_of", "of_segment", "segment", "to", "to_in",
     "with_query",
 ]  # fmt: skip
 
@@ -49,11 +49,6 @@ def with_query(path: str, **query: object) -> str:
     """A path with these values behind it."""
     asked = {name: str(value) for name, value in query.items() if value not in (None, "")}
     return f"{path}?{urlencode(asked)}" if asked else path
-
-
-def act_at(operation: str, **known: object) -> str:
-    """The form of an act, with what is known of it."""
-    return to("acts", operation, **known)
 
 
 def back_to(wanted: str | None, home: str = CONSOLE) -> str:

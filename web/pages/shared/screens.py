@@ -35,7 +35,7 @@ from keizoku.web.request_log import Entry
 if TYPE_CHECKING:
     from keizoku.web.door import Door
 
-__all__ = ["Screens", "admit_to_page", "frame_of"]
+__all__ = ["Screens", "admit_to_page"]
 
 _IN_PATH: Final = re.compile(r"\{(\w+)\}")
 Screen = Callable[..., Page]
@@ -146,12 +146,6 @@ def of_validation(error: ValidationError) -> ProblemError:
         for each in error.errors()
     ]
     return ProblemError(422, "form", "The call has another form.", "", "", None, found)
-
-
-def frame_of(request: Request) -> Mapping[str, Any]:
-    """The least that a layout needs."""
-    del request
-    return {"groups": ()}
 
 
 def _file_of(page: Page, query: Mapping[str, str]) -> Response:

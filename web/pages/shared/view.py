@@ -9,7 +9,7 @@ A screen asks what a program asks, by the same names, so that it cannot say anyt
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
@@ -61,7 +61,6 @@ class View:
     query: Mapping[str, str]
     form_token: str = ""
     path: str = ""
-    asked: list[str] = field(default_factory=list)
     home: ClassVar[str] = CONSOLE
     """Where its family of pages begins."""
 
@@ -89,7 +88,6 @@ class View:
     def found(self, name: str, **arguments: Any) -> Any:
         """The same, before it is JSON."""
         operation = self.operations[name]
-        self.asked.append(name)
         if operation.fields is not None and "lang" in operation.fields.model_fields:
             arguments.setdefault("lang", self.lang)
         path = {part: _form_of(hint).validate_python(arguments.pop(part)) for part, hint in operation.in_path.items()}
@@ -98,7 +96,6 @@ class View:
     def rows(self, name: str, *, table: str = "rows", limit: int = ROWS, **arguments: Any) -> Rows:
         """A page of a list of the calls: the one that the address names, or all of it for a file."""
         operation = self.operations[name]
-        self.asked.append(name)
         path = {part: _form_of(hint).validate_python(arguments.pop(part)) for part, hint in operation.in_path.items()}
         given = {key: value for key, value in arguments.items() if value not in (None, "")}
         read = operation.arguments({"path": path, "fields": given})
@@ -244,11 +241,12 @@ class View:
 
     def act(self, name: str, title: str = "", **known: object) -> Act | None:
         """A link to the form of an act that whoever looks may do; None where they may not."""
-        if not self.may(name):
-            return None
-        known.setdefault("return_to", self.path)
-        words_of = word("act", name, self.lang)
-        return Act(title or words_of, self.to("acts", name, **known))
+        there = self.act_at(name, **known)
+        return None if there is None else Act(title or word("act", name, self.lang), there)
+
+    def act_at(self, name: str, **known: object) -> str | None:
+        """The address of the form of an act, which leads back here; None where whoever looks may not do it."""
+        return self.to("acts", name, **known, return_to=self.path) if self.may(name) else None
 
     def acts(self, title: str, found: Sequence[Act | None]) -> Acts:
         """The acts that whoever looks may do here."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from keizoku.web.calls.values import Number
-from keizoku.web.pages.shared.addresses import act_at, to
+from keizoku.web.pages.shared.addresses import to
 from keizoku.web.pages.shared.blocks import Block, Cell, Facts, Figure, Figures, Page
 from keizoku.web.pages.shared.plain import shown, table_of
 from keizoku.web.pages.shared.view import View
@@ -72,10 +72,10 @@ def statement(view: View) -> Page:
     rules = view.rows("bank.list_rules", table="rules")
 
     def forget(row: Mapping[str, Any]) -> str | None:
-        return act_at("bank.forget", rule=row["id"], return_to=view.path) if view.may("bank.forget") else None
+        return view.act_at("bank.forget", rule=row["id"])
 
     def take_back(row: Mapping[str, Any]) -> str | None:
-        return act_at("bank.take_back", number=row["id"], return_to=view.path) if view.may("bank.take_back") else None
+        return view.act_at("bank.take_back", number=row["id"])
 
     blocks: list[Block] = [
         table_of(view, say("Lines"), lines.data, name="lines", next=lines.next,
@@ -96,8 +96,8 @@ def transfers(view: View) -> Page:
     found = view.rows("bank.list_transfers")
 
     def decide(row: Mapping[str, Any]) -> str | None:
-        waits = str(row.get("state")) == "proposed" and view.may("bank.approve_transfer")
-        return act_at("bank.approve_transfer", transfer=row["id"], return_to=view.path) if waits else None
+        waits = str(row.get("state")) == "proposed"
+        return view.act_at("bank.approve_transfer", transfer=row["id"]) if waits else None
 
     table = table_of(
         view, "", found.data, next=found.next, empty=say("No transfer was proposed."), hrefs={"id": decide}
@@ -161,8 +161,9 @@ def _reason(view: View, reason: str) -> str:
 
 def _matched(view: View, each: Mapping[str, Any]) -> Cell:
     reasons = "; ".join(each["reasons"])
-    there = act_at("bank.match", payment=each["id"], account=each["account"], ground=reasons, return_to=view.path)
-    return view.text(view.say("Match"), there)
+    return view.text(
+        view.say("Match"), view.act_at("bank.match", payment=each["id"], account=each["account"], ground=reasons)
+    )
 
 
 def _tabs(view: View, here: str) -> list[tuple[str, str, bool]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from keizoku.web.pages.shared.addresses import act_at
 from keizoku.web.pages.shared.blocks import Block, Figure, Figures, Page
 from keizoku.web.pages.shared.plain import table_of
 from keizoku.web.pages.shared.view import View
@@ -25,7 +24,7 @@ def gateway(view: View) -> Page:
 
     def leads(act: str, part: str, key: str) -> Any:
         def to_act(row: Mapping[str, Any]) -> str | None:
-            return act_at(act, **{part: row[key]}, return_to=view.path) if view.may(act) else None
+            return view.act_at(act, **{part: row[key]})
 
         return {key: to_act}
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from keizoku.scheduler.reports.work_sources import KINDS
 from keizoku.web.calls.values import Id
-from keizoku.web.pages.shared.addresses import act_at, to
+from keizoku.web.pages.shared.addresses import to
 from keizoku.web.pages.shared.blocks import Act, Facts, Filters, Input, Page, Table
 from keizoku.web.pages.shared.view import View
 from keizoku.web.pages.shared.words import word
@@ -119,5 +119,5 @@ def _remedies(view: View, remedy: str) -> list[Act | None]:
             return []
         given = [each for each in words[len(command) :] if not each.startswith("-") and not each.isupper()]
         known = dict(zip(operation.in_path, given, strict=False))
-        return [Act(word("act", operation.name, view.lang), act_at(operation.name, **known, return_to=view.path))]
+        return [view.act(operation.name, **known)]
     return []

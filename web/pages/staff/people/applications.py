@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from keizoku.web.pages.shared.addresses import act_at, to
+from keizoku.web.pages.shared.addresses import to
 from keizoku.web.pages.shared.blocks import Block, Figure, Figures, Page
 from keizoku.web.pages.shared.plain import table_of
 from keizoku.web.pages.shared.view import View
@@ -30,12 +30,8 @@ def applications(view: View) -> Page:
             view.text(", ".join(each["consents"])),
             *(
                 [
-                    view.text(
-                        say("Approve"), act_at("contracts.approve", account=each["account"], return_to=view.path)
-                    ),
-                    view.text(
-                        say("Turn down"), act_at("contracts.reject", account=each["account"], return_to=view.path)
-                    ),
+                    view.text(say("Approve"), view.act_at("contracts.approve", account=each["account"])),
+                    view.text(say("Turn down"), view.act_at("contracts.reject", account=each["account"])),
                 ]
                 if may
                 else []

@@ -7,7 +7,7 @@ from typing import Any
 
 from keizoku.terms.calendar import Month
 from keizoku.web.calls.values import Id
-from keizoku.web.pages.shared.addresses import act_at, to
+from keizoku.web.pages.shared.addresses import to
 from keizoku.web.pages.shared.blocks import Block, Filters, Input, Page
 from keizoku.web.pages.shared.plain import table_of
 from keizoku.web.pages.shared.view import View
@@ -32,7 +32,7 @@ def outages(view: View) -> Page:
 
     def revised(row: Mapping[str, Any]) -> str | None:
         known = {"notice": row["id"], "from_at": str(row.get("from"))[:16], "to_at": str(row.get("to"))[:16]}
-        return act_at("evidence.add_notice", **known, return_to=view.path) if view.may("evidence.add_notice") else None
+        return view.act_at("evidence.add_notice", **known)
 
     names = ("add_incident", "add_notice", "add_interruption", "add_population", "decide_unknown")
     blocks: list[Block] = [
@@ -62,11 +62,7 @@ def unknown_time(view: View) -> Page:
 
     def leads(row: Mapping[str, Any]) -> str | None:
         known = {"from_at": str(row.get("from"))[:16], "to_at": str(row.get("to"))[:16]}
-        return (
-            act_at("evidence.decide_unknown", **known, return_to=view.path)
-            if view.may("evidence.decide_unknown")
-            else None
-        )
+        return view.act_at("evidence.decide_unknown", **known)
 
     table = table_of(view, "", found.data, next=found.next, empty=say("No time is unknown."), hrefs={"from": leads})
     filters = Filters((Input("month", say("Month"), "month", month),), say("Show"))
