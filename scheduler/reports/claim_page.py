@@ -21,7 +21,7 @@ from keizoku.scheduler.reports.sentences import state_text
 from keizoku.scheduler.reports.templates import Langs, both, templates_in
 from keizoku.sla.claims.claim_store import load_account_months
 from keizoku.sla.claims.claim_views import claim_explanation, decided_buckets
-from keizoku.sla.claims.explanation import claim_sentences
+from keizoku.sla.claims.explanation import claim_sentences, explanation_json
 from keizoku.sla.claims.read_models import ClaimExplanation, ClaimRevision
 from keizoku.sla.months.month_facts import load_month_facts, read_spans
 from keizoku.sla.pictures.timeline import month_svg, name_of
@@ -68,6 +68,10 @@ class ClaimExplained:
             highest = self.policy.sla.tier(last.seconds) == self.policy.sla.tiers[-1]
             return [sentence("decisive.highest" if highest else "decisive.none", lang, {})]
         return [_decisive_sentence(each, lang) for each in self.decisive]
+
+    def to_json(self, lang: Lang) -> dict[str, object]:
+        """The explanation as it is printed in JSON, and what decided."""
+        return {**explanation_json(self.explanation, lang), "deciding": self.decisive_sentences(lang)}
 
 
 def explain_claim(session: Session, rules: Rules, claim_id: str, at: datetime) -> ClaimExplained:

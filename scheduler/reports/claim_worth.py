@@ -1,7 +1,7 @@
 """What a member can claim before they claim it: a month's measured windows, and what they would be worth.
 
-    MeasuredMonth = measured_month(session, rules, month, now)                 the same for everybody
-    ClaimWorth    = claim_worth(session, rules, "a1", month, windows, now)   decided by the rule of the night, not kept
+    MeasuredMonth = measured_month(session, rules, month, now)            the same for everybody
+    ClaimWorth    = claim_worth(session, "a1", measured, windows, now)    decided by the rule of the night, not kept
 
 What it is worth is what the night would decide on this claim together with those that the account made already, by
 what is known now. Read only; nobody is promised anything: evidence may still come.
@@ -107,15 +107,13 @@ def measured_month(session: Session, rules: Rules, month: Month, now: datetime) 
 
 
 def claim_worth(
-    session: Session, rules: Rules, account: str, month: Month, windows: Spans | None, now: datetime
+    session: Session, account: str, measured: MeasuredMonth, windows: Spans | None, now: datetime
 ) -> ClaimWorth:
-    """What a claim of these windows (None: the whole month) would bring now. Errors as `measured_month`."""
+    """What a claim of these windows of a month (None: all of it) would bring now."""
     noted(account, "claim_worth")
-    policy = rules.terms.of_month(month)
-    facts = load_month_facts(session, policy, month, now)
-    service = service_month(facts, policy, rules.discretion.resolution_seconds)
-    among = load_account_month(session, month, policy, account, now)
+    policy = measured.policy
+    among = load_account_month(session, measured.month, policy, account, now)
     own = Claim(NEW, now, windows)
-    decision = adjudicate(ClaimFacts(own, among._replace(claims=(*among.claims, own))), service, policy)
+    decision = adjudicate(ClaimFacts(own, among._replace(claims=(*among.claims, own))), measured.service, policy)
     rounding = policy.readings["credit_rounding"]
     return ClaimWorth(decision, credit_yen(decision.worth, rounding) if decision.verdict.tier else 0)

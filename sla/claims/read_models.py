@@ -147,6 +147,10 @@ class ClaimExplanation:
         """The decision that holds; None while the claim is pending."""
         return self.decisions[-1] if self.decisions else None
 
+    def state_json(self) -> dict[str, object]:
+        """The claim and what became of it, as one row."""
+        return {**self.claim.to_json(), **self.status.to_json()}
+
     def to_json(self, sentences: Sequence[tuple[str, str]]) -> dict[str, object]:
         """As it is printed in JSON, with its sentences as (clause, text)."""
         return {

@@ -77,7 +77,6 @@ def claim(
 ) -> None:
     """A claim: the deadline, every second of the outages and its clause, what decided, the rate, the yen."""
     from keizoku.scheduler.reports.claim_page import claim_page, claim_picture, explain_claim
-    from keizoku.sla.claims.explanation import explanation_json
     from keizoku.sla.months.month_facts import NoPopulationError
 
     with open_services() as services:
@@ -91,8 +90,7 @@ def claim(
         if svg is not None:
             _write(svg, claim_picture(explained, langs[0]), "picture")
         if as_json:
-            shown = explanation_json(explained.explanation, langs[0])
-            emit({**shown, "deciding": explained.decisive_sentences(langs[0])}, as_json=True)
+            emit(explained.to_json(langs[0]), as_json=True)
         else:
             emit(None, human=lambda console: _print(console, explained, langs))
 

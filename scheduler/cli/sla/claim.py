@@ -269,7 +269,7 @@ def show(claim_id: ClaimId, as_json: AsJson = False) -> None:
     with open_services() as services:
         found = claim_explanation(services.session, claim_id, ALL_THAT_IS_KNOWN)
         noted(found.claim.account, "claim show")
-    emit({**found.claim.to_json(), **found.status.to_json()}, as_json)
+    emit(found.state_json(), as_json)
 
 
 def _end(findings: list[Finding], as_json: bool) -> NoReturn:

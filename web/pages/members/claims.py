@@ -6,17 +6,21 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from keizoku.scheduler.reports.claim_page import explain_claim
+from keizoku.scheduler.reports.claim_worth import claim_worth, measured_month
 from keizoku.sla.months.month_facts import NoPopulationError
 from keizoku.sla.pictures.timeline import month_svg
-from keizoku.sla.rules.intervals import intersect
+from keizoku.sla.rules.intervals import intersect, normalise
 from keizoku.terms import words
 from keizoku.terms.calendar import Month
 from keizoku.terms.policy import UncoveredDateError
+from keizoku.web.calls.answering import jsonable
 from keizoku.web.calls.values import Id, MonthText
 from keizoku.web.pages.members.family import MemberView, at_home, member
+from keizoku.web.pages.shared.act_fields import instant_of
 from keizoku.web.pages.shared.blocks import Block, Choice, Choices, Figure, Figures, Line, Page, Prose, Story
 from keizoku.web.pages.shared.pictures import drawn
 from keizoku.web.pages.shared.words import word
+from keizoku.web.resources.sla.evidence import spans_in
 
 __all__ = ["claim", "claims", "new_claim"]
 
@@ -83,15 +87,14 @@ def claims(view: MemberView) -> Page:
 @member.screen("/claims/new/{month}", command="claim show", resource="claims")
 def new_claim(view: MemberView, month: MonthText) -> Page:
     """The measured windows to choose from, what they would be worth, and the claim."""
-    say, found = view.say, view.ask("claims.measured", month=month)
+    say, call = view.say, view.call
+    measured = measured_month(call.session, call.rules, Month.parse(month), call.now)
+    found = measured.to_json()
     chosen = [each for each in view.request.query_params.getlist("windows") if each]
     offered = [f"{each['from']}/{each['to']}" for each in found["outages"]]
-    asked = (
-        {"windows": ",".join(_whole(part) for each in chosen for part in each.splitlines() if part.strip())}
-        if chosen
-        else {}
-    )
-    worth = view.ask("claims.worth", account=view.own, month=month, **asked)
+    lines = [_whole(part) for each in chosen for part in each.splitlines() if part.strip()]
+    spans = normalise(spans_in(",".join(lines))) if lines else None
+    worth = claim_worth(call.session, view.own, measured, spans, call.now).to_json()
     blocks: list[Block] = [
         Figures(
             [
@@ -108,9 +111,8 @@ def new_claim(view: MemberView, month: MonthText) -> Page:
             "soft",
         ),
     ]
-    picture = _picture(view, month)
-    if picture is not None:
-        blocks.append(picture)
+    if measured.service.gross:
+        blocks.append(drawn(words.month(month, view.ja), month_svg(measured.service, measured.policy, view.lang)))
     blocks.append(
         view.table(
             say("Every second that was measured"),
@@ -152,9 +154,8 @@ def new_claim(view: MemberView, month: MonthText) -> Page:
 @member.screen("/claims/{claim}", command="claim show", resource="claims")
 def claim(view: MemberView, claim: Id) -> Page:
     """One claim: its receipt, and what was decided and why."""
-    say, found = view.say, view.ask("claims.show", claim=claim)
-    told = view.ask("claims.explanation", claim=claim)
-    explained = explain_claim(view.call.session, view.call.rules, claim, view.call.now)
+    say, explained = view.say, explain_claim(view.call.session, view.call.rules, claim, view.call.now)
+    found, told = jsonable(explained.explanation.state_json()), jsonable(explained.to_json(view.lang))
     decided = found["outcome"] not in (None, "pending")
     blocks: list[Block] = [
         Figures(
@@ -179,22 +180,6 @@ def claim(view: MemberView, claim: Id) -> Page:
     return Page(title, blocks, above=[(say("Reductions"), at_home("claims"))])
 
 
-def _picture(view: MemberView, month: str) -> Block | None:
-    from keizoku.scheduler.reports.claim_worth import measured_month
-
-    found = measured_month(view.call.session, view.call.rules, Month.parse(month), view.call.now)
-    return (
-        drawn(say_month(view, month), month_svg(found.service, found.policy, view.lang))
-        if found.service.gross
-        else None
-    )
-
-
-def say_month(view: MemberView, month: str) -> str:
-    """The picture's title."""
-    return words.month(month, view.ja)
-
-
 def _worth(view: MemberView, worth: Mapping[str, Any]) -> str:
     if worth["reason"]:
         return word("claim_reason", worth["reason"], view.lang)
@@ -216,8 +201,6 @@ def _span(view: MemberView, window: str) -> str:
 
 def _whole(line: str) -> str:
     """A line of the form as the call takes it: instants with their seconds and offset."""
-    from keizoku.web.pages.shared.act_fields import instant_of
-
     start, _, end = line.partition("/")
     return f"{instant_of(start.strip())}/{instant_of(end.strip())}"
 

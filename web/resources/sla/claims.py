@@ -13,7 +13,6 @@ from keizoku.scheduler.reports.replay import replay as what_if
 from keizoku.scheduler.reports.review_log import reviews_of
 from keizoku.scheduler.reports.sla_report import month_report
 from keizoku.sla.claims.claim_views import claim_explanation, claim_list
-from keizoku.sla.claims.explanation import explanation_json
 from keizoku.sla.months.budget import budget_of
 from keizoku.sla.months.history import history_of
 from keizoku.sla.rules.intervals import normalise
@@ -23,7 +22,7 @@ from keizoku.web.calls.call import Call, Listing
 from keizoku.web.calls.operation import Resource
 from keizoku.web.calls.values import Day, Ground, Id, Instant, Lang, MonthText, Text
 from keizoku.web.calls.versions import CLAIM
-from keizoku.web.resources.sla.evidence import Windows, findings_of, month_of, spans_in, spans_of
+from keizoku.web.resources.sla.evidence import LONGEST_SPANS, Windows, findings_of, month_of, spans_in, spans_of
 
 __all__ = ["claims"]
 
@@ -31,7 +30,9 @@ claims = Resource("claims", "Months under Article 9, and the claims about them."
 
 Submitted = listed("ClaimSubmitted", claim=str, recorded=bool, doubts=list[dict[str, Any]])
 Act = listed("ClaimAct", recorded=bool, doubts=list[dict[str, Any]])
-Spans = Annotated[str, Field(max_length=20_000, description="FROM/TO of instants, joined by commas; none: the month")]
+Spans = Annotated[
+    str, Field(max_length=LONGEST_SPANS, description="FROM/TO of instants, joined by commas; none: the month")
+]
 Readings = Annotated[str, Field(max_length=2_000, description="name=choice, joined by commas")]
 
 
@@ -79,7 +80,8 @@ def measured(call: Call, month: MonthText) -> Any:
 def worth(call: Call, account: Id, month: MonthText, *, windows: Spans | None = None) -> Any:
     """What a claim made now would bring by what is known now. Keeps nothing and promises nothing."""
     spans = normalise(spans_in(windows)) if windows else None
-    return claim_worth(call.session, call.rules, account, Month.parse(month), spans, call.now).to_json()
+    measured = measured_month(call.session, call.rules, Month.parse(month), call.now)
+    return claim_worth(call.session, account, measured, spans, call.now).to_json()
 
 
 @claims.question("/award-differences", command="sla differences", answer=list[dict[str, Any]])
@@ -102,16 +104,13 @@ def list_claims(call: Call, *, month: MonthText | None = None, account: Id | Non
 @claims.question("/claims/{claim}", command="claim show", answer=dict[str, Any], member=True, version=CLAIM)
 def show(call: Call, claim: Id) -> Any:
     """One claim and what became of it."""
-    found = claim_explanation(call.session, claim, call.now)
-    return {**found.claim.to_json(), **found.status.to_json()}
+    return claim_explanation(call.session, claim, call.now).state_json()
 
 
 @claims.question("/claims/{claim}/explanation", command="explain claim", answer=dict[str, Any], member=True)
 def explanation(call: Call, claim: Id, *, lang: Lang = "en") -> Any:
     """A claim explained: the deadline, every second of the outages and its clause, what decided, the rate, the yen."""
-    found = explain_claim(call.session, call.rules, claim, call.now)
-    shown = explanation_json(found.explanation, lang)
-    return {**shown, "deciding": found.decisive_sentences(lang)}
+    return explain_claim(call.session, call.rules, claim, call.now).to_json(lang)
 
 
 @claims.act(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import Field, TypeAdapter
 
@@ -31,10 +31,12 @@ from keizoku.web.calls.problems import ProblemError
 from keizoku.web.calls.uploads import Uploaded
 from keizoku.web.calls.values import Ground, Id, Instant, MonthText
 
-__all__ = ["Windows", "evidence", "findings_of", "month_of", "spans_in", "spans_of"]
+__all__ = ["LONGEST_SPANS", "Windows", "evidence", "findings_of", "month_of", "spans_in", "spans_of"]
 
 evidence = Resource("evidence", "What is known of outages of the service.")
 
+LONGEST_SPANS: Final = 20_000
+"""Letters of windows that are written in an address."""
 Users = Annotated[int, Field(strict=True, ge=0, le=10**12)]
 Cause = Annotated[str, Field(pattern="^(fault|system_update|partner|user_environment)$")]
 Windows = Annotated[
@@ -69,6 +71,8 @@ def spans_of(windows: Any) -> list[Any]:
 def spans_in(text: str) -> list[tuple[int, int]]:
     """Windows written FROM/TO and joined by commas, in epoch seconds. Raises ProblemError for another form."""
     try:
+        if len(text) > LONGEST_SPANS:
+            raise ValueError
         pairs = [[_INSTANT.validate_python(part) for part in each.split("/")] for each in text.split(",")]
         spans_of(pairs)
         return [(epoch(start), epoch_up(end)) for start, end in pairs]

@@ -10,6 +10,7 @@ from keizoku.sla.pictures.timeline import month_svg
 from keizoku.sla.pictures.waterfall import waterfall_svg
 from keizoku.sla.rules.intervals import intersect
 from keizoku.terms import words
+from keizoku.web.calls.answering import jsonable
 from keizoku.web.calls.values import Id
 from keizoku.web.pages.shared.addresses import to
 from keizoku.web.pages.shared.blocks import Block, Figure, Figures, Filters, Input, Page, Table
@@ -39,9 +40,8 @@ def claims(view: View) -> Page:
 def claim(view: View, claim: Id) -> Page:
     """One claim, decided or not, from its receipt to the yen."""
     say = view.say
-    found = view.ask("claims.show", claim=claim)
-    told = view.ask("claims.explanation", claim=claim)
     explained = explain_claim(view.call.session, view.call.rules, claim, view.call.now)
+    found, told = jsonable(explained.explanation.state_json()), jsonable(explained.to_json(view.lang))
     month, account = found["month"], found["account"]
     blocks: list[Block] = [
         Figures(
