@@ -10,6 +10,7 @@ from keizoku.terms import words
 from keizoku.web.pages.members.family import MemberView, at_home, member
 from keizoku.web.pages.shared.blocks import Act, Acts, Block, Cell, Facts, Figure, Figures, Page, Prose, Story
 from keizoku.web.pages.shared.blocks import Line as StoryLine
+from keizoku.web.pages.shared.money_blocks import parts_owed
 from keizoku.web.pages.shared.words import word
 
 __all__ = ["contract", "end_of_use"]
@@ -23,7 +24,11 @@ def contract(view: MemberView) -> Page:
     owed = view.ask("accounts.owed", account=own)
     figures = [
         Figure(say("You can use the service"), _may_use(view, access["access"]), _until(view, found)),
-        Figure(say("To be paid"), view.yen(owed["total"], at_home("payments")), _owed(view, owed)),
+        Figure(
+            say("To be paid"),
+            view.yen(owed["total"], at_home("payments")),
+            parts_owed(view, owed) if owed["total"] else say("nothing is open"),
+        ),
         Figure(say("Paid by"), view.word("method", found["method"], tone="")),
     ]
     if found["term"] and found["renews"]:
@@ -117,14 +122,6 @@ def _until(view: MemberView, found: Mapping[str, Any]) -> str:
         last = date.fromisoformat(found["term"][1]) - timedelta(days=1)
         return view.say("until the end of {day}", day=words.day(last, view.ja)) if not found["renews"] else ""
     return word("reason", found["reason"], view.lang) if found["reason"] else ""
-
-
-def _owed(view: MemberView, owed: Mapping[str, Any]) -> str:
-    if not owed["total"]:
-        return view.say("nothing is open")
-    return view.say(
-        "{fee} fees, {interest} interest", fee=view.yen(owed["principal"]), interest=view.yen(owed["interest"])
-    )
 
 
 def _lead(view: MemberView, found: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from keizoku.web.calls.values import Number
 from keizoku.web.pages.members.family import MemberView, at_home, member
 from keizoku.web.pages.shared.blocks import Block, Cell, Facts, Figure, Figures, Page, Prose
+from keizoku.web.pages.shared.money_blocks import invoice_table
 
 __all__ = ["invoice", "payments"]
 
@@ -29,22 +30,8 @@ def payments(view: MemberView) -> Page:
         ),
         *_how(view, owed, found),
     ]
-    rows = [
-        [
-            view.invoice(each["id"]),
-            view.term(each["term"]),
-            view.yen(each["total"]),
-            view.yen(each["credit"]),
-            view.yen(each["charged"]),
-            view.word("invoice", each["state"]),
-            view.day(each["due"]),
-            view.day(each["paid_on"]),
-        ]
-        for each in view.ask("accounts.invoices", account=own)
-    ]
-    columns = [say("Invoice"), say("Term"), say("Fee"), say("Reduction"), say("To pay"), say("State"), say("Due"),
-               say("Paid on")]  # fmt: skip
-    blocks.append(view.table(say("Invoices"), columns, rows[::-1], empty=say("No invoice was made."), name="invoices"))
+    found_invoices = view.ask("accounts.invoices", account=own)[::-1]
+    blocks.append(invoice_table(view, found_invoices, say("Reduction")))
     charges = view.ask("cards.charges", account=own)["charges"]
     if charges:
         blocks.append(

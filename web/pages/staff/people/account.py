@@ -10,9 +10,11 @@ from keizoku.billing.rules.contract_state import STATES
 from keizoku.web.calls.values import Id
 from keizoku.web.pages.shared.addresses import to
 from keizoku.web.pages.shared.blocks import Act, Block, Facts, Figure, Figures, Filters, Input, Line, Page, Story
+from keizoku.web.pages.shared.money_blocks import invoice_table, parts_owed
 from keizoku.web.pages.shared.view import View
 from keizoku.web.pages.shared.words import named, word
 from keizoku.web.pages.staff.navigation import staff
+from keizoku.web.pages.staff.people.letters import letter_table
 
 __all__ = ["account", "accounts", "letters", "money", "timeline"]
 
@@ -80,7 +82,9 @@ def account(view: View, account: Id) -> Page:
                 Figure(say("May come in"), view.yes(state["access"]), _why(view, state)),
                 Figure(say("Contract"), view.word("state", state["state"]), _plan(view, state)),
                 Figure(
-                    say("Owed now"), view.yen(owed["total"], there, "bad" if owed["total"] else ""), _owed(view, owed)
+                    say("Owed now"),
+                    view.yen(owed["total"], there, "bad" if owed["total"] else ""),
+                    parts_owed(view, owed) if owed["total"] else "",
                 ),
                 Figure(say("Next"), *_next(view, state)),
                 Figure(say("Card"), view.text(_card(cards) or say("none saved"))),
@@ -95,7 +99,7 @@ def account(view: View, account: Id) -> Page:
             say("Nothing has happened yet."),
         ),
         _claims(view, account),
-        _letters(view, letters_found.data[:5], None),
+        letter_table(view, letters_found.data[:5], None, say("Letters")),
     ]
     return Page(account, blocks, tabs=_tabs(view, account, ""), above=[(say("Accounts"), to("accounts"))])
 
@@ -166,7 +170,7 @@ def money(view: View, account: Id) -> Page:
                 Figure(say("Deposit"), view.yen(owed["deposit"])),
             ]
         ),
-        invoice_table(view, invoices),
+        invoice_table(view, invoices, say("Credit")),
         view.table(
             say("Charges"),
             [say("Day"), say("Sum"), say("Outcome")],
@@ -195,30 +199,8 @@ def money(view: View, account: Id) -> Page:
 def letters(view: View, account: Id) -> Page:
     """Every letter to the account."""
     found = view.rows("documents.letters", account=account, also_sent=True)
-    return Page(account, [_letters(view, found.data, found.next)], tabs=_tabs(view, account, "letters"),
+    return Page(account, [letter_table(view, found.data, found.next, view.say("Letters"))], tabs=_tabs(view, account, "letters"),
                 above=[(view.say("Accounts"), to("accounts"))])  # fmt: skip
-
-
-def invoice_table(view: View, found: Sequence[Mapping[str, Any]]) -> Any:
-    """Invoices, each with its page."""
-    say = view.say
-    rows = [
-        [
-            view.invoice(each["id"]),
-            view.term(each["term"]),
-            view.yen(each["total"]),
-            view.yen(each["credit"]),
-            view.yen(each["charged"]),
-            view.word("invoice", each["state"]),
-            view.day(each["due"]),
-            view.day(each["paid_on"]),
-        ]
-        for each in found
-    ]
-    columns = [
-        say("Invoice"), say("Term"), say("Fee"), say("Credit"), say("To pay"), say("State"), say("Due"), say("Paid on"),
-    ]  # fmt: skip
-    return view.table(say("Invoices"), columns, rows, empty=say("No invoice was made."), name="invoices")
 
 
 def _tabs(view: View, account: str, here: str) -> list[tuple[str, str, bool]]:
@@ -241,14 +223,6 @@ def _why(view: View, state: Mapping[str, Any]) -> str:
 def _plan(view: View, state: Mapping[str, Any]) -> str:
     parts = [state["plan"], word("method", state["method"], view.lang) if state["method"] else ""]
     return " · ".join(part for part in parts if part)
-
-
-def _owed(view: View, owed: Mapping[str, Any]) -> str:
-    if not owed["total"]:
-        return ""
-    return view.say(
-        "{fee} fees, {interest} interest", fee=view.yen(owed["principal"]), interest=view.yen(owed["interest"])
-    )
 
 
 def _next(view: View, state: Mapping[str, Any]) -> tuple[Any, str]:
@@ -310,23 +284,6 @@ def _claims(view: View, account: str) -> Block:
 
     found = view.rows("claims.list_claims", account=account, table="claims")
     return claim_table(view, found.data, found.next, view.say("Claims"))
-
-
-def _letters(view: View, found: Sequence[Mapping[str, Any]], following: str | None) -> Block:
-    say = view.say
-    rows = [
-        [
-            view.text(each[f"subject_{view.lang}"], to("letters", each["id"])),
-            view.word("letter", each["kind"], tone=""),
-            view.at(each["written_at"]),
-            view.at(each["handed_over_at"]),
-        ]
-        for each in found
-    ]
-    columns = [say("Letter"), say("Kind"), say("Written"), say("Handed over")]
-    return view.table(
-        say("Letters"), columns, rows, empty=say("No letter was written."), name="letters", next=following
-    )
 
 
 def _references(view: View, found: Sequence[Mapping[str, Any]]) -> list[tuple[str, Any]]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from keizoku.db.tables.letters import LETTER_KINDS, NOTICE_KINDS
 from keizoku.web.calls.values import Id
 from keizoku.web.pages.shared.addresses import to
-from keizoku.web.pages.shared.blocks import Facts, Filters, Input, Page, Prose
+from keizoku.web.pages.shared.blocks import Facts, Filters, Input, Page, Prose, Table
 from keizoku.web.pages.shared.view import View
 from keizoku.web.pages.shared.words import word
 from keizoku.web.pages.staff.navigation import staff
 
-__all__ = ["letter", "letters_waiting"]
+__all__ = ["letter", "letter_table", "letters_waiting"]
 
 
 @staff.screen("/letters", command="notice list", resource="documents")
@@ -19,17 +22,6 @@ def letters_waiting(view: View) -> Page:
     say = view.say
     kind, every = view.query.get("kind", ""), "sent" in view.query
     found = view.rows("documents.letters", kind=kind or None, also_sent=every)
-    rows = [
-        [
-            view.text(each[f"subject_{view.lang}"], to("letters", each["id"])),
-            view.word("letter", each["kind"], tone=""),
-            view.account(each["account"]),
-            view.at(each["written_at"]),
-            view.at(each["handed_over_at"]),
-        ]
-        for each in found.data
-    ]
-    columns = [say("Letter"), say("Kind"), say("Account"), say("Written"), say("Handed over")]
     kinds = [(each, word("letter", each, view.lang)) for each in (*NOTICE_KINDS, "demand", *LETTER_KINDS)]
     filters = Filters(
         (
@@ -38,8 +30,28 @@ def letters_waiting(view: View) -> Page:
         ),
         say("Show"),
     )
-    table = view.table("", columns, rows, empty=say("No letter waits to be handed over."), next=found.next)
-    return Page(say("Letters"), [filters, table])
+    return Page(say("Letters"), [filters, letter_table(view, found.data, found.next)])
+
+
+def letter_table(view: View, found: Sequence[Mapping[str, Any]], following: str | None, title: str = "") -> Table:
+    """Letters of every account; under a title those of one."""
+    say, of_one = view.say, title != ""
+    rows = [
+        [
+            view.text(each[f"subject_{view.lang}"], to("letters", each["id"])),
+            view.word("letter", each["kind"], tone=""),
+            *([] if of_one else [view.account(each["account"])]),
+            view.at(each["written_at"]),
+            view.at(each["handed_over_at"]),
+        ]
+        for each in found
+    ]
+    columns = [
+        say("Letter"), say("Kind"), *([] if of_one else [say("Account")]), say("Written"), say("Handed over"),
+    ]  # fmt: skip
+    empty = say("No letter was written.") if of_one else say("No letter waits to be handed over.")
+    name = "letters" if of_one else "rows"
+    return view.table(title, columns, rows, empty=empty, name=name, next=following)
 
 
 @staff.screen("/letters/{letter}", command="notice show", resource="documents")
