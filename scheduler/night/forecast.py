@@ -24,7 +24,7 @@ from keizoku.billing.gateway.port import (
     UnansweredError,
 )
 from keizoku.db.act_keys import rehearsal
-from keizoku.db.session import release_leader_lock, try_leader_lock
+from keizoku.db.session import leader_lock
 from keizoku.scheduler.night import run_log
 from keizoku.scheduler.night.figures import Figure, OddFigure, figures_of, last_figures, odd_among
 from keizoku.scheduler.night.schedule import night_at
@@ -74,15 +74,10 @@ def forecast_night(services: Services, business_date: date, now: datetime) -> Ni
 
     session = services.session
     session.rollback()
-    if not try_leader_lock(session, "night"):
-        session.rollback()
-        raise NightBusyError("another night is running on this database; nothing was forecast")
-    try:
+    with leader_lock(session, "night") as alone:
+        if not alone:
+            raise NightBusyError("another night is running on this database; nothing was forecast")
         return rehearse(services, run_log.run_log_state(session, business_date), max(now, night_at(business_date)))
-    finally:
-        session.rollback()
-        release_leader_lock(session, "night")
-        session.commit()
 
 
 def rehearse(services: Services, before: run_log.RunLogState, at: datetime) -> NightForecast:
