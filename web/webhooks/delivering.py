@@ -28,11 +28,11 @@ from sqlalchemy.dialects.postgresql import insert
 
 from keizoku.db.review_tasks import open_task
 from keizoku.db.session import Session, release_leader_lock, try_leader_lock
-from keizoku.db.tables.web import webhook_delivery, webhook_place, webhook_setting, webhook_waiting
+from keizoku.db.tables.web import webhook_delivery, webhook_place, webhook_waiting
 from keizoku.terms.refusal import Refused
 from keizoku.web.event_feed import Cursor, Event, events_at, read_events
 from keizoku.web.webhooks.addresses import Target, target_of
-from keizoku.web.webhooks.endpoints import EndpointRow, endpoint_of
+from keizoku.web.webhooks.endpoints import EndpointRow, endpoint_of, note_setting
 from keizoku.web.webhooks.posting import Answer, Connection, SendingError
 from keizoku.web.webhooks.signing import body_of, headers_of, living_secrets
 
@@ -375,11 +375,6 @@ def _rest(made: _Round, tried: Sequence[_Item], now: datetime) -> datetime | Non
 
 
 def _switched_off(session: Session, endpoint: EndpointRow, why: str, now: datetime) -> None:
-    session.execute(
-        sa.insert(webhook_setting).values(
-            endpoint_id=endpoint.id, url=endpoint.url, types=list(endpoint.types), enabled=False, by="keizoku",
-            ground=why, recorded_at=now,
-        )
-    )  # fmt: skip
+    note_setting(session, endpoint.id, endpoint.url, endpoint.types, enabled=False, by="keizoku", ground=why, now=now)
     detail = {"endpoint": endpoint.id, "why": why}
     open_task(session, "webhook_off", f"endpoint {endpoint.id} {now:%Y-%m-%dT%H:%M:%S}", detail, now)

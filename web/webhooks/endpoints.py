@@ -44,6 +44,7 @@ __all__ = [
     "delivery_count",
     "endpoint_list",
     "endpoint_of",
+    "note_setting",
     "replay",
     "rotate_secret",
     "switch",
@@ -127,7 +128,7 @@ def add_endpoint(
     made = session.execute(
         sa.insert(webhook_endpoint).values(name=name, created_at=now, created_by=by).returning(webhook_endpoint.c.id)
     ).scalar_one()
-    _note(session, made, url, types, enabled=True, by=by, ground="made", now=now)
+    note_setting(session, made, url, types, enabled=True, by=by, ground="made", now=now)
     session.execute(sa.insert(webhook_place).values(endpoint_id=made, batch=begins.batch, place=begins.place, turn=0))
     return int(made), new_secret(session, ring, made, by=by, now=now)
 
@@ -141,7 +142,7 @@ def change_endpoint(
     types = changes.types if changes.types is not None else found.types
     target_of(url, allowed)
     check_types(types)
-    _note(session, number, url, types, enabled=found.enabled, by=by, ground=ground, now=now)
+    note_setting(session, number, url, types, enabled=found.enabled, by=by, ground=ground, now=now)
     return endpoint_of(session, number)
 
 
@@ -150,7 +151,7 @@ def switch(session: Session, number: int, *, on: bool, by: str, ground: str, now
     found = endpoint_of(session, number, lock=True)
     if found.enabled == on:
         raise Refused("webhook.switched", f"endpoint {number} is {'on' if on else 'off'} already")
-    _note(session, number, found.url, found.types, enabled=on, by=by, ground=ground, now=now)
+    note_setting(session, number, found.url, found.types, enabled=on, by=by, ground=ground, now=now)
     if on:
         _ready(session, number)
     return endpoint_of(session, number)
@@ -229,6 +230,18 @@ def delivery_count(session: Session, number: int, *, failed: bool = False) -> in
     return int(session.execute(query).scalar_one())
 
 
+def note_setting(
+    session: Session, number: int, url: str, types: Sequence[str], *, enabled: bool, by: str, ground: str, now: datetime
+) -> None:
+    """From now on an endpoint is so. Does not commit."""
+    session.execute(
+        sa.insert(webhook_setting).values(
+            endpoint_id=number, url=url, types=list(dict.fromkeys(types)), enabled=enabled, by=by, ground=ground,
+            recorded_at=now,
+        )
+    )  # fmt: skip
+
+
 def check_types(types: Sequence[str]) -> None:
     """Refused for a type of event that there is not."""
     for each in types:
@@ -248,17 +261,6 @@ def _ready(session: Session, number: int) -> None:
         .where(webhook_waiting.c.endpoint_id == number, webhook_waiting.c.ended_at.is_(None))
         .values(attempts=0, next_at=None)
     )
-
-
-def _note(
-    session: Session, number: int, url: str, types: Sequence[str], *, enabled: bool, by: str, ground: str, now: datetime
-) -> None:
-    session.execute(
-        sa.insert(webhook_setting).values(
-            endpoint_id=number, url=url, types=list(dict.fromkeys(types)), enabled=enabled, by=by, ground=ground,
-            recorded_at=now,
-        )
-    )  # fmt: skip
 
 
 def _endpoints() -> sa.Select[Any]:
