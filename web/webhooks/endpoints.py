@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import sqlalchemy as sa
 
@@ -23,7 +23,7 @@ from keizoku.db.tables.web import (
     webhook_setting,
     webhook_waiting,
 )
-from keizoku.limits import LONGEST_ID, name_flaw
+from keizoku.limits import name_flaw
 from keizoku.terms.read_model import JapanInstant, ReadModel
 from keizoku.terms.refusal import Refused
 from keizoku.web.event_feed import Cursor, newest_cursor
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from keizoku.link.sealing.seals import KeyRing
 
 __all__ = [
-    "BOTH_SIGN",
     "Changes",
     "DeliveryRow",
     "EndpointRow",
@@ -49,9 +48,6 @@ __all__ = [
     "rotate_secret",
     "switch",
 ]
-
-BOTH_SIGN: Final = timedelta(hours=24)
-"""So long the secret before signs too, where nobody says otherwise."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,10 +116,10 @@ def add_endpoint(
     Refused for a name, an address or a type that cannot be.
     """
     flaw = name_flaw(name) or ("an endpoint has a name" if not name.strip() else None)
-    if flaw is not None or len(name) > LONGEST_ID:
-        raise Refused("webhook.unfit", f"{name[:80]!r}: {flaw or 'a name has at most 200 letters'}")
+    if flaw is not None:
+        raise Refused("webhook.unfit", f"{name[:80]!r}: {flaw}")
     target_of(url, allowed)
-    check_types(types)
+    _check_types(types)
     begins = since if since is not None else newest_cursor(session, keeps=True)
     made = session.execute(
         sa.insert(webhook_endpoint).values(name=name, created_at=now, created_by=by).returning(webhook_endpoint.c.id)
@@ -141,7 +137,7 @@ def change_endpoint(
     url = changes.url if changes.url is not None else found.url
     types = changes.types if changes.types is not None else found.types
     target_of(url, allowed)
-    check_types(types)
+    _check_types(types)
     note_setting(session, number, url, types, enabled=found.enabled, by=by, ground=ground, now=now)
     return endpoint_of(session, number)
 
@@ -157,10 +153,8 @@ def switch(session: Session, number: int, *, on: bool, by: str, ground: str, now
     return endpoint_of(session, number)
 
 
-def rotate_secret(
-    session: Session, ring: KeyRing, number: int, *, by: str, now: datetime, both: timedelta = BOTH_SIGN
-) -> str:
-    """A new secret; for a while the one before signs too, so that a receiver is changed without a gap."""
+def rotate_secret(session: Session, ring: KeyRing, number: int, *, by: str, now: datetime, both: timedelta) -> str:
+    """A new secret; for a while (`both`) the one before signs too, so that a receiver is changed without a gap."""
     endpoint_of(session, number, lock=True)
     return new_secret(session, ring, number, by=by, now=now, before_until=now + both)
 
@@ -242,13 +236,6 @@ def note_setting(
     )  # fmt: skip
 
 
-def check_types(types: Sequence[str]) -> None:
-    """Refused for a type of event that there is not."""
-    for each in types:
-        if each not in EVENT_TYPES:
-            raise Refused("webhook.unfit", f"{each[:80]!r} is no type of event", "docs/how-to/http.md lists them")
-
-
 def _ready(session: Session, number: int) -> None:
     """Whatever was put off is due now, with all its attempts."""
     session.execute(
@@ -261,6 +248,13 @@ def _ready(session: Session, number: int) -> None:
         .where(webhook_waiting.c.endpoint_id == number, webhook_waiting.c.ended_at.is_(None))
         .values(attempts=0, next_at=None)
     )
+
+
+def _check_types(types: Sequence[str]) -> None:
+    """Refused for a type of event that there is not."""
+    for each in types:
+        if each not in EVENT_TYPES:
+            raise Refused("webhook.unfit", f"{each[:80]!r} is no type of event", "docs/how-to/http.md lists them")
 
 
 def _endpoints() -> sa.Select[Any]:
