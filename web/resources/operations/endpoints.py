@@ -104,7 +104,7 @@ def rotate(call: Call, number: Number, *, both_hours: Hours = 24) -> Any:
 def test(call: Call, number: Number) -> Any:
     """Send a test event now, and say how it was answered."""
     ring = key_ring(call.settings.webhook_key_file)
-    return send_test(call.session, ring, number, rules_of(call.settings), lambda: datetime.now(UTC))
+    return send_test(call.session, ring, number, rules_of(call.settings), datetime.now(UTC))
 
 
 @endpoints.act("/endpoints/{number}/replay", command="webhook replay", answer=EndpointRow)
