@@ -111,12 +111,7 @@ def session_of(request: Request) -> WebSession | None:
 
 def principal_of(request: Request) -> Principal:
     """Who is signed in. Raises ProblemError 401 where nobody is."""
-    found = session_of(request)
-    if found is None:
-        raise ProblemError(
-            401, "session.missing", "Nobody is signed in.", "there is no living session", "sign in, or open a new link"
-        )
-    return found.principal
+    return _living(request).principal
 
 
 def check_origin(request: Request) -> None:
@@ -134,10 +129,7 @@ def check_origin(request: Request) -> None:
 def check_form(request: Request, token: str) -> WebSession:
     """The session of an unsafe call. Raises ProblemError 401 without one, 403 for another site's or session's form."""
     check_origin(request)
-    found = session_of(request)
-    if found is None:
-        principal_of(request)
-    assert found is not None  # noqa: S101 - said just before
+    found = _living(request)
     if not found.is_its_form(token):
         raise ProblemError(
             403, "form.foreign", "This form is not of this session.", f"its {FORM_FIELD} is another",
@@ -180,6 +172,15 @@ def own_page(to: str) -> str:
     """A page of ours, by its path; anything else is the first page."""
     safe = to.startswith("/") and not to.startswith("//") and "\\" not in to and to.isascii() and to.isprintable()
     return to if safe and len(to) <= LONGEST_PATH else "/"
+
+
+def _living(request: Request) -> WebSession:
+    found = session_of(request)
+    if found is None:
+        raise ProblemError(
+            401, "session.missing", "Nobody is signed in.", "there is no living session", "sign in, or open a new link"
+        )
+    return found
 
 
 def _from_elsewhere(request: Request) -> bool:
