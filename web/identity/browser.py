@@ -50,9 +50,9 @@ class Site:
         return "keizoku_local" if self.local else "__Host-keizoku"
 
     @property
-    def secure(self) -> bool:
-        """Whether browsers send the cookie over TLS only."""
-        return not self.local
+    def sign_in_cookie(self) -> str:
+        """The name of the one that holds a browser's random value while it is at the directory."""
+        return f"{self.cookie}-sign-in"
 
     @property
     def links(self) -> tuple[str, ...]:
@@ -70,6 +70,16 @@ class Site:
     def origin_of(self, host: str) -> str:
         """The origin of our pages under one of our hosts."""
         return f"{urlsplit(self.origin).scheme}://{host}"
+
+    def keep(self, response: Response, name: str, value: str, seconds: int | None = None) -> None:
+        """Let a browser keep a cookie that no script reads; over TLS alone where we are reached by it."""
+        response.set_cookie(
+            name, value, max_age=seconds, path="/", secure=not self.local, httponly=True, samesite="lax"
+        )
+
+    def forget(self, response: Response, name: str) -> None:
+        """Let it forget one."""
+        response.delete_cookie(name, path="/", secure=not self.local, httponly=True, samesite="lax")
 
 
 def site_of(request: Request) -> Site:
@@ -154,7 +164,7 @@ def sign_in(request: Request, response: Response, session: Session, principal: P
         settings.member_session_minutes if member else settings.session_hours * 60,
     )
     token = sessions.begin(session, principal, lasting, begun_by, now)
-    response.set_cookie(site.cookie, token, path="/", secure=site.secure, httponly=True, samesite="lax")
+    site.keep(response, site.cookie, token)
 
 
 def sign_out(request: Request, response: Response) -> None:
@@ -165,7 +175,7 @@ def sign_out(request: Request, response: Response) -> None:
         with door.connect("worker") as session:
             sessions.end_token(session, token, "signed out", door.clock())
             session.commit()
-    response.delete_cookie(site.cookie, path="/", secure=site.secure, httponly=True, samesite="lax")
+    site.forget(response, site.cookie)
 
 
 def own_page(to: str) -> str:
