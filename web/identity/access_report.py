@@ -17,6 +17,7 @@ from keizoku.db.session import Session
 from keizoku.db.tables.web import web_session
 from keizoku.terms.read_model import JapanInstant, ReadModel
 from keizoku.web.identity.keys import key_list
+from keizoku.web.identity.sessions import living
 
 __all__ = ["AccessRow", "access_report"]
 
@@ -66,11 +67,7 @@ def _keys(session: Session, now: datetime) -> list[AccessRow]:
 
 def _people(session: Session, now: datetime) -> list[AccessRow]:
     """For each person: the first session, the last use, and the roles of the newest."""
-    columns = web_session.c
-    lives = sa.and_(
-        columns.ended_at.is_(None), columns.expires_at > now,
-        columns.last_seen_at + sa.func.make_interval(0, 0, 0, 0, 0, 0, columns.idle_seconds) > now,
-    )  # fmt: skip
+    columns, lives = web_session.c, living(now)
     rows = session.execute(
         sa.select(
             columns.kind, columns.principal, columns.account, sa.func.min(columns.created_at).label("since"),

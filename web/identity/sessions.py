@@ -24,7 +24,9 @@ from keizoku.terms.refusal import Refused
 from keizoku.web.identity.keys import digest_of
 from keizoku.web.identity.principal import Kind, Principal, Role
 
-__all__ = ["Lasting", "SessionRow", "WebSession", "begin", "end_session", "end_token", "holder", "session_list"]
+__all__ = [
+    "Lasting", "SessionRow", "WebSession", "begin", "end_session", "end_token", "holder", "living", "session_list",
+]  # fmt: skip
 
 TOKEN_LENGTH: Final = 43
 SEEN_EVERY: Final = timedelta(minutes=1)
@@ -135,11 +137,18 @@ def end_session(session: Session, number: int, *, by: str, ground: str, now: dat
     return False
 
 
+def living(now: datetime) -> sa.ColumnElement[bool]:
+    """Which sessions live at an instant: not ended, not over, not idle."""
+    own = web_session.c
+    idle_at = own.last_seen_at + sa.func.make_interval(0, 0, 0, 0, 0, 0, own.idle_seconds)
+    return sa.and_(own.ended_at.is_(None), own.expires_at > now, idle_at > now)
+
+
 def session_list(session: Session, *, living_at: datetime | None = None) -> list[SessionRow]:
     """Every session, or those that live at an instant, in the order in which they began."""
     query = sa.select(web_session).order_by(web_session.c.id)
     if living_at is not None:
-        query = query.where(web_session.c.ended_at.is_(None), web_session.c.expires_at > living_at)
+        query = query.where(living(living_at))
     wanted = [column for column in web_session.columns if column.name not in ("digest", "begun_by")]
     rows = session.execute(query.with_only_columns(*wanted)).all()
     return [
@@ -148,7 +157,6 @@ def session_list(session: Session, *, living_at: datetime | None = None) -> list
             row.expires_at, row.ended_at, row.ended_why,
         )
         for row in rows
-        if living_at is None or _idle(row) > living_at
     ]  # fmt: skip
 
 
