@@ -28,34 +28,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-KeyId = Annotated[
-    int,
-    typer.Argument(
-        metavar="KEY",
-        parser=numbered("key", "キー"),
-        help=both("The key's number, as `keizoku api keys` shows it.", "キーの番号: `keizoku api keys`。"),
-    ),
-]
+
+def _number(whose: str, word: str, japanese_word: str) -> Any:
+    """An argument that is the number of something which `keizoku api WORDs` lists."""
+    listed = f"`keizoku api {word}s`"
+    return typer.Argument(
+        metavar=word.upper(),
+        parser=numbered(word, japanese_word),
+        help=both(f"{whose} number, as {listed} shows it.", f"{japanese_word}の番号: {listed}。"),
+    )
 
 
-ProposalId = Annotated[
-    int,
-    typer.Argument(
-        metavar="PROPOSAL",
-        parser=numbered("proposal", "提案"),
-        help=both("Its number, as `keizoku api proposals` shows it.", "提案の番号: `keizoku api proposals`。"),
-    ),
-]
+KeyId = Annotated[int, _number("The key's", "key", "キー")]
+ProposalId = Annotated[int, _number("Its", "proposal", "提案")]
+SessionId = Annotated[int, _number("Its", "session", "セッション")]
 MOST_PROPOSALS = 10_000
 MOST_LISTED_REQUESTS = 100_000
-SessionId = Annotated[
-    int,
-    typer.Argument(
-        metavar="SESSION",
-        parser=numbered("session", "セッション"),
-        help=both("Its number, as `keizoku api sessions` shows it.", "セッションの番号: `keizoku api sessions`。"),
-    ),
-]
 
 
 class Seed(StrEnum):
