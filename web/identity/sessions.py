@@ -25,7 +25,8 @@ from keizoku.web.identity.keys import digest_of
 from keizoku.web.identity.principal import Kind, Principal, Role
 
 __all__ = [
-    "Lasting", "SessionRow", "WebSession", "begin", "end_session", "end_token", "holder", "living", "session_list",
+    "Lasting", "SessionRow", "WebSession", "begin", "end_session", "end_token", "holder", "living", "session_count",
+    "session_list",
 ]  # fmt: skip
 
 TOKEN_LENGTH: Final = 43
@@ -144,9 +145,17 @@ def living(now: datetime) -> sa.ColumnElement[bool]:
     return sa.and_(own.ended_at.is_(None), own.expires_at > now, idle_at > now)
 
 
-def session_list(session: Session, *, living_at: datetime | None = None) -> list[SessionRow]:
-    """Every session, or those that live at an instant, in the order in which they began."""
-    query = sa.select(web_session).order_by(web_session.c.id)
+def session_count(session: Session, *, living_at: datetime | None = None) -> int:
+    """How many `session_list` has in all."""
+    query = sa.select(sa.func.count()).select_from(web_session)
+    return session.scalar(query if living_at is None else query.where(living(living_at))) or 0
+
+
+def session_list(
+    session: Session, *, living_at: datetime | None = None, limit: int | None = None, after: int = 0
+) -> list[SessionRow]:
+    """Every session, or those that live at an instant, in the order in which they began, behind one of them."""
+    query = sa.select(web_session).where(web_session.c.id > after).order_by(web_session.c.id).limit(limit)
     if living_at is not None:
         query = query.where(living(living_at))
     wanted = [column for column in web_session.columns if column.name not in ("digest", "begun_by")]
