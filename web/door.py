@@ -106,34 +106,17 @@ class Door:
         self._letters = self.settings.own_letters()
         if self.sandbox is not None:
             self.clock_name = "given"
-        self._engines = {
-            role: make_engine(
-                self.url,
-                self.schema,
-                role=f"{self.prefix}_{role}",
-                pooled=self.pool,
-                more=self.pool,  # an act may want a second one for its gateway
-                lock_timeout_seconds=self.settings.lock_timeout_seconds,
-            )
-            for role in ROLES
-        }
-        self._engines["member"] = make_engine(
-            self.url,
-            member_schema(self.schema),
-            role=f"{self.prefix}_member",
-            pooled=self.pool,
-            lock_timeout_seconds=self.settings.lock_timeout_seconds,
-        )
-        self._login = make_engine(
-            self.url,
-            self.schema,
-            pooled=self.pool,
-            more=self.pool,
-            lock_timeout_seconds=self.settings.lock_timeout_seconds,
-        )
+        more = self.pool  # an act may want a second one for its gateway
+        self._engines = {role: self._engine(self.schema, f"{self.prefix}_{role}", more) for role in ROLES}
+        self._engines[MEMBER] = self._engine(member_schema(self.schema), f"{self.prefix}_{MEMBER}")
+        self._login = self._engine(self.schema, None, more)
         self.log = RequestLog(lambda: self._engines["worker"].connect())
         place = NightPlace(self.settings, self.url, self.schema, f"{self.prefix}_worker", self.clock_name)
         self.jobs = Jobs(lambda: self.services("worker", acts=True), lambda: self.clock(), place)
+
+    def _engine(self, schema: str, role: str | None, more: int = 0) -> sa.Engine:
+        waits = self.settings.lock_timeout_seconds
+        return make_engine(self.url, schema, role=role, pooled=self.pool, more=more, lock_timeout_seconds=waits)
 
     @property
     def origin(self) -> str:
