@@ -160,8 +160,8 @@ class Door:
                 "make one: `keizoku api new-key`",
                 headers={"WWW-Authenticate": "Bearer"},
             )
-        found = self._holder(key)
-        if found is None or found.test != (self.sandbox is not None):
+        found = self._taken_here(self._holder(key))
+        if found is None:
             raise ProblemError(
                 401,
                 "key.not_taken",
@@ -184,7 +184,11 @@ class Door:
     def holder_kept(self, digest: str) -> Principal | None:
         """Whose key it is, without asking the database; None where it is not known, or not taken here."""
         kept = self._kept(digest)
-        return None if kept is None or kept[1] is None or kept[1].test != (self.sandbox is not None) else kept[1]
+        return None if kept is None else self._taken_here(kept[1])
+
+    def _taken_here(self, found: Principal | None) -> Principal | None:
+        """Test keys are taken by a sandbox, and no others; the others nowhere else."""
+        return found if found is not None and found.test == (self.sandbox is not None) else None
 
     @contextmanager
     def reading(self, role: Role) -> Iterator[Services]:
