@@ -105,7 +105,7 @@ class Door:
     def __post_init__(self) -> None:
         self._letters = self.settings.own_letters()
         if self.sandbox is not None:
-            self.clock_name = "given"
+            self.clock, self.clock_name = self.sandbox.read, "given"
         more = self.pool  # an act may want a second one for its gateway
         self._engines = {role: self._engine(self.schema, f"{self.prefix}_{role}", more) for role in ROLES}
         self._engines[MEMBER] = self._engine(member_schema(self.schema), f"{self.prefix}_{MEMBER}")

@@ -57,7 +57,6 @@ def box(database_url: sa.URL | str) -> Iterator[Box]:
     with services_on(engine, settings, clock="given", reader=None) as services:
         sandbox = open_sandbox(services, "month")
     door = Door(settings, settings.rules(), engine.url, schema, sandbox, 4, prefix)
-    door.clock = sandbox.read
     with door.connect("worker") as session:
         keys = fresh_keys(session, door.clock())
     with TestClient(make_application(door), raise_server_exceptions=False) as client:
