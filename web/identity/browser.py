@@ -11,6 +11,7 @@ something has to come from our own pages: `Sec-Fetch-Site: same-origin`, or wher
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import urlsplit
 
@@ -18,7 +19,7 @@ from fastapi import Request, Response
 
 from keizoku.web.calls.problems import ProblemError
 from keizoku.web.identity import sessions
-from keizoku.web.identity.sessions import Lasting, WebSession
+from keizoku.web.identity.sessions import WebSession
 
 if TYPE_CHECKING:
     from keizoku.db.session import Session
@@ -159,11 +160,9 @@ def sign_in(request: Request, response: Response, session: Session, principal: P
     if before:
         sessions.end_token(session, before, "signed in anew", now)
     member = principal.kind == "member"
-    lasting = Lasting.of(
-        settings.member_session_idle_minutes if member else settings.session_idle_minutes,
-        settings.member_session_minutes if member else settings.session_hours * 60,
-    )
-    token = sessions.begin(session, principal, lasting, begun_by, now)
+    idle = settings.member_session_idle_minutes if member else settings.session_idle_minutes
+    whole = timedelta(minutes=settings.member_session_minutes) if member else timedelta(hours=settings.session_hours)
+    token = sessions.begin(session, principal, begun_by, now, idle=timedelta(minutes=idle), whole=whole)
     site.keep(response, site.cookie, token)
 
 

@@ -25,26 +25,13 @@ from keizoku.web.identity.keys import digest_of
 from keizoku.web.identity.principal import Kind, Principal, Role
 
 __all__ = [
-    "Lasting", "SessionRow", "WebSession", "begin", "end_session", "end_token", "holder", "living", "session_count",
+    "SessionRow", "WebSession", "begin", "end_session", "end_token", "holder", "living", "session_count",
     "session_list",
 ]  # fmt: skip
 
 TOKEN_LENGTH: Final = 43
 SEEN_EVERY: Final = timedelta(minutes=1)
 """`last_seen_at` is written at most so often."""
-
-
-@dataclass(frozen=True, slots=True)
-class Lasting:
-    """How long a session lasts: without use, and in any case."""
-
-    idle: timedelta
-    whole: timedelta
-
-    @classmethod
-    def of(cls, idle_minutes: int, whole_minutes: int) -> Lasting:
-        """As the settings say it."""
-        return cls(timedelta(minutes=idle_minutes), timedelta(minutes=whole_minutes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +69,20 @@ class SessionRow(ReadModel):
     ended_why: str | None
 
 
-def begin(session: Session, principal: Principal, lasting: Lasting, begun_by: str, now: datetime) -> str:
-    """The token of a new session, in the session's own transaction; the caller commits. A secret begins one only."""
+def begin(
+    session: Session, principal: Principal, begun_by: str, now: datetime, *, idle: timedelta, whole: timedelta
+) -> str:
+    """The token of a new session, in the session's own transaction; the caller commits. A secret begins one only.
+
+    It lasts for `idle` without use, and for `whole` in any case.
+    """
     token = secrets.token_urlsafe(32)
     session.execute(
         sa.insert(web_session).values(
             digest=digest_of(token), begun_by=digest_of(begun_by), kind=principal.kind, principal=principal.name,
             roles=list(principal.roles),
             account=principal.account, created_at=now, last_seen_at=now,
-            idle_seconds=int(lasting.idle.total_seconds()), expires_at=now + lasting.whole,
+            idle_seconds=int(idle.total_seconds()), expires_at=now + whole,
         )
     )  # fmt: skip
     return token
