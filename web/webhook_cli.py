@@ -180,7 +180,7 @@ def send_test_event(number: Endpoint, as_json: AsJson = False) -> None:
     settings = settings_of_this_process()
     ring = key_ring(settings.webhook_key_file)
     with open_services() as services:
-        made = send_test(services.session, ring, number, rules_of(settings), lambda: datetime.now(UTC))
+        made = send_test(services.session, ring, number, rules_of(settings), datetime.now(UTC))
         services.session.commit()
     emit(made if as_json else (f"{made.outcome}" + (f": {made.why}" if made.why else "")), as_json)
     if made.outcome != "delivered":
