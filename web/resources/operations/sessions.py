@@ -35,7 +35,7 @@ router = APIRouter(include_in_schema=False)
 _Token = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{43}$")]
 _PAGE: Final = Template(
     '<!doctype html><html lang="ja"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-    "<title>Keizoku</title></head><body><main><h1>$title</h1>$body</main></body></html>"
+    "<title>Keizoku</title></head><body><main><h1>Keizoku</h1>$body</main></body></html>"
 )
 _OLD: Final = (
     "<p>このリンクは使用済みか、期限切れです。新しいリンクを取得してください。</p>"
@@ -149,7 +149,7 @@ def _nobody(error: SignInError) -> Response:
 
 
 def _page(body: str, status: int) -> Response:
-    return HTMLResponse(_PAGE.substitute(title="Keizoku", body=body), status, dict(_POLICY))
+    return HTMLResponse(_PAGE.substitute(body=body), status, dict(_POLICY))
 
 
 def _door(request: Request) -> Door:
