@@ -8,7 +8,7 @@ costs no other customer a token that only we still know.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -24,7 +24,7 @@ from keizoku.link.grants.ending import end_grant, end_if_due, revoke_left
 from keizoku.link.partner.port import PartnerError, PartnerRefusesUsError, TokenAnswer
 from keizoku.link.records import secrets, uses
 from keizoku.link.records.customers import load_customers
-from keizoku.link.records.many_locks import release_leader_locks, try_leader_locks
+from keizoku.link.records.grant_locks import release_grant_locks, try_grant_locks
 from keizoku.link.rules.ends import CLAUSES, LinkEnd
 from keizoku.link.rules.facts import Customer
 from keizoku.link.rules.stops import stopped
@@ -91,7 +91,7 @@ def begin_all(
     Returns those that are begun, and what became of the others.
     """
     session = link.session
-    got = {int(name.removeprefix("link/")) for name in try_leader_locks(session, [_lock(each) for each in grant_ids])}
+    got = try_grant_locks(session, grant_ids)
     settled = [Renewal(each, "busy") for each in grant_ids if each not in got]
     try:
         begun, others = _look_again(link, sorted(got), clock, only_if_due=only_if_due)
@@ -292,15 +292,8 @@ def _lock_accounts(session: Session, accounts: Sequence[str]) -> None:
     )
 
 
-def _lock(grant_id: int) -> str:
-    return f"link/{grant_id}"
-
-
-def let_go(session: Session, grant_ids: Sequence[int] | set[int]) -> None:
+def let_go(session: Session, grant_ids: Collection[int]) -> None:
     """Give the grants' locks back, and roll back what was not committed."""
-    if session.closed or session.invalidated or not grant_ids:
-        return
-    with suppress(sa.exc.SQLAlchemyError):
-        session.rollback()
-        release_leader_locks(session, [_lock(each) for each in grant_ids])
-        session.commit()
+    if grant_ids:
+        with suppress(sa.exc.SQLAlchemyError):
+            release_grant_locks(session, grant_ids)
