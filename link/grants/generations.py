@@ -249,8 +249,8 @@ def _renewed(link: Link, renewed: Sequence[tuple[Begun, TokenAnswer]], at: datet
     return {begun.grant_id for begun, _ in renewed} - lives
 
 
-def store_tokens(link: Link, tokens: Sequence[NewToken]) -> list[int]:
-    """Write generations and seal what belongs to them; their ids, in order. Does not commit."""
+def store_tokens(link: Link, tokens: Sequence[NewToken]) -> None:
+    """Write generations and seal what belongs to them. Does not commit."""
     session = link.session
     rows = [
         {
@@ -271,7 +271,7 @@ def store_tokens(link: Link, tokens: Sequence[NewToken]) -> list[int]:
         for token in tokens
     ]
     added = sa.insert(link_token).returning(link_token.c.id, sort_by_parameter_order=True)
-    ids: list[int] = list(session.scalars(added, rows).all())
+    ids = session.scalars(added, rows)
     sealed = [
         secrets.sealed_row(link.ring, token_id, kind, text, token.asked_at)
         for token_id, token in zip(ids, tokens, strict=True)
@@ -279,7 +279,6 @@ def store_tokens(link: Link, tokens: Sequence[NewToken]) -> list[int]:
         if text is not None
     ]
     session.execute(sa.insert(link_secret), sealed)
-    return ids
 
 
 def _lock_accounts(session: Session, accounts: Sequence[str]) -> None:
