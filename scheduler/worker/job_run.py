@@ -12,6 +12,8 @@ from keizoku.scheduler.worker.leadership import NotLeadingError
 from keizoku.scheduler.worker.telemetry import what_failed
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from keizoku.scheduler.worker.worker import Worker
 
 __all__ = ["JobRun", "StoppedError"]
@@ -31,6 +33,14 @@ class JobRun:
     outcome: str = "done"
     about: dict[str, object] = field(default_factory=dict)
     began: float = 0.0
+
+    def take(self, made: Mapping[str, object], unable: str) -> None:
+        """What the work says of itself: nothing at all is nothing due; with a `why` the outcome is `unable`."""
+        self.about |= made
+        if made.get("why"):
+            self.outcome = unable
+        elif not any(made.values()):
+            self.outcome = "nothing_due"
 
     def __enter__(self) -> JobRun:
         self.began = self.worker._began[self.name] = time.monotonic()
