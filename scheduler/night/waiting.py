@@ -22,7 +22,7 @@ from keizoku.db.tables.operations import night_word
 from keizoku.scheduler.night.figures import Figure, OddFigure
 from keizoku.scheduler.night_settings import Limit
 from keizoku.terms.read_model import Shown
-from keizoku.terms.refusal import Refused
+from keizoku.terms.refusal import Refused, want_signed
 
 if TYPE_CHECKING:
     from keizoku.scheduler.app import Services
@@ -92,7 +92,7 @@ def _waits(on: date, why: str) -> Refused:
 
 def hold(session: Session, *, by: str, ground: str, now: datetime) -> None:
     """From now on no night moves money until it is released; commits. Refused where a hold is in force."""
-    _signed(by, ground)
+    want_signed(by, ground)
     if _hold(session) is not None:
         session.rollback()
         raise Refused("night.held", "nights are held already", "release them: `keizoku night release`")
@@ -101,7 +101,7 @@ def hold(session: Session, *, by: str, ground: str, now: datetime) -> None:
 
 def release(session: Session, *, by: str, ground: str, now: datetime) -> None:
     """Nights move money again; commits. Refused where no hold is in force."""
-    _signed(by, ground)
+    want_signed(by, ground)
     if _hold(session) is None:
         session.rollback()
         raise Refused("night.not_held", "nobody holds nights", "what lies above a limit is approved instead")
@@ -116,7 +116,7 @@ def approve(services: Services, forecast: NightForecast, *, by: str, ground: str
 
 def approve_shown(session: Session, on: date, shown: Mapping[str, int], *, by: str, ground: str, now: datetime) -> None:
     """The same, of figures as a person read them: `payments.charges yen` -> 1_200_000."""
-    _signed(by, ground)
+    want_signed(by, ground)
     rows = [[*name.split(" ", 1), value] for name, value in shown.items()]
     _say(session, "approve", on, by, ground, rows, now)
 
@@ -168,8 +168,3 @@ def _say(
         )
     )
     session.commit()
-
-
-def _signed(by: str, ground: str) -> None:
-    if not by.strip() or not ground.strip():
-        raise Refused("act.unsigned", "an act of people has an author and a ground", ": say both")
