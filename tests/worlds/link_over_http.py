@@ -17,8 +17,9 @@ from keizoku.link.partner.http_partner import HttpPartner, ResourcePlace
 from keizoku.link.partner.oauth import OAuthPlace
 from keizoku.link.services.link_service import LinkService
 from keizoku.pacing import Pace
-from tests.worlds.link_double import BACK, CLIENT, SECRET, Memory, partner_running
+from tests.worlds.link_double import BACK, Memory, partner_running
 from tests.worlds.link_world import NOW, designate, rows, service_on
+from tests.worlds.oauth_server import CLIENT, SECRET
 
 
 @dataclass
