@@ -6,6 +6,7 @@ import base64
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any, Final, Literal
 
 import sqlalchemy as sa
@@ -87,6 +88,14 @@ def everything_in(session: Session) -> str:
     return "\n".join(
         str(tuple(row)) for table in metadata.sorted_tables for row in session.execute(sa.select(table)).all()
     )
+
+
+def key_file_in(folder: Path) -> Path:
+    """A file of one key, as its owner alone may read it."""
+    file = folder / "keys"
+    file.write_text(f"{KEY_LINE}\n", encoding="ascii")
+    file.chmod(0o600)
+    return file
 
 
 def later(seconds: float = 0, **more: float) -> datetime:

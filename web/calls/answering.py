@@ -56,32 +56,26 @@ __all__ = ["answer_act", "answer_question", "done", "jsonable", "perform"]
 
 def answer_question(operation: Operation, given: Mapping[str, Any]) -> Response:
     """Answer a question or a list."""
-    answer = _answer_to(operation, given)
-    if isinstance(answer, Stream):
-        return answer.response(given["request"].headers.get("last-event-id", ""))
-    tag = getattr(given["request"].state, "tag", None)
-    return _json(answer) if tag is None else _json(answer, headers={"ETag": tag})
-
-
-def _answer_to(operation: Operation, given: Mapping[str, Any]) -> Any:
-    """The answer to a question or a list, as JSON holds it."""
     request: Request = given["request"]
     began, door = monotonic(), _door(request)
     arguments = _arguments(operation, given)
     account = door.account_for(operation, request, arguments)
+    headers: dict[str, str] = {}
     with accounts_read() as read, door.admitted(operation, request, account) as call:
         if operation.kind == "list":
             answer: Any = _page(operation, call, arguments)
         else:
             if operation.version is not None and call.role != MEMBER:
                 # before the answer, so that what comes between is seen as a change
-                request.state.tag = tag_of(call.session, operation.version, arguments[operation.version.in_path])
+                headers["ETag"] = tag_of(call.session, operation.version, arguments[operation.version.in_path])
             answer = operation.handler(call, **arguments)
             if not isinstance(answer, Stream):
                 answer = jsonable(answer)
     entry = Entry.of(operation, call.who, call.now, account or _about(answer, read), 200, began)
     door.log.later(entry)
-    return answer
+    if isinstance(answer, Stream):
+        return answer.response(request.headers.get("last-event-id", ""))
+    return _json(answer, headers=headers)
 
 
 def answer_act(operation: Operation, given: Mapping[str, Any]) -> Response:

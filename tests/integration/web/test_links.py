@@ -16,7 +16,7 @@ from keizoku.db.migrate import upgrade
 from keizoku.db.tables.link.grants import link_secret
 from keizoku.link.partner.simulated import code_of
 from tests.integration.web.conftest import House, open_house
-from tests.worlds.link_world import KEY_LINE, everything_in
+from tests.worlds.link_world import everything_in, key_file_in
 
 PROBLEM = "/v1/problems/"
 GROUND = {"ground": "seen at the counter"}
@@ -27,11 +27,8 @@ def house(
     engine_for_schema: Callable[[], sa.Engine], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[House]:
     """The door with a partner of ours and keys."""
-    keys = tmp_path / "keys"
-    keys.write_text(KEY_LINE + "\n", encoding="ascii")
-    keys.chmod(0o600)
     monkeypatch.setenv("KEIZOKU_LINK_PARTNER", "simulated")
-    monkeypatch.setenv("KEIZOKU_LINK_KEY_FILE", os.fspath(keys))
+    monkeypatch.setenv("KEIZOKU_LINK_KEY_FILE", os.fspath(key_file_in(tmp_path)))
     engine = engine_for_schema()
     with engine.connect() as session:
         upgrade(session)

@@ -36,17 +36,14 @@ from tests.integration.web.receiver import (
     huge,
     no_http,
 )
-from tests.worlds.link_world import KEY_LINE
+from tests.worlds.link_world import key_file_in
 
 NOW = datetime(2026, 5, 7, 0, 0, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
 def key_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    file = tmp_path_factory.mktemp("keys") / "keys"
-    file.write_text(f"{KEY_LINE}\n", encoding="ascii")
-    file.chmod(0o600)
-    return file
+    return key_file_in(tmp_path_factory.mktemp("keys"))
 
 
 class Desk:
