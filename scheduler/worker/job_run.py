@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -12,8 +13,6 @@ from keizoku.scheduler.worker.leadership import NotLeadingError
 from keizoku.scheduler.worker.telemetry import what_failed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from keizoku.scheduler.worker.worker import Worker
 
 __all__ = ["JobRun", "StoppedError"]
@@ -34,11 +33,11 @@ class JobRun:
     about: dict[str, object] = field(default_factory=dict)
     began: float = 0.0
 
-    def take(self, made: Mapping[str, object], unable: str) -> None:
-        """What the work says of itself: nothing at all is nothing due; with a `why` the outcome is `unable`."""
+    def tell(self, made: Mapping[str, object], left: str) -> None:
+        """What a run says that it did: with `why`, its outcome is `left`; where it did nothing, nothing was due."""
         self.about |= made
         if made.get("why"):
-            self.outcome = unable
+            self.outcome = left
         elif not any(made.values()):
             self.outcome = "nothing_due"
 

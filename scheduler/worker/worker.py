@@ -243,7 +243,7 @@ class Worker:
         if self.mail is None or not self._may_work():
             return
         with self._job("mail") as job, self._services() as services:
-            job.take(self.mail(services, self._may_work), "not_sent")
+            job.tell(self.mail(services, self._may_work), "not_sent")
 
     def issue_documents(self) -> None:
         """Store invoices and credit notes as issued once the night is done: all of them then, the newest in between."""
@@ -258,7 +258,7 @@ class Worker:
                 job.outcome = "nothing_due"
                 return
             made = self.documents(services, now, due != self._issued_for, self._may_work)
-            job.take(made, "not_issued")
+            job.tell(made, "not_issued")
             if not made.get("why") and self._may_work():
                 self._issued_for = due
 
@@ -267,7 +267,7 @@ class Worker:
         if self.webhooks is None or not self._may_work():
             return
         with self._job("webhooks") as job, self._services() as services:
-            job.take(self.webhooks(services, self._may_work), "not_sent")
+            job.tell(self.webhooks(services, self._may_work), "not_sent")
 
     def measure_budget(self) -> None:
         """How much of the running month is unusable so far, and how far the tiers are."""
@@ -302,7 +302,7 @@ class Worker:
         if self.linking is None or not self._may_work():
             return
         with self._job("links") as job, self._services() as services:
-            job.take(self.linking(services, self.clock(), self._may_work), "not_renewed")
+            job.tell(self.linking(services, self.clock(), self._may_work), "not_renewed")
 
     def see_notices(self) -> None:
         """Fetch our calendar of maintenance back from where users read it: a proof of when it stood there."""
