@@ -23,10 +23,11 @@ import sqlalchemy as sa
 
 from keizoku.db.session import Session, leader_lock
 from keizoku.link.grants.context import Link
-from keizoku.link.grants.generations import CLIENT_REFUSED, Begun, Found, Renewal, begin_all, finish_all, let_go
+from keizoku.link.grants.generations import CLIENT_REFUSED, Begun, Found, Renewal, begin_all, finish_all
 from keizoku.link.partner.port import PartnerError, PartnerRefusesUsError
 from keizoku.link.records import uses
 from keizoku.link.records.customers import load_customer
+from keizoku.link.records.grant_locks import let_go
 from keizoku.terms.refusal import Refused
 
 __all__ = ["RenewalCounts", "Renewals", "renew"]

@@ -6,33 +6,40 @@ A lock is held until it is released or the session's connection ends, so it goes
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import suppress
 
 import sqlalchemy as sa
 
 from keizoku.db.session import LOCK_KEY, Session
 
-__all__ = ["release_grant_locks", "try_grant_locks"]
+__all__ = ["let_go", "lock_of", "try_locks"]
 
 
-def try_grant_locks(session: Session, grant_ids: Collection[int]) -> frozenset[int]:
+def lock_of(grant_id: int) -> str:
+    """The name of a grant's lock, for `leader_lock`."""
+    return f"link/{grant_id}"
+
+
+def try_locks(session: Session, grant_ids: Collection[int]) -> frozenset[int]:
     """Lock these grants; those that nobody else had. Opens a transaction, which the locks outlive."""
     return _called(session, _TRY, grant_ids)
 
 
-def release_grant_locks(session: Session, grant_ids: Collection[int]) -> None:
-    """Give the locks back, and roll back what was not committed; commits. A session that is gone has none."""
-    if session.closed or session.invalidated:
+def let_go(session: Session, grant_ids: Collection[int]) -> None:
+    """Give the grants' locks back, and roll back what was not committed; a session that is gone has none."""
+    if session.closed or session.invalidated or not grant_ids:
         return
-    session.rollback()
-    _called(session, _RELEASE, grant_ids)
-    session.commit()
+    with suppress(sa.exc.SQLAlchemyError):
+        session.rollback()
+        _called(session, _RELEASE, grant_ids)
+        session.commit()
 
 
 def _called(session: Session, call: sa.TextClause, grant_ids: Collection[int]) -> frozenset[int]:
     return frozenset(session.execute(call, {"grants": list(grant_ids)}).scalars())
 
 
-_KEY = LOCK_KEY.format(name="'link/', id")
+_KEY = LOCK_KEY.format(name="'link/', id")  # as lock_of has it
 _TRY, _RELEASE = (
     sa.text(f"SELECT id FROM unnest(CAST(:grants AS bigint[])) AS id WHERE {function}({_KEY})")  # noqa: S608 - ours
     for function in ("pg_try_advisory_lock", "pg_advisory_unlock")
