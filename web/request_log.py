@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     Who = tuple[Principal, str]
     """Who asks, and as which role of the database; "": as none."""
 
-__all__ = ["Entry", "RequestLog", "requests_of", "write_entry"]
+__all__ = ["Entry", "RequestLog", "request_count", "requests_of", "write_entry"]
 
 EVERY_S: Final = 0.5
 ANSWERED: Final = 400
@@ -96,8 +96,7 @@ def requests_of(
     log, (begun, ended) = http_request.c, span
     wanted = [
         log.id > after,
-        *([log.account == account] if account is not None else ()),
-        *([log.principal == who] if who is not None else ()),
+        *_about(account, who),
         *([log.act.is_(act)] if act is not None else ()),
         *([log.received_at >= begun] if begun is not None else ()),
         *([log.received_at < ended] if ended is not None else ()),
@@ -105,6 +104,19 @@ def requests_of(
     rows = session.execute(sa.select(http_request).where(*wanted).order_by(log.id).limit(limit)).all()
     names = ("id", "principal", "role", "method", "route", "account", "status", "act", "session_id")
     return [{**{name: getattr(row, name) for name in names}, "received_at": iso_jst(row.received_at)} for row in rows]
+
+
+def request_count(session: Session, *, account: str | None = None, who: str | None = None) -> int:
+    """How many rows of the log there are about an account, of somebody."""
+    return session.scalar(sa.select(sa.func.count()).select_from(http_request).where(*_about(account, who))) or 0
+
+
+def _about(account: str | None, who: str | None) -> list[sa.ColumnElement[bool]]:
+    log = http_request.c
+    return [
+        *([log.account == account] if account is not None else ()),
+        *([log.principal == who] if who is not None else ()),
+    ]
 
 
 class RequestLog:

@@ -11,23 +11,10 @@ from keizoku.scheduler.cli.shared.context import open_services, services_now, se
 from keizoku.scheduler.cli.shared.ids import numbered
 from keizoku.scheduler.cli.shared.inputs import AsJson, Author, Ground, Recorder, recorder
 from keizoku.scheduler.cli.shared.language import both, japanese
-from keizoku.scheduler.cli.shared.listing import (
-    SHOWN,
-    After,
-    All,
-    Limit,
-    Page,
-    Pages,
-    Row,
-    emit_pages,
-    emit_rows,
-    number_after,
-)
+from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, by_number, emit_pages, emit_rows
 from keizoku.scheduler.cli.shared.output import FOUND, emit, fail
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from keizoku.web.event_feed import Cursor
     from keizoku.web.webhooks.endpoints import EndpointRow
 
@@ -236,11 +223,13 @@ def deliveries(
     from keizoku.web.webhooks.endpoints import delivery_count
 
     with open_services() as services:
-
-        def read(limit: int, after: str) -> Sequence[Row]:
-            return attempts(services.session, number, limit=limit, before=number_after(after), failed=failed)
-
-        pages = Pages(read, lambda: delivery_count(services.session, number, failed=failed))
+        session = services.session
+        pages = by_number(
+            lambda most, behind: attempts(session, number, limit=most, before=behind or None, failed=failed),
+            lambda: delivery_count(session, number, failed=failed),
+            "delivery",
+            "送信",
+        )
         emit_pages(pages, Page.wanted(limit, after, everything), "nothing was sent", as_json)
 
 

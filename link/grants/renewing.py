@@ -22,7 +22,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from keizoku.db.session import Session, release_leader_lock, try_leader_lock
+from keizoku.db.session import Session, leader_lock
 from keizoku.link.grants.context import Link
 from keizoku.link.grants.generations import CLIENT_REFUSED, Begun, Found, Renewal, begin_all, finish_all, let_go
 from keizoku.link.partner.port import PartnerError, PartnerRefusesUsError
@@ -136,18 +136,11 @@ class Renewals:
 
     def __iter__(self) -> Generator[int]:
         """After each step, how many grants it has dealt with."""
-        session = self._link.session
-        if not try_leader_lock(session, LOCK):
-            session.rollback()
-            self.counts.busy = True
-            return
-        try:
+        with leader_lock(self._link.session, LOCK) as mine:
+            if not mine:
+                self.counts.busy = True
+                return
             yield from self._steps(uses.Elapsing(self._now))
-        finally:
-            if not session.closed and not session.invalidated:
-                session.rollback()
-                release_leader_lock(session, LOCK)
-                session.commit()
         if any(each.code == CLIENT_REFUSED for each in self.counts.failures):
             raise Refused(
                 "link.client_refused",

@@ -27,7 +27,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from keizoku.db.review_tasks import open_task
-from keizoku.db.session import Session, release_leader_lock, try_leader_lock
+from keizoku.db.session import Session, leader_lock
 from keizoku.db.tables.web import webhook_delivery, webhook_place, webhook_waiting
 from keizoku.terms.refusal import Refused
 from keizoku.web.event_feed import Cursor, Event, events_at, read_events
@@ -169,26 +169,19 @@ def serve_endpoint(
 
     One process at a time serves an endpoint: another one returns at once. Raises Refused where a secret does not open.
     """
-    lock = f"webhook endpoint {number}"
     told = {"delivered": 0, "failed": 0}
-    if not try_leader_lock(session, lock):
-        session.rollback()
-        return told
-    session.commit()
     connections: LifoQueue[Connection] = LifoQueue()
-    try:
-        while going():
-            done = _serve(session, ring, number, rules, clock, going, connections)
-            if done is None:
-                break
-            told["delivered"] += done.successes
-            told["failed"] += done.failures
-    finally:
-        while not connections.empty():
-            connections.get_nowait().close()
-        session.rollback()
-        release_leader_lock(session, lock)
-        session.commit()
+    with leader_lock(session, f"webhook endpoint {number}") as mine:
+        try:
+            while mine and going():
+                done = _serve(session, ring, number, rules, clock, going, connections)
+                if done is None:
+                    break
+                told["delivered"] += done.successes
+                told["failed"] += done.failures
+        finally:
+            while not connections.empty():
+                connections.get_nowait().close()
     return told
 
 

@@ -15,12 +15,14 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from standardwebhooks import Webhook, WebhookVerificationError
+from typer.testing import CliRunner
 
 from keizoku.db.session import Session
 from keizoku.db.tables.money import review_task
 from keizoku.db.tables.web import event_batch, webhook_delivery, webhook_secret, webhook_waiting
 from keizoku.terms.refusal import Refused
 from keizoku.web.event_feed import Cursor
+from keizoku.web.webhook_cli import app
 from keizoku.web.webhooks import endpoints
 from keizoku.web.webhooks.delivering import RETRY_AFTER, Rules, serve_endpoint
 from keizoku.web.webhooks.signing import key_ring
@@ -352,3 +354,12 @@ def test_endpoints_over_http_show_a_secret_once_and_refuse_what_is_not_public(ho
         row = house.get("/v1/endpoints", "support")["data"][-1]
         assert (row["name"], row["enabled"], row["waiting"]) == ("shop", False, 0)
         assert made["secret"] not in json.dumps(row)
+
+
+def test_deliveries_behind_what_is_no_number_are_refused_in_a_line(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KEIZOKU_DATABASE_URL", house.engine.url.render_as_string(hide_password=False))
+    monkeypatch.setenv("KEIZOKU_DATABASE_SCHEMA", house.door.schema)
+    done = CliRunner().invoke(app, ["deliveries", "1", "--after", "x"])
+    assert (done.exit_code, "'x' is no number of the kind: write 12, #12 or delivery 12" in done.stderr) == (2, True)

@@ -93,17 +93,15 @@ def ask_directory(request: Request, to: Annotated[str, Query(max_length=500)] = 
         response: Response = RedirectResponse(directory.address(secret, own_page(to)), 303)
     except SignInError as error:
         return _nobody(error)
-    response.set_cookie(
-        f"{site.cookie}-sign-in", secret, max_age=WAITS_S, path="/", secure=site.secure, httponly=True, samesite="lax"
-    )
+    site.keep(response, site.sign_in_cookie, secret, WAITS_S)
     return response
 
 
 @router.get("/sign-in/back")
 def come_back(request: Request) -> Response:
     """Take what the directory says, once, in the browser that asked for it."""
-    site, directory, name = site_of(request), _directory(request), f"{site_of(request).cookie}-sign-in"
-    said, secret = dict(request.query_params), only_cookie(request, name)
+    site, directory = site_of(request), _directory(request)
+    said, secret = dict(request.query_params), only_cookie(request, site.sign_in_cookie)
     try:
         if not secret or len(said) != len(request.query_params.multi_items()):
             raise SignInError("this browser did not ask for it")
@@ -116,7 +114,7 @@ def come_back(request: Request) -> Response:
         response = _nobody(error)
     except IntegrityError:
         response = _nobody(SignInError("it was used before"))
-    response.delete_cookie(name, path="/", secure=site.secure, httponly=True, samesite="lax")
+    site.forget(response, site.sign_in_cookie)
     return response
 
 
