@@ -11,7 +11,7 @@ import logging
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from queue import Empty, SimpleQueue
 from time import monotonic
@@ -36,10 +36,6 @@ __all__ = ["Entry", "RequestLog", "request_count", "requests_of", "write_entry"]
 EVERY_S: Final = 0.5
 ANSWERED: Final = 400
 """Below it a call was answered, from it on refused."""
-_COLUMNS: Final = (
-    "received_at", "principal", "role", "method", "route", "account", "status", "act", "milliseconds",
-    "session_id", "as_member",
-)  # fmt: skip
 _log = logging.getLogger("keizoku.web")
 
 
@@ -75,6 +71,9 @@ class Entry:
     def values(self) -> tuple[object, ...]:
         """In the order of the columns."""
         return tuple(getattr(self, name) for name in _COLUMNS)
+
+
+_COLUMNS: Final = tuple(each.name for each in fields(Entry))
 
 
 def write_entry(session: Session, entry: Entry) -> None:

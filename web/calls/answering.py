@@ -25,7 +25,7 @@ from pydantic_core import to_jsonable_python
 from keizoku.db.account_reads import accounts_read
 from keizoku.db.act_keys import KeyTakenError, once, said_before
 from keizoku.terms.read_model import to_json as mapping_to_json
-from keizoku.web.calls.call import Call, Listing, no_cursor
+from keizoku.web.calls.call import Call, Listing, door_of, no_cursor
 from keizoku.web.calls.problems import ProblemError
 from keizoku.web.calls.streaming import Stream
 from keizoku.web.calls.versions import check_version, held, tag_of
@@ -35,7 +35,6 @@ from keizoku.web.request_log import Entry, write_entry
 
 if TYPE_CHECKING:
     from keizoku.web.calls.operation import Operation
-    from keizoku.web.door import Door
 
 
 @runtime_checkable
@@ -57,7 +56,7 @@ __all__ = ["answer_act", "answer_question", "done", "jsonable", "perform"]
 def answer_question(operation: Operation, given: Mapping[str, Any]) -> Response:
     """Answer a question or a list."""
     request: Request = given["request"]
-    began, door = monotonic(), _door(request)
+    began, door = monotonic(), door_of(request)
     arguments = _arguments(operation, given)
     account = door.account_for(operation, request, arguments)
     headers: dict[str, str] = {}
@@ -87,7 +86,7 @@ def answer_act(operation: Operation, given: Mapping[str, Any]) -> Response:
 def done(operation: Operation, given: Mapping[str, Any]) -> tuple[Any, int, bool]:
     """Do an act, once for its key: (the answer, its status, whether it was done just now)."""
     request: Request = given["request"]
-    began, door = monotonic(), _door(request)
+    began, door = monotonic(), door_of(request)
     arguments = _arguments(operation, given)
     account = door.account_for(operation, request, arguments)
     content = _content(operation, given)
@@ -229,10 +228,6 @@ def _content(operation: Operation, given: Mapping[str, Any]) -> dict[str, Any]:
     if operation.upload:
         content["file"] = given["file"].sha256
     return content
-
-
-def _door(request: Request) -> Door:
-    return cast("Door", request.app.state.door)
 
 
 def _json(answer: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -17,13 +17,13 @@ from urllib.parse import urlsplit
 
 from fastapi import Request, Response
 
+from keizoku.web.calls.call import door_of
 from keizoku.web.calls.problems import ProblemError
 from keizoku.web.identity import sessions
 from keizoku.web.identity.sessions import WebSession
 
 if TYPE_CHECKING:
     from keizoku.db.session import Session
-    from keizoku.web.door import Door
     from keizoku.web.identity.principal import Principal
 
 __all__ = [
@@ -85,7 +85,7 @@ class Site:
 
 def site_of(request: Request) -> Site:
     """Where browsers reach us. Raises ProblemError: 404 where no browser does, 421 for a host that is not ours."""
-    site = _door(request).site
+    site = door_of(request).site
     if site is None:
         raise ProblemError(
             404, "session.none_here", "There are no sessions here.", "the door has no address for browsers",
@@ -111,7 +111,7 @@ def session_of(request: Request) -> WebSession | None:
     token = only_cookie(request, site.cookie)
     found = None
     if token and not _from_elsewhere(request):
-        door = _door(request)
+        door = door_of(request)
         with door.connect("worker") as session:
             found = sessions.holder(session, token, door.clock())
         if found is not None and (found.principal.kind == "local") != site.local and found.principal.kind != "member":
@@ -154,7 +154,7 @@ def sign_in(request: Request, response: Response, session: Session, principal: P
 
     `begun_by`: the secret that it was begun with, which begins no second one (IntegrityError).
     """
-    door, site = _door(request), site_of(request)
+    door, site = door_of(request), site_of(request)
     now, settings = door.clock(), door.settings
     before = only_cookie(request, site.cookie)
     if before:
@@ -168,7 +168,7 @@ def sign_in(request: Request, response: Response, session: Session, principal: P
 
 def sign_out(request: Request, response: Response) -> None:
     """The session of this browser ends."""
-    door, site = _door(request), site_of(request)
+    door, site = door_of(request), site_of(request)
     token = only_cookie(request, site.cookie)
     if token:
         with door.connect("worker") as session:
@@ -208,7 +208,3 @@ def only_cookie(request: Request, name: str) -> str:
     pairs = [each.strip().partition("=") for header in request.headers.getlist("cookie") for each in header.split(";")]
     found = [value for key, _, value in pairs if key == name]
     return found[0] if len(found) == 1 else ""
-
-
-def _door(request: Request) -> Door:
-    return cast("Door", request.app.state.door)
