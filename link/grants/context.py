@@ -10,6 +10,7 @@ from functools import cached_property
 
 from keizoku.db.session import Session, leader_lock
 from keizoku.link.partner.port import Partner
+from keizoku.link.records.grant_locks import lock_of
 from keizoku.link.sealing.seals import KeyRing
 from keizoku.terms.api_link.link_policy import LinkPolicy, link_policy
 from keizoku.terms.calendar import jst_day
@@ -53,7 +54,7 @@ class Link:
 @contextmanager
 def grant_lock(session: Session, grant_id: int) -> Iterator[None]:
     """Whoever uses or renews a grant's token alone, across processes; gone with the process. Raises Refused."""
-    with leader_lock(session, f"link/{grant_id}") as mine:
+    with leader_lock(session, lock_of(grant_id)) as mine:
         if not mine:
             why = f"grant {grant_id}: another process is renewing its token"
             raise Refused("link.busy", why, "try again in a moment")

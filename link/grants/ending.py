@@ -22,6 +22,7 @@ from keizoku.link.grants.context import Link
 from keizoku.link.partner.port import PartnerError
 from keizoku.link.records import secrets, uses
 from keizoku.link.records.customers import load_customers, lock_account
+from keizoku.link.records.grant_locks import lock_of
 from keizoku.link.rules.ends import LinkEnd
 from keizoku.link.rules.tokens import grant_end
 from keizoku.link.sealing.seals import SealingError
@@ -144,7 +145,7 @@ def settle_renewals_of_ended(session: Session, at: datetime) -> int:
     grants, settled = session.scalars(waiting).all(), 0
     session.rollback()
     for grant_id in grants:
-        with leader_lock(session, f"link/{grant_id}") as mine:
+        with leader_lock(session, lock_of(grant_id)) as mine:
             if mine:  # else it is under way
                 settled += uses.settle_lost_renewals(session, [grant_id], at)
                 session.commit()

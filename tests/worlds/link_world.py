@@ -74,6 +74,13 @@ def confirmed_order(link: LinkService, account: str, product: str = "1306", now:
     return number
 
 
+def rows(link: LinkService, table: sa.Table, account: str) -> list[sa.Row[Any]]:
+    """The account's rows, in order."""
+    found = link.session.execute(sa.select(table).where(table.c.account == account).order_by(table.c.id)).all()
+    link.session.rollback()
+    return list(found)
+
+
 def everything_in(session: Session) -> str:
     """All rows of all tables, as text: to look for what must be nowhere."""
     from keizoku.db.tables import metadata

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -124,16 +125,12 @@ def session(house: House) -> Iterator[Session]:
 
 @pytest.fixture
 def desk(session: Session, key_file: Path) -> Iterator[Callable[..., Desk]]:
-    opened = []
+    with ExitStack() as opened:
 
-    def open_desk(behaves: Callable[[Got], Behaviour] = lambda _: answers(200), **more: Any) -> Desk:
-        receiver = Receiver(behaves)
-        opened.append(receiver.__enter__())
-        return Desk(session, key_file, receiver, **more)
+        def open_desk(behaves: Callable[[Got], Behaviour] = lambda _: answers(200), **more: Any) -> Desk:
+            return Desk(session, key_file, opened.enter_context(Receiver(behaves)), **more)
 
-    yield open_desk
-    for each in opened:
-        each.__exit__()
+        yield open_desk
 
 
 NODE = """
