@@ -72,12 +72,6 @@ def once(
     return result
 
 
-def tried(session: Session, do: Callable[[], Any]) -> Any:
-    """What `do` returns, whose commits are put off as in `once`; nothing that it wrote stays."""
-    with rehearsal(session):
-        return do()
-
-
 def said_before(session: Session, key: str, act: str, content: Mapping[str, object]) -> tuple[Any] | None:
     """(what was returned,) when the same was said with this key before; None: it was not. Errors as in `once`."""
     found = _found(session, key, act, _digest(key, act, content))

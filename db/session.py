@@ -7,7 +7,7 @@ message.
 
 import datetime as dt
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property, lru_cache
 from itertools import chain, count, islice
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NO_SPACE", "OLDEST_SERVER", "CopyText", "DatabaseError", "DiskFullError", "RightError", "Rows", "Session",
-    "backend_of", "check_server", "copy_rows", "copy_together", "driver_cursor", "libpq_address", "make_engine",
-    "normalised_url", "numbers", "open_session", "plain_array", "release_leader_lock", "server_version",
-    "text_array", "texts", "try_leader_lock", "try_leader_lock_until_commit",
+    "backend_of", "check_server", "copy_rows", "copy_together", "driver_cursor", "leader_lock", "libpq_address",
+    "make_engine", "normalised_url", "numbers", "open_session", "plain_array", "release_leader_lock",
+    "server_version", "text_array", "texts", "try_leader_lock", "try_leader_lock_until_commit",
 ]  # fmt: skip
 
 Session = sa.Connection
@@ -366,6 +366,21 @@ def try_leader_lock_until_commit(session: Session, name: str) -> bool:
 def release_leader_lock(session: Session, name: str) -> bool:
     """Give the lock back; False if this session did not have it."""
     return _call_lock(session, "pg_advisory_unlock", name)
+
+
+@contextmanager
+def leader_lock(session: Session, name: str) -> Iterator[bool]:
+    """Hold that lock inside; False inside: somebody else has it. What the block leaves uncommitted is rolled back."""
+    got = try_leader_lock(session, name)
+    (session.commit if got else session.rollback)()
+    try:
+        yield got
+    finally:
+        if got and not session.closed and not session.invalidated:  # else the lock is gone with its connection
+            with suppress(sa.exc.SQLAlchemyError):
+                session.rollback()
+                release_leader_lock(session, name)
+                session.commit()
 
 
 def _call_lock(session: Session, function: str, name: str) -> bool:

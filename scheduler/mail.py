@@ -32,7 +32,7 @@ from keizoku.billing.gateway.restored import is_drill
 from keizoku.billing.rules.documents.issuer import Issuer
 from keizoku.billing.rules.documents.letters import Page, PrintedLetter, listed
 from keizoku.db.review_tasks import close_task, open_task
-from keizoku.db.session import Session, release_leader_lock, try_leader_lock
+from keizoku.db.session import Session, leader_lock
 from keizoku.scheduler.mail_settings import AddressOf, MailServer, is_address
 from keizoku.terms.calendar import JST
 from keizoku.terms.refusal import Refused
@@ -200,25 +200,23 @@ def send_waiting(
     if is_drill(session):
         session.rollback()
         return _sent(run.counts, "this is the copy of a drill: nobody gets mail from it")
-    if not try_leader_lock(session, LOCK):
-        return _sent(run.counts, "another run is sending")
-    try:
-        if not wanted:
-            _tell_unanswered(run)
-        due = _again(run, wanted) if wanted else _due(run, clock())
-        first = next(due, None)
-        if first is not None:
-            with _connected(server) as smtp:
-                run.one(smtp, *first)
-                for each, attempt in due:
-                    if not going():
-                        break
-                    run.one(smtp, each, attempt)
-    except SendingEndedError as ended:
-        why = str(ended)
-    finally:
-        session.rollback()
-        release_leader_lock(session, LOCK)
+    with leader_lock(session, LOCK) as mine:
+        if not mine:
+            return _sent(run.counts, "another run is sending")
+        try:
+            if not wanted:
+                _tell_unanswered(run)
+            due = _again(run, wanted) if wanted else _due(run, clock())
+            first = next(due, None)
+            if first is not None:
+                with _connected(server) as smtp:
+                    run.one(smtp, *first)
+                    for each, attempt in due:
+                        if not going():
+                            break
+                        run.one(smtp, each, attempt)
+        except SendingEndedError as ended:
+            why = str(ended)
     return _sent(run.counts, why)
 
 

@@ -78,13 +78,17 @@ def unhoused(known: Mapping[str, Clause], homes: Homes, proofs: Proofs) -> list[
     return complaints
 
 
-def clause_map(known: Mapping[str, Clause], homes: Homes, proofs: Proofs, readings: Readings | None = None) -> str:
+def clause_map(
+    known: Mapping[str, Clause],
+    homes: Homes,
+    proofs: Proofs,
+    readings: Readings | None = None,
+    page: str = "readings.md",
+) -> str:
     """The text of a contract's page in docs/reference. Links lead from there to the deciding files and to tests/.
 
-    `readings`: those of each clause, which are linked beside why it is computed or not.
+    `readings`: those of each clause, on the page beside this one, which are linked beside why it is computed or not.
     """
-    contracts = {clause_id.partition("/")[0] for clause_id in known}
-    page = "readings-api-link.md" if contracts == {"api_link"} else "readings.md"
     counts = {status: sum(clause.status == status for clause in known.values()) for status in _STATUS}
     summary = ", ".join(f"{counts[status]} {word}" for status, word in _STATUS.items())
     lines = [

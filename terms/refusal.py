@@ -89,6 +89,12 @@ class Refused(Exception):  # noqa: N818 - nobody's error: all others end in Erro
         }
 
 
+def want_signed(by: str, ground: str) -> None:
+    """Raises Refused (act.unsigned) where an act of people lacks its author or its ground."""
+    if not by.strip() or not ground.strip():
+        raise Refused("act.unsigned", "an act of people has an author and a ground", ": say both")
+
+
 @dataclass(frozen=True, slots=True)
 class Code:
     """A kind of refusal: its code, its gist in both languages, and the clause that it rests on, if one does."""

@@ -13,7 +13,7 @@ from keizoku.scheduler.cli.shared.context import open_services, services_now, se
 from keizoku.scheduler.cli.shared.ids import numbered
 from keizoku.scheduler.cli.shared.inputs import AsJson, Author, Ground, Recorder, instant, recorder
 from keizoku.scheduler.cli.shared.language import both, japanese
-from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, emit_rows
+from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, by_number, emit_pages, emit_rows
 from keizoku.scheduler.cli.shared.output import FOUND, emit, fail
 
 if TYPE_CHECKING:
@@ -28,34 +28,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-KeyId = Annotated[
-    int,
-    typer.Argument(
-        metavar="KEY",
-        parser=numbered("key", "キー"),
-        help=both("The key's number, as `keizoku api keys` shows it.", "キーの番号: `keizoku api keys`。"),
-    ),
-]
+
+def _number(whose: str, word: str, japanese_word: str) -> Any:
+    """An argument that is the number of something which `keizoku api WORDs` lists."""
+    listed = f"`keizoku api {word}s`"
+    return typer.Argument(
+        metavar=word.upper(),
+        parser=numbered(word, japanese_word),
+        help=both(f"{whose} number, as {listed} shows it.", f"{japanese_word}の番号: {listed}。"),
+    )
 
 
-ProposalId = Annotated[
-    int,
-    typer.Argument(
-        metavar="PROPOSAL",
-        parser=numbered("proposal", "提案"),
-        help=both("Its number, as `keizoku api proposals` shows it.", "提案の番号: `keizoku api proposals`。"),
-    ),
-]
-MOST_PROPOSALS = 10_000
-MOST_LISTED_REQUESTS = 100_000
-SessionId = Annotated[
-    int,
-    typer.Argument(
-        metavar="SESSION",
-        parser=numbered("session", "セッション"),
-        help=both("Its number, as `keizoku api sessions` shows it.", "セッションの番号: `keizoku api sessions`。"),
-    ),
-]
+KeyId = Annotated[int, _number("The key's", "key", "キー")]
+ProposalId = Annotated[int, _number("Its", "proposal", "提案")]
+SessionId = Annotated[int, _number("Its", "session", "セッション")]
 
 
 class Seed(StrEnum):
@@ -216,11 +202,17 @@ def list_sessions(
     as_json: AsJson = False,
 ) -> None:
     """Sessions in browsers: whose, as which roles, when they were last used, why they ended."""
-    from keizoku.web.identity.sessions import session_list
+    from keizoku.web.identity.sessions import session_count, session_list
 
     with services_now() as (services, now):
-        rows = session_list(services.session, living_at=now if living else None)
-    emit_rows(rows, Page.wanted(limit, after, everything), "no sessions", as_json)
+        session, at = services.session, now if living else None
+        pages = by_number(
+            lambda most, behind: session_list(session, living_at=at, limit=most, after=behind),
+            lambda: session_count(session, living_at=at),
+            "session",
+            "セッション",
+        )
+        emit_pages(pages, Page.wanted(limit, after, everything), "no sessions", as_json)
 
 
 @app.command("member-link", help=japanese("会員一人のためのリンク: 一度だけ、15分以内に開けます。表示は一度だけです。"))
@@ -261,11 +253,17 @@ def requests(
     as_json: AsJson = False,
 ) -> None:
     """Who asked over HTTP for what, about whom, when; it is only ever added to."""
-    from keizoku.web.request_log import requests_of
+    from keizoku.web.request_log import request_count, requests_of
 
     with open_services() as services:
-        rows = requests_of(services.session, account=account or None, who=who or None, limit=MOST_LISTED_REQUESTS)
-    emit_rows(rows, Page.wanted(limit, after, everything), "no requests", as_json)
+        session, about, of = services.session, account or None, who or None
+        pages = by_number(
+            lambda most, behind: requests_of(session, account=about, who=of, limit=most, after=behind),
+            lambda: request_count(session, account=about, who=of),
+            "request",
+            "要求",
+        )
+        emit_pages(pages, Page.wanted(limit, after, everything), "no requests", as_json)
 
 
 @app.command("proposals", help=japanese("二人目の承認を待つ操作と、その結果。"))
@@ -285,13 +283,19 @@ def list_proposals(
     as_json: AsJson = False,
 ) -> None:
     """Acts that wait for a second person, and what became of the others."""
-    from keizoku.web.four_eyes import STATES, proposal_rows
+    from keizoku.web.four_eyes import STATES, proposal_count, proposal_rows
 
     if state and state not in STATES:
         fail(f"--state {state}: there are {', '.join(STATES)}")
     with services_now() as (services, now):
-        rows = proposal_rows(services.session, now, state=state or None, limit=MOST_PROPOSALS)
-    emit_rows(rows, Page.wanted(limit, after, everything), "no proposals", as_json)
+        session, of = services.session, state or None
+        pages = by_number(
+            lambda most, behind: proposal_rows(session, now, state=of, limit=most, after=behind),
+            lambda: proposal_count(session, now, state=of),
+            "proposal",
+            "提案",
+        )
+        emit_pages(pages, Page.wanted(limit, after, everything), "no proposals", as_json)
 
 
 @app.command(help=japanese("他の人の提案を承認します。操作はその場で、提案者の名で行われます。"))

@@ -105,35 +105,18 @@ class Door:
     def __post_init__(self) -> None:
         self._letters = self.settings.own_letters()
         if self.sandbox is not None:
-            self.clock_name = "given"
-        self._engines = {
-            role: make_engine(
-                self.url,
-                self.schema,
-                role=f"{self.prefix}_{role}",
-                pooled=self.pool,
-                more=self.pool,  # an act may want a second one for its gateway
-                lock_timeout_seconds=self.settings.lock_timeout_seconds,
-            )
-            for role in ROLES
-        }
-        self._engines["member"] = make_engine(
-            self.url,
-            member_schema(self.schema),
-            role=f"{self.prefix}_member",
-            pooled=self.pool,
-            lock_timeout_seconds=self.settings.lock_timeout_seconds,
-        )
-        self._login = make_engine(
-            self.url,
-            self.schema,
-            pooled=self.pool,
-            more=self.pool,
-            lock_timeout_seconds=self.settings.lock_timeout_seconds,
-        )
+            self.clock, self.clock_name = self.sandbox.read, "given"
+        more = self.pool  # an act may want a second one for its gateway
+        self._engines = {role: self._engine(self.schema, f"{self.prefix}_{role}", more) for role in ROLES}
+        self._engines[MEMBER] = self._engine(member_schema(self.schema), f"{self.prefix}_{MEMBER}")
+        self._login = self._engine(self.schema, None, more)
         self.log = RequestLog(lambda: self._engines["worker"].connect())
         place = NightPlace(self.settings, self.url, self.schema, f"{self.prefix}_worker", self.clock_name)
         self.jobs = Jobs(lambda: self.services("worker", acts=True), lambda: self.clock(), place)
+
+    def _engine(self, schema: str, role: str | None, more: int = 0) -> sa.Engine:
+        waits = self.settings.lock_timeout_seconds
+        return make_engine(self.url, schema, role=role, pooled=self.pool, more=more, lock_timeout_seconds=waits)
 
     @property
     def origin(self) -> str:
@@ -177,8 +160,8 @@ class Door:
                 "make one: `keizoku api new-key`",
                 headers={"WWW-Authenticate": "Bearer"},
             )
-        found = self._holder(key)
-        if found is None or found.test != (self.sandbox is not None):
+        found = self._taken_here(self._holder(key))
+        if found is None:
             raise ProblemError(
                 401,
                 "key.not_taken",
@@ -201,7 +184,11 @@ class Door:
     def holder_kept(self, digest: str) -> Principal | None:
         """Whose key it is, without asking the database; None where it is not known, or not taken here."""
         kept = self._kept(digest)
-        return None if kept is None or kept[1] is None or kept[1].test != (self.sandbox is not None) else kept[1]
+        return None if kept is None else self._taken_here(kept[1])
+
+    def _taken_here(self, found: Principal | None) -> Principal | None:
+        """Test keys are taken by a sandbox, and no others; the others nowhere else."""
+        return found if found is not None and found.test == (self.sandbox is not None) else None
 
     @contextmanager
     def reading(self, role: Role) -> Iterator[Services]:

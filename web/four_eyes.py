@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from keizoku.web.calls.call import Call
     from keizoku.web.calls.operation import Operation
 
-__all__ = ["STATES", "Decision", "approve", "one_proposal", "proposal_rows", "propose", "refuse"]
+__all__ = ["STATES", "Decision", "approve", "one_proposal", "proposal_count", "proposal_rows", "propose", "refuse"]
 
 Decision = Literal["approved", "turned_down", "withdrawn"]
 STATES: Final = ("waiting", "expired", "approved", "turned_down", "withdrawn")
@@ -90,6 +90,12 @@ def proposal_rows(
     if state is not None:
         query = query.where(_state(now) == state)
     return [_shown(row) for row in session.execute(query.add_columns(_state(now).label("state")))]
+
+
+def proposal_count(session: Session, now: datetime, *, state: str | None = None) -> int:
+    """How many there are."""
+    wanted = _proposals() if state is None else _proposals().where(_state(now) == state)
+    return session.scalar(sa.select(sa.func.count()).select_from(wanted.subquery())) or 0
 
 
 def one_proposal(session: Session, now: datetime, number: int) -> dict[str, Any]:

@@ -118,11 +118,9 @@ class Jobs:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
-    def run_night(self, wish: Wish) -> str:
-        """Queue a night; one that waits or runs is not queued twice. The name of the job."""
-        name = night_job(wish.dates[-1])
-        self._add(_Job(name, partial(self._night, wish)))
-        return name
+    def run_night(self, wish: Wish) -> None:
+        """Queue a night (`night_job`); one that waits or runs is not queued twice."""
+        self._add(_Job(night_job(wish.dates[-1]), partial(self._night, wish)))
 
     def state_of(self, name: str) -> dict[str, Any] | None:
         """How far a job has come; None: this process has none of the name."""

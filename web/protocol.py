@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
-from keizoku.web.calls.problems import PREFIX
+from keizoku.web.calls.problems import ProblemError, too_slow
 
 __all__ = ["HEAD_WITHIN_S", "DoorProtocol"]
 
@@ -46,7 +46,8 @@ class DoorProtocol(_Base):  # type: ignore[misc]
 
     def send_400_response(self, msg: str) -> None:
         """The bytes are no HTTP."""
-        self._say(400, "http.400", "The call cannot be read.", "it is no HTTP request, or its head has over 32 KiB")
+        detail = "it is no HTTP request, or its head has over 32 KiB"
+        self._say(ProblemError(400, "http.400", "The call cannot be read.", detail, "send it again, whole"))
 
     def _waits(self) -> bool:
         return self.cycle is None or self.cycle.response_complete
@@ -63,16 +64,12 @@ class DoorProtocol(_Base):  # type: ignore[misc]
     def _too_slow(self) -> None:
         self._timer = None
         if self._waits() and not self.transport.is_closing():
-            self._say(408, "slow", "The call comes too slowly.", f"its head did not come within {HEAD_WITHIN_S:g} s")
+            self._say(too_slow(f"its head did not come within {HEAD_WITHIN_S:g} s"))
 
-    def _say(self, status: int, kind: str, title: str, detail: str) -> None:
-        told = {
-            "type": PREFIX + kind, "title": title, "status": status, "detail": detail, "clause": None,
-            "remedy": "send it again, whole", "findings": [],
-        }  # fmt: skip
-        body = json.dumps(told).encode()
+    def _say(self, problem: ProblemError) -> None:
+        body = json.dumps(problem.to_json()).encode()
         head = (
             b"HTTP/1.1 %b\r\ncontent-type: application/problem+json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
         )
-        self.transport.write(head % (_LINES[status], len(body)) + body)
+        self.transport.write(head % (_LINES[problem.status], len(body)) + body)
         self.transport.close()

@@ -11,7 +11,7 @@ import logging
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from queue import Empty, SimpleQueue
 from time import monotonic
@@ -31,15 +31,11 @@ if TYPE_CHECKING:
     Who = tuple[Principal, str]
     """Who asks, and as which role of the database; "": as none."""
 
-__all__ = ["Entry", "RequestLog", "requests_of", "write_entry"]
+__all__ = ["Entry", "RequestLog", "request_count", "requests_of", "write_entry"]
 
 EVERY_S: Final = 0.5
 ANSWERED: Final = 400
 """Below it a call was answered, from it on refused."""
-_COLUMNS: Final = (
-    "received_at", "principal", "role", "method", "route", "account", "status", "act", "milliseconds",
-    "session_id", "as_member",
-)  # fmt: skip
 _log = logging.getLogger("keizoku.web")
 
 
@@ -77,6 +73,9 @@ class Entry:
         return tuple(getattr(self, name) for name in _COLUMNS)
 
 
+_COLUMNS: Final = tuple(each.name for each in fields(Entry))
+
+
 def write_entry(session: Session, entry: Entry) -> None:
     """In the session's own transaction."""
     copy_rows(session, http_request, _COLUMNS, [entry.values()])
@@ -96,8 +95,7 @@ def requests_of(
     log, (begun, ended) = http_request.c, span
     wanted = [
         log.id > after,
-        *([log.account == account] if account is not None else ()),
-        *([log.principal == who] if who is not None else ()),
+        *_about(account, who),
         *([log.act.is_(act)] if act is not None else ()),
         *([log.received_at >= begun] if begun is not None else ()),
         *([log.received_at < ended] if ended is not None else ()),
@@ -105,6 +103,19 @@ def requests_of(
     rows = session.execute(sa.select(http_request).where(*wanted).order_by(log.id).limit(limit)).all()
     names = ("id", "principal", "role", "method", "route", "account", "status", "act", "session_id")
     return [{**{name: getattr(row, name) for name in names}, "received_at": iso_jst(row.received_at)} for row in rows]
+
+
+def request_count(session: Session, *, account: str | None = None, who: str | None = None) -> int:
+    """How many rows of the log there are about an account, of somebody."""
+    return session.scalar(sa.select(sa.func.count()).select_from(http_request).where(*_about(account, who))) or 0
+
+
+def _about(account: str | None, who: str | None) -> list[sa.ColumnElement[bool]]:
+    log = http_request.c
+    return [
+        *([log.account == account] if account is not None else ()),
+        *([log.principal == who] if who is not None else ()),
+    ]
 
 
 class RequestLog:

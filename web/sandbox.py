@@ -80,11 +80,8 @@ def _nights(session: Session, start: datetime, end: datetime) -> list[date]:
     """The business dates whose hour comes after `start` and by `end`, and those that were left before."""
     ran = last_night(session)
     session.rollback()
-    first = max(last_night_due(start), ran or date.min) + timedelta(days=1)
-    if ran is not None and ran < last_night_due(start):
-        first = ran + timedelta(days=1)
-    last = last_night_due(end)
-    return [first + timedelta(days=day) for day in range((last - first).days + 1)]
+    done = last_night_due(start) if ran is None else ran
+    return [done + timedelta(days=day) for day in range(1, (last_night_due(end) - done).days + 1)]
 
 
 def _stand(session: Session, now: datetime, by: str) -> None:

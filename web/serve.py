@@ -63,6 +63,7 @@ def serve(settings: Settings, place: Place, started: Callable[[str], None] = not
     with open_database(settings) as database:
         door = _door(settings, database, place, site)
         door.directory = directory
+        health = FormHealth(door) if site is not None and not site.local and door.sandbox is None else None
         try:
             keys = _keys_of(door) if door.sandbox is not None else {}
             app = make_application(door)
@@ -83,7 +84,6 @@ def serve(settings: Settings, place: Place, started: Callable[[str], None] = not
                 h11_max_incomplete_event_size=32 * 1024,
             )
             server = uvicorn.Server(config)
-            health = FormHealth(door) if site is not None and not site.local and door.sandbox is None else None
             started(f"listening on http://{place.host}:{place.port}")
             for role, key in keys.items():
                 started(f"{role} key: {key}")
@@ -158,8 +158,6 @@ def _door(settings: Settings, database: Database, place: Place, site: Site | Non
     elif is_sandbox(database.session):
         raise UserError("this database is a sandbox: `keizoku serve --sandbox` serves it")
     door = Door(settings, settings.rules(), database.url, database.schema, sandbox, place.threads, site=site)
-    if sandbox is not None:
-        door.clock = sandbox.read
     try:
         door.check()
     except Exception as error:

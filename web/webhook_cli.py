@@ -11,7 +11,7 @@ from keizoku.scheduler.cli.shared.context import open_services, services_now, se
 from keizoku.scheduler.cli.shared.ids import numbered
 from keizoku.scheduler.cli.shared.inputs import AsJson, Author, Ground, Recorder, recorder
 from keizoku.scheduler.cli.shared.language import both, japanese
-from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, Pages, emit_pages, emit_rows
+from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, by_number, emit_pages, emit_rows
 from keizoku.scheduler.cli.shared.output import FOUND, emit, fail
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ def send_test_event(number: Endpoint, as_json: AsJson = False) -> None:
     settings = settings_of_this_process()
     ring = key_ring(settings.webhook_key_file)
     with open_services() as services:
-        made = send_test(services.session, ring, number, rules_of(settings), lambda: datetime.now(UTC))
+        made = send_test(services.session, ring, number, rules_of(settings), datetime.now(UTC))
         services.session.commit()
     emit(made if as_json else (f"{made.outcome}" + (f": {made.why}" if made.why else "")), as_json)
     if made.outcome != "delivered":
@@ -219,17 +219,17 @@ def deliveries(
     as_json: AsJson = False,
 ) -> None:
     """Each attempt and how it was answered, the newest first."""
-    from keizoku.scheduler.cli.shared.listing import number_after
     from keizoku.web.webhooks.endpoints import deliveries as attempts
     from keizoku.web.webhooks.endpoints import delivery_count
 
     with open_services() as services:
-
-        def read(most: int, behind: str) -> list[object]:
-            before = number_after(behind) if behind else None
-            return list(attempts(services.session, number, limit=most, before=before, failed=failed))
-
-        pages = Pages(read, lambda: delivery_count(services.session, number, failed=failed))  # type: ignore[arg-type]
+        session = services.session
+        pages = by_number(
+            lambda most, behind: attempts(session, number, limit=most, before=behind or None, failed=failed),
+            lambda: delivery_count(session, number, failed=failed),
+            "delivery",
+            "送信",
+        )
         emit_pages(pages, Page.wanted(limit, after, everything), "nothing was sent", as_json)
 
 

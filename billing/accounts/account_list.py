@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 
 from keizoku.billing.accounts.contract_lists import count_in_state, may_be
 from keizoku.billing.contracts.contract_facts import states_of
-from keizoku.billing.receivables.open_items import OpenItem, load_open_items
+from keizoku.billing.receivables.open_items import OpenItem, invoice_due_on, load_open_items
 from keizoku.billing.rules.contract_state import ContractState, State
 from keizoku.billing.rules.delinquency import UnpaidFee, default_state, outlook, prospect
 from keizoku.db.session import Session, texts
@@ -120,7 +120,7 @@ def _accounts(at: datetime, state: State | None, *, overdue: bool) -> sa.Select[
             .where(
                 invoice.c.account == contract.c.account,
                 invoice.c.state == "open",
-                sa.func.least(invoice.c.due_on, invoice.c.accelerated_on) < jst_day(at),
+                invoice_due_on < jst_day(at),
             )
             .exists()
         )

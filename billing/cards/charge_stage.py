@@ -140,7 +140,7 @@ def settle_in_flight(
     oldest = now - timedelta(hours=rules.discretion.retry_resend_hours)
     # what was paid in another way meanwhile is not charged again
     again = [each for each in missing if each.started_at > oldest and each.open_yen >= each.request.yen]
-    held = restored.held_accounts(session) | account_holds.in_force(session, jst_day(now)) if again else set()
+    held = _held(session, jst_day(now)) if again else set()
     again = _still_unanswered(session, [each for each in again if each.request.account not in held])
     replayed: set[str] = set()  # looked up from now on, and never sent again
     if again and not restored.is_waiting(session):
@@ -200,6 +200,11 @@ def _set_aside(attempts: Sequence[InFlight], results: Sequence[ChargeResult], fe
             fence.aside("account", each.request.account, GatewayRefusesUsError(why))
 
 
+def _held(session: Session, today: date) -> set[str]:
+    """Accounts that are not charged: since a restore for something that we cannot tell, or people hold them."""
+    return restored.held_accounts(session) | account_holds.in_force(session, today)
+
+
 def _left_to_people(session: Session) -> set[str]:
     """Attempts that wait for people: they are looked up, and not sent again."""
     return set(
@@ -252,7 +257,7 @@ def _wanted(
     """
     retries = rules.discretion.retry_after_days
     query = sa.select(invoice.c.id).where(_PAYABLE, *_among(contract_ids))
-    held = restored.held_accounts(session) | account_holds.in_force(session, today)
+    held = _held(session, today)
     if held:
         query = query.where(invoice.c.account.not_in(held))
     payable = session.scalars(query.order_by(invoice.c.id), {TODAY.key: today}).all()

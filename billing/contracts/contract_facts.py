@@ -89,7 +89,7 @@ def present_state(session: Session, rules: Rules, account: str, at: datetime) ->
         SimpleNamespace(id=found, contract_id=row.id, kind=kind, occurred_at=parse_instant(when), detail=detail)
         for found, kind, when, detail in row.facts or ()
     ]
-    wishes = _wishes_of(asked).get(row.id, []) if asked else []
+    wishes = _wishes_of(asked).get(row.id, [])
     suspensions = [OpenSuspension(set_by, ground) for set_by, ground in row.suspensions or ()]
     return _state(_facts_of(row, wishes, suspensions, None, None), rules, at)
 

@@ -69,13 +69,16 @@ def note_orders(session: Session, orders: Mapping[str, str], by: str, now: datet
     want_to_add(session, store_order)
     owners = owners_of(session, {order_of(written) for written in orders})
     found: dict[str, str] = {}
+    known: set[str] = set()
     try:
         for written, account in orders.items():
             order = order_of(written)
             check_order(order)
-            want_account(session, account)
-            refuse_taken(order, account, owners | found)
-            found[order] = account
+            if account not in known:
+                want_account(session, account)
+                known.add(account)
+            refuse_taken(order, account, owners)
+            owners[order] = found[order] = account
     except Refused:
         session.rollback()
         raise

@@ -19,7 +19,14 @@ from keizoku.billing.documents.notices import save_notice, transfer_of
 from keizoku.billing.dunning.termination import accelerate, terminate
 from keizoku.billing.dunning.write_off import Act, give_up
 from keizoku.billing.receivables import account_holds
-from keizoku.billing.receivables.open_items import OpenItem, by_account, by_contract, load_open_items, lock_accounts
+from keizoku.billing.receivables.open_items import (
+    OpenItem,
+    by_account,
+    by_contract,
+    invoice_due_on,
+    load_open_items,
+    lock_accounts,
+)
 from keizoku.billing.rules.delinquency import (
     DefaultState,
     Prospect,
@@ -104,7 +111,7 @@ class DelinquencyRuling:
         return sum(each.open_yen for each in self.case.unpaid)
 
 
-_OVERDUE = sa.and_(invoice.c.state == "open", sa.func.least(invoice.c.due_on, invoice.c.accelerated_on) < TODAY)
+_OVERDUE = sa.and_(invoice.c.state == "open", invoice_due_on < TODAY)
 _SUSPENDED = sa.and_(suspension.c.set_by == "delinquency", suspension.c.lifted_at.is_(None))
 
 

@@ -15,7 +15,7 @@ from keizoku.billing.contracts.renewal_stage import save_end
 from keizoku.billing.documents.notices import save_notice, transfer_of
 from keizoku.billing.dunning.interest_demand_stage import demand_interest
 from keizoku.billing.ledger.posting import Posting, post
-from keizoku.billing.receivables.open_items import interest_owed, load_open_items
+from keizoku.billing.receivables.open_items import interest_owed, invoice_due_on, load_open_items
 from keizoku.billing.receivables.settlement import Settled, settle
 from keizoku.billing.rules.books.revenue_recognition import remaining
 from keizoku.billing.rules.contract_lifecycle import TERMINATION, end_now
@@ -42,9 +42,8 @@ def terminate(
     whole = rules.terms.at(today).readings["terminated_term_fee"] != "to_termination_day"
     if not whole:
         changes += _reduce_fee(session, rules, contract_id, now)
-    due_on = sa.func.least(invoice.c.due_on, invoice.c.accelerated_on)
     owed = sa.select(sa.func.coalesce(sa.func.sum(invoice.c.open_yen), 0)).where(
-        invoice.c.account == account, invoice.c.state == "open", due_on <= today
+        invoice.c.account == account, invoice.c.state == "open", invoice_due_on <= today
     )
     owed_yen = int(session.scalar(owed) or 0)
     notice = termination(today, why, owed_yen, whole=whole)

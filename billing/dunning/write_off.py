@@ -26,7 +26,7 @@ from keizoku.db.tables.contracts import term
 from keizoku.db.tables.money import interest_checkpoint, invoice
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.money import tax_included_yen
-from keizoku.terms.refusal import Refused
+from keizoku.terms.refusal import Refused, want_signed
 from keizoku.terms.rules import Rules
 
 
@@ -38,8 +38,7 @@ class Act:
     ground: str
 
     def __post_init__(self) -> None:
-        if not self.by.strip() or not self.ground.strip():
-            raise Refused("act.unsigned", "an act of people has an author and a ground", ": say both")
+        want_signed(self.by, self.ground)
 
 
 def write_off(session: Session, rules: Rules, account: str, term_on: date, act: Act, now: datetime) -> None:

@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql import insert
 from keizoku.billing.gateway.port import GatewayRefusesUsError
 from keizoku.db.session import Session
 from keizoku.db.tables.gateway import gateway_binding
-from keizoku.terms.refusal import Refused
+from keizoku.terms.refusal import Refused, want_signed
 
 FIRST_USE, READ_LATER = "first use", "the account became readable"
 
@@ -71,8 +71,7 @@ def rebind(session: Session, found: Identity, by: str, ground: str, now: datetim
 
     Raises Refused without an author and a ground, and where it is bound to this one already.
     """
-    if not by.strip() or not ground.strip():
-        raise Refused("act.unsigned", "an act of people has an author and a ground", ": say both")
+    want_signed(by, ground)
     row = _last(session)
     before = None if row is None else Identity(row.account, row.livemode)
     if before == found:

@@ -21,7 +21,7 @@ from keizoku.db.tables.gateway import overpayment_refund
 from keizoku.db.tables.money import credit_refund, payment_attempt, review_task
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.read_model import IF_KNOWN, ReadModel
-from keizoku.terms.refusal import Refused
+from keizoku.terms.refusal import Refused, want_signed
 from keizoku.terms.rules import Rules
 
 KINDS = {"credit": credit_refund, "overcharge": overpayment_refund}
@@ -194,8 +194,7 @@ def dealt_with(session: Session, refund: str, by: str, ground: str, now: datetim
 
     What it moved in the books is theirs to post. Raises Refused for a refund that is not on the list.
     """
-    if not by.strip() or not ground.strip():
-        raise Refused("act.unsigned", "an act of people has an author and a ground", ": say both")
+    want_signed(by, ground)
     if not close_task(session, "refund_failed", refund, by, ground, now):
         session.rollback()
         raise Refused(
@@ -211,8 +210,7 @@ def nothing_refunded(session: Session, key: str, by: str, ground: str, now: date
 
     Raises Refused for a key that no unanswered refund has.
     """
-    if not by.strip() or not ground.strip():
-        raise Refused("act.unsigned", "an act of people has an author and a ground", ": say both")
+    want_signed(by, ground)
     for kind, table in KINDS.items():
         for each in open_refunds(session, kind, table.c.key == key):
             session.execute(

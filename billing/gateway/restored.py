@@ -25,7 +25,7 @@ from keizoku.db.tables.money import credit_refund, payment_attempt
 from keizoku.db.tables.restoration import restoration, restoration_end, restored_act, restored_act_end
 from keizoku.terms.calendar import iso_jst
 from keizoku.terms.read_model import JapanInstant, ReadModel
-from keizoku.terms.refusal import Refused
+from keizoku.terms.refusal import Refused, want_signed
 
 OVERLAP: Final = timedelta(hours=1)
 """Clocks differ: the gateway is read from so much before the backup."""
@@ -198,7 +198,7 @@ def release(session: Session, by: str, ground: str, now: datetime) -> int:
 
     Raises Refused where nothing waits, and for the copy of a drill.
     """
-    _signed(by, ground)
+    want_signed(by, ground)
     rows = session.execute(sa.select(restoration).where(_OPEN).order_by(restoration.c.id)).all()
     if not rows:
         session.rollback()
@@ -217,7 +217,7 @@ def release_act(session: Session, gateway_id: str, by: str, ground: str, now: da
 
     Raises Refused for one that does not wait.
     """
-    _signed(by, ground)
+    want_signed(by, ground)
     acts = unexplained(session, restored_act.c.gateway_id == gateway_id)
     if not acts:
         session.rollback()
@@ -236,8 +236,3 @@ def held(session: Session) -> list[HeldRestore | HeldAct]:
             for row in unexplained(session)
         ),
     ]
-
-
-def _signed(by: str, ground: str) -> None:
-    if not by.strip() or not ground.strip():
-        raise Refused("act.unsigned", "an act of people has an author and a ground", ": say both")

@@ -20,7 +20,7 @@ from keizoku.billing.receivables.known_accounts import want_account
 from keizoku.db.session import Session
 from keizoku.db.tables.people import account_hold, account_hold_end
 from keizoku.terms.calendar import day_start_at, jst_day
-from keizoku.terms.refusal import Refused
+from keizoku.terms.refusal import Refused, want_signed
 
 __all__ = ["held_until", "hold", "in_force", "release"]
 
@@ -56,7 +56,7 @@ def hold(session: Session, account: str, until_on: date, *, by: str, ground: str
 
     Refused where it is unknown, is held already, or the day is over.
     """
-    _signed(by, ground)
+    want_signed(by, ground)
     want_account(session, account)
     today = jst_day(now)
     if until_on < today:
@@ -75,7 +75,7 @@ def hold(session: Session, account: str, until_on: date, *, by: str, ground: str
 
 def release(session: Session, account: str, *, by: str, ground: str, now: datetime) -> None:
     """End the hold on an account now. Does not commit. Refused where there is none."""
-    _signed(by, ground)
+    want_signed(by, ground)
     want_account(session, account)
     row = _row(session, account, jst_day(now))
     if row is None:
@@ -88,8 +88,3 @@ def release(session: Session, account: str, *, by: str, ground: str, now: dateti
 def _row(session: Session, account: str, today: date) -> sa.Row[*tuple[Any, ...]] | None:
     held = sa.select(account_hold).where(account_hold.c.account == account, account_hold.c.until_on >= today, _OPEN)
     return session.execute(held.order_by(account_hold.c.id.desc()).limit(1)).one_or_none()
-
-
-def _signed(by: str, ground: str) -> None:
-    if not by.strip() or not ground.strip():
-        raise Refused("act.unsigned", "an act of people has an author and a ground", ": say both")

@@ -26,7 +26,7 @@ from keizoku.billing.receivables.cash_application import (
     book_interest_paid,
 )
 from keizoku.billing.receivables.known_accounts import want_account
-from keizoku.billing.receivables.open_items import OpenItem, lock_accounts
+from keizoku.billing.receivables.open_items import OpenItem, invoice_due_on, lock_accounts
 from keizoku.billing.rules.late_interest import InterestRate
 from keizoku.billing.rules.payment_allocation import Allocation, Fund, allocate_back
 from keizoku.db.probes import TODAY
@@ -114,7 +114,7 @@ def deposits(session: Session) -> list[Deposit]:
     return [each for each in found if each.yen]
 
 
-_DUE = sa.and_(invoice.c.state == "open", sa.func.least(invoice.c.due_on, invoice.c.accelerated_on) <= TODAY)
+_DUE = sa.and_(invoice.c.state == "open", invoice_due_on <= TODAY)
 
 
 def anything_due() -> sa.ColumnElement[bool]:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
@@ -25,6 +25,9 @@ from keizoku.db.tables.contracts import contract_fact, term
 from keizoku.db.tables.money import allocation, interest_checkpoint, invoice, payment_attempt, receipt, settlement
 from keizoku.terms.calendar import day_start_at, jst_day
 from keizoku.terms.rules import Rules
+
+invoice_due_on: Final = sa.func.least(invoice.c.due_on, invoice.c.accelerated_on)
+"""When an invoice is due: on its day, or the earlier one on which it became due at once."""
 
 
 @dataclass(frozen=True, slots=True)

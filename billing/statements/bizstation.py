@@ -15,7 +15,7 @@ from typing import Final
 
 from keizoku.billing.rules.bank.packed_lines import PackedLines
 from keizoku.billing.rules.bank.statement import Balance, Direction, Statement, StatementLine
-from keizoku.billing.statements.lines import cut, line_of
+from keizoku.billing.statements.lines import account_key, cut, line_of
 from keizoku.billing.statements.table import in_order
 from keizoku.billing.statements.values import BadValueError, amount_of, day_of, even
 from keizoku.terms.decision import Finding
@@ -69,7 +69,7 @@ class _Account:
 
     def __init__(self, header: Sequence[str]) -> None:
         kind = _KINDS.get(even(header[5]), even(header[5]))
-        self.key = cut("-".join((_BANK, header[1], kind, header[6].lstrip("0").rjust(7, "0"))))
+        self.key = cut(account_key(_BANK, header[1], kind, header[6]))
         self.first_on, self.last_on = _period(header[8])
         self.lines = PackedLines()
         self.counts = {Direction.IN: 0, Direction.OUT: 0}

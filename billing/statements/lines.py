@@ -10,7 +10,7 @@ from keizoku.billing.rules.bank.statement import YEN, Direction, LineState, Stat
 from keizoku.billing.statements.values import BadValueError, text_of
 from keizoku.limits import LONGEST_NAME
 
-__all__ = ["cut", "line_of", "minor_units"]
+__all__ = ["account_key", "cut", "line_of", "minor_units"]
 
 _NO_MINOR: Final = frozenset(
     (
@@ -51,6 +51,11 @@ def minor_units(amount: Decimal, currency: str) -> int:
 def cut(text: str) -> str:
     """A long text of the bank, as far as one is kept."""
     return text if len(text) <= LONGEST_NAME else text[: LONGEST_NAME - 1] + "…"
+
+
+def account_key(bank: str, branch: str, kind: str, number: str) -> str:
+    """The key of an account in Japan, whichever format names it: 0005-001-1-1234567."""
+    return "-".join((bank, branch, kind, number.lstrip("0").rjust(7, "0")))
 
 
 def line_of(

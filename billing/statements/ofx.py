@@ -47,14 +47,9 @@ def read_ofx(source: str, text: str) -> tuple[list[Statement], list[Finding]]:
     findings: list[Finding] = []
     try:
         frame, lists = _apart(text, begins.start())
-        root = tree(frame)
-        rooms = [
-            each for each in root.iter() if each.tag in ("STMTRS", "CCSTMTRS") and each.find("BANKTRANLIST") is not None
-        ]
+        rooms = _rooms(tree(frame))
         if len(rooms) != len(lists):  # not as banks write it: all at once, then
-            root, lists = tree(text[begins.start() :]), []
-            rooms = [each for each in root.iter() if each.tag in ("STMTRS", "CCSTMTRS")]
-            rooms = [each for each in rooms if each.find("BANKTRANLIST") is not None]
+            rooms, lists = _rooms(tree(text[begins.start() :])), []
         made = [
             _statement(source, each, map(tree, _pieces(text, *lists[at])) if lists else each.iter("STMTTRN"), findings)
             for at, each in enumerate(rooms)
@@ -65,6 +60,12 @@ def read_ofx(source: str, text: str) -> tuple[list[Statement], list[Finding]]:
     if not made:
         findings.append(Finding(source, None, "no STMTRS", "the file has a statement of an account", _AGAIN))
     return made, findings
+
+
+def _rooms(root: Any) -> list[Any]:
+    """The statements that have a list of transactions."""
+    found = (each for each in root.iter() if each.tag in ("STMTRS", "CCSTMTRS"))
+    return [each for each in found if each.find("BANKTRANLIST") is not None]
 
 
 def _apart(text: str, at: int) -> tuple[str, list[tuple[int, int]]]:

@@ -15,7 +15,7 @@ from itertools import pairwise
 
 from keizoku.billing.rules.bank.packed_lines import PackedLines, packed, shows_balances
 from keizoku.billing.rules.bank.statement import YEN, Balance, Direction, LineState, Statement, StatementLine
-from keizoku.billing.statements.lines import cut, line_of
+from keizoku.billing.statements.lines import account_key, cut, line_of
 from keizoku.billing.statements.notes import is_note
 from keizoku.billing.statements.presets import Places, Preset, folded_name, places_of, preset_of
 from keizoku.billing.statements.values import (
@@ -139,10 +139,9 @@ class _Row:
     def account(self) -> str:
         """The key of the account that the row names; empty where it names none."""
         cells = [even(each) for each in self.all("account")]
-        if len(cells) < 2 or not all(cells):
+        if len(cells) != 4 or not all(cells):  # bank, branch, kind, number, as 全銀 files have them
             return self.text("account")
-        *names, number = cells  # bank, branch, kind, number, as 全銀 files have them
-        return cut("-".join([*names, number.lstrip("0").rjust(7, "0")]))
+        return cut(account_key(*cells))
 
     @property
     def amounts(self) -> list[str]:

@@ -17,7 +17,7 @@ from decimal import Decimal
 
 from keizoku.billing.rules.bank.packed_lines import PackedLines, first_and_last_day
 from keizoku.billing.rules.bank.statement import Balance, LineState, Statement, StatementLine
-from keizoku.billing.statements.lines import line_of
+from keizoku.billing.statements.lines import account_key, line_of
 from keizoku.billing.statements.values import BadValueError, zengin_day
 from keizoku.terms.decision import Finding
 
@@ -268,8 +268,7 @@ def _begin(values: Mapping[str, str]) -> _Account:
     opening = _number(values["opening"], "balance") if values.get("opening") else None
     if opening is not None and values.get("overdrawn") == "2":
         opening = -opening
-    number = values["account"].lstrip("0").rjust(7, "0")
-    key = "-".join((values["bank"], values["branch"], values["type"], number))
+    key = account_key(values["bank"], values["branch"], values["type"], values["account"])
     return _Account(
         values["kind"].zfill(2), key, _day_or_none(values["from_on"]), _day_or_none(values["to_on"]), opening
     )

@@ -50,12 +50,7 @@ LEFT_OUT: Final[Mapping[str, str]] = {
             "gateway_cursor", "night_range", "restoration", "restoration_end",
             "link_adoption", "night_word",
             "schema_release", "stage_run",
-        ),
-        _MACHINE,
-    ),
-    **dict.fromkeys(("api_key", "api_key_end"), _MACHINE),
-    **dict.fromkeys(
-        (
+            "api_key", "api_key_end",
             "webhook_endpoint", "webhook_setting", "webhook_secret", "webhook_place", "webhook_waiting",
             "webhook_delivery",
         ),

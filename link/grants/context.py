@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
 
-from keizoku.db.session import Session, release_leader_lock, try_leader_lock
+from keizoku.db.session import Session, leader_lock
 from keizoku.link.partner.port import Partner
+from keizoku.link.records.grant_locks import lock_of
 from keizoku.link.sealing.seals import KeyRing
 from keizoku.terms.api_link.link_policy import LinkPolicy, link_policy
 from keizoku.terms.calendar import jst_day
@@ -53,14 +54,8 @@ class Link:
 @contextmanager
 def grant_lock(session: Session, grant_id: int) -> Iterator[None]:
     """Whoever uses or renews a grant's token alone, across processes; gone with the process. Raises Refused."""
-    name = f"link/{grant_id}"
-    if not try_leader_lock(session, name):
-        session.rollback()
-        raise Refused("link.busy", f"grant {grant_id}: another process is renewing its token", "try again in a moment")
-    try:
+    with leader_lock(session, lock_of(grant_id)) as mine:
+        if not mine:
+            why = f"grant {grant_id}: another process is renewing its token"
+            raise Refused("link.busy", why, "try again in a moment")
         yield
-    finally:
-        if not session.closed and not session.invalidated:
-            session.rollback()
-            release_leader_lock(session, name)
-            session.commit()

@@ -15,13 +15,14 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from keizoku.db.review_tasks import open_task
-from keizoku.db.session import Session, release_leader_lock, try_leader_lock
+from keizoku.db.session import Session, leader_lock
 from keizoku.db.tables.letters import letter
 from keizoku.db.tables.link.grants import link_grant, link_kept, link_secret, link_token, link_use
 from keizoku.link.grants.context import Link
 from keizoku.link.partner.port import PartnerError
 from keizoku.link.records import secrets, uses
 from keizoku.link.records.customers import load_customers, lock_account
+from keizoku.link.records.grant_locks import lock_of
 from keizoku.link.rules.ends import LinkEnd
 from keizoku.link.rules.tokens import grant_end
 from keizoku.link.sealing.seals import SealingError
@@ -144,11 +145,10 @@ def settle_renewals_of_ended(session: Session, at: datetime) -> int:
     grants, settled = session.scalars(waiting).all(), 0
     session.rollback()
     for grant_id in grants:
-        if try_leader_lock(session, f"link/{grant_id}"):  # else it is under way
-            settled += uses.settle_lost_renewals(session, [grant_id], at)
-            session.commit()
-            release_leader_lock(session, f"link/{grant_id}")
-            session.commit()
+        with leader_lock(session, lock_of(grant_id)) as mine:
+            if mine:  # else it is under way
+                settled += uses.settle_lost_renewals(session, [grant_id], at)
+                session.commit()
     return settled
 
 

@@ -16,15 +16,14 @@ from typing import Final, Literal
 
 import sqlalchemy as sa
 
-from keizoku.db.session import Session, numbers, texts
-from keizoku.db.tables.contracts import account as account_table
+from keizoku.db.session import Session, numbers
 from keizoku.db.tables.link.grants import link_grant, link_secret, link_token
 from keizoku.link.grants.context import Link
 from keizoku.link.grants.ending import end_grant, end_if_due, revoke_left
 from keizoku.link.partner.port import PartnerError, PartnerRefusesUsError, TokenAnswer
 from keizoku.link.records import secrets, uses
-from keizoku.link.records.customers import load_customers
-from keizoku.link.records.many_locks import release_leader_locks, try_leader_locks
+from keizoku.link.records.customers import load_customers, lock_accounts
+from keizoku.link.records.grant_locks import let_go, try_locks
 from keizoku.link.rules.ends import CLAUSES, LinkEnd
 from keizoku.link.rules.facts import Customer
 from keizoku.link.rules.stops import stopped
@@ -39,7 +38,6 @@ __all__ = [
     "Renewal",
     "begin_all",
     "finish_all",
-    "let_go",
     "store_tokens",
 ]
 
@@ -91,7 +89,7 @@ def begin_all(
     Returns those that are begun, and what became of the others.
     """
     session = link.session
-    got = {int(name.removeprefix("link/")) for name in try_leader_locks(session, [_lock(each) for each in grant_ids])}
+    got = try_locks(session, grant_ids)
     settled = [Renewal(each, "busy") for each in grant_ids if each not in got]
     try:
         begun, others = _look_again(link, sorted(got), clock, only_if_due=only_if_due)
@@ -189,7 +187,7 @@ def finish_all(link: Link, answered: Sequence[tuple[Begun, Found]], clock: uses.
 def _written(link: Link, answered: Sequence[tuple[Begun, Found]], clock: uses.Elapsing) -> list[Renewal]:
     session, at = link.session, clock.at()
     if any(isinstance(found, TokenAnswer) or _is_final(found) for _, found in answered):
-        _lock_accounts(session, [begun.account for begun, _ in answered])
+        lock_accounts(session, [begun.account for begun, _ in answered])
     done = [_failed(session, begun, found, at) for begun, found in answered if not isinstance(found, TokenAnswer)]
     renewed = [(begun, found) for begun, found in answered if isinstance(found, TokenAnswer)]
     ended = _renewed(link, renewed, at) if renewed else set[int]()
@@ -249,8 +247,8 @@ def _renewed(link: Link, renewed: Sequence[tuple[Begun, TokenAnswer]], at: datet
     return {begun.grant_id for begun, _ in renewed} - lives
 
 
-def store_tokens(link: Link, tokens: Sequence[NewToken]) -> list[int]:
-    """Write generations and seal what belongs to them; their ids, in order. Does not commit."""
+def store_tokens(link: Link, tokens: Sequence[NewToken]) -> None:
+    """Write generations and seal what belongs to them. Does not commit."""
     session = link.session
     rows = [
         {
@@ -271,7 +269,7 @@ def store_tokens(link: Link, tokens: Sequence[NewToken]) -> list[int]:
         for token in tokens
     ]
     added = sa.insert(link_token).returning(link_token.c.id, sort_by_parameter_order=True)
-    ids: list[int] = list(session.scalars(added, rows).all())
+    ids = session.scalars(added, rows)
     sealed = [
         secrets.sealed_row(link.ring, token_id, kind, text, token.asked_at)
         for token_id, token in zip(ids, tokens, strict=True)
@@ -279,28 +277,3 @@ def store_tokens(link: Link, tokens: Sequence[NewToken]) -> list[int]:
         if text is not None
     ]
     session.execute(sa.insert(link_secret), sealed)
-    return ids
-
-
-def _lock_accounts(session: Session, accounts: Sequence[str]) -> None:
-    """Lock the accounts' rows until the transaction ends, always in the same order."""
-    session.execute(
-        sa.select(account_table.c.id)
-        .where(account_table.c.id == sa.any_(texts(sorted(set(accounts)))))
-        .order_by(account_table.c.id)
-        .with_for_update()
-    )
-
-
-def _lock(grant_id: int) -> str:
-    return f"link/{grant_id}"
-
-
-def let_go(session: Session, grant_ids: Sequence[int] | set[int]) -> None:
-    """Give the grants' locks back, and roll back what was not committed."""
-    if session.closed or session.invalidated or not grant_ids:
-        return
-    with suppress(sa.exc.SQLAlchemyError):
-        session.rollback()
-        release_leader_locks(session, [_lock(each) for each in grant_ids])
-        session.commit()

@@ -12,9 +12,8 @@ come, so that a process that dies loses no more than the calls that were under w
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -22,15 +21,16 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from keizoku.db.session import Session, release_leader_lock, try_leader_lock
+from keizoku.db.session import Session, leader_lock
 from keizoku.link.grants.context import Link
-from keizoku.link.grants.generations import CLIENT_REFUSED, Begun, Found, Renewal, begin_all, finish_all, let_go
+from keizoku.link.grants.generations import CLIENT_REFUSED, Begun, Found, Renewal, begin_all, finish_all
 from keizoku.link.partner.port import PartnerError, PartnerRefusesUsError
 from keizoku.link.records import uses
 from keizoku.link.records.customers import load_customer
+from keizoku.link.records.grant_locks import let_go
 from keizoku.terms.refusal import Refused
 
-__all__ = ["RenewalCounts", "Renewals", "renew", "renew_due"]
+__all__ = ["RenewalCounts", "Renewals", "renew"]
 
 CHUNK: Final = 500
 WORST_ROW: Final = 20
@@ -106,48 +106,26 @@ def renew(link: Link, account: str, now: datetime, *, only_if_due: bool = True) 
     return finish_all(link, [(begun[0], _ask(link, begun[0].refresh))], clock)[0]
 
 
-def renew_due(
-    link: Link, now: datetime, *, at_once: int = 8, progress: Callable[[int], None] | None = None
-) -> RenewalCounts:
-    """Renew all that is due; commits as it goes. `at_once`: calls under way at the same time; `progress`: after each.
-
-    What is renewed is due no more, so a run that was stopped goes on where it was. Where the partner answers nothing
-    for a while the rest is left to the next run.
-    """
-    run = Renewals(link, now, at_once=at_once)
-    with closing(iter(run)) as steps:
-        for done in steps:
-            if progress is not None:
-                for _ in range(done):
-                    progress(1)
-    return run.counts
-
-
 class Renewals:
     """A run through all that is due, step by step: whoever iterates may stop between two steps, and nothing is lost.
 
-    Raises Refused where the partner refuses our own client.
+    What is renewed is due no more, so the next run goes on where this one was stopped. Where the partner answers
+    nothing for a while the rest is left to that one. `at_once`: calls under way at the same time. Raises Refused where
+    the partner refuses our own client.
     """
 
-    def __init__(self, link: Link, now: datetime, *, at_once: int = 8) -> None:
+    def __init__(self, link: Link, now: datetime, *, at_once: int) -> None:
         self.counts = RenewalCounts()
         self._link, self._now, self._at_once = link, now, at_once
         self._failed_in_a_row = 0
 
     def __iter__(self) -> Generator[int]:
         """After each step, how many grants it has dealt with."""
-        session = self._link.session
-        if not try_leader_lock(session, LOCK):
-            session.rollback()
-            self.counts.busy = True
-            return
-        try:
+        with leader_lock(self._link.session, LOCK) as mine:
+            if not mine:
+                self.counts.busy = True
+                return
             yield from self._steps(uses.Elapsing(self._now))
-        finally:
-            if not session.closed and not session.invalidated:
-                session.rollback()
-                release_leader_lock(session, LOCK)
-                session.commit()
         if any(each.code == CLIENT_REFUSED for each in self.counts.failures):
             raise Refused(
                 "link.client_refused",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Final
 
 import sqlalchemy as sa
 
@@ -11,7 +12,10 @@ from keizoku.db.tables.link.grants import link_grant, link_kept, link_use
 from keizoku.db.tables.link.orders import link_order
 from keizoku.db.tables.link.stops import link_announcement, link_stop
 
-__all__ = ["anything_linked", "anything_ordered", "anything_to_look_at"]
+__all__ = ["MOST_DAYS", "anything_linked", "anything_ordered", "anything_to_look_at"]
+
+MOST_DAYS: Final = 31
+"""So many days are looked at again after missed nights; what is older nobody can act on."""
 
 
 def anything_linked() -> sa.ColumnElement[bool]:
@@ -27,9 +31,9 @@ def anything_ordered() -> sa.ColumnElement[bool]:
 
 
 def anything_to_look_at() -> sa.ColumnElement[bool]:
-    """A token was used in the last days (as many as missed nights are made up for), or a stop is not announced."""
+    """A token was used in the days that may be looked at, of today or of MOST_DAYS, or a stop is not announced."""
     told = sa.exists().where(link_announcement.c.stop_id == link_stop.c.id)
     return sa.or_(
-        sa.exists().where(link_use.c.begun_at > NOW - timedelta(days=32)),
+        sa.exists().where(link_use.c.begun_at > NOW - timedelta(days=MOST_DAYS + 1)),
         sa.exists().where(link_stop.c.clause == "11.2", ~told),
     )

@@ -29,33 +29,18 @@ _AT_ONCE: Final = 500
 
 def sealed_row(ring: KeyRing, token_id: int, kind: str, text: str, now: datetime) -> dict[str, object]:
     """What belongs to a token, sealed, as a row of link_secret."""
-    sealed = ring.seal(text, _name(token_id, kind))
-    return {
-        "token_id": token_id,
-        "kind": kind,
-        "key_id": sealed.key_id,
-        "sealed": sealed.content,
-        "recorded_at": now,
-    }
+    return {"token_id": token_id, **_sealed(ring, token_id, kind, text, now)}
 
 
-def opened(ring: KeyRing, token_id: int, kind: Kind, key_id: str, sealed: bytes) -> str:
-    """The text of a row of link_secret that was read with others. Raises SealingError."""
-    return ring.open(Sealed(key_id, bytes(sealed)), _name(token_id, kind))
+def opened(ring: KeyRing, of: int, kind: str, key_id: str, sealed: bytes) -> str:
+    """The text of a row of link_secret, of a token or an authorisation. Raises SealingError."""
+    return ring.open(Sealed(key_id, bytes(sealed)), _name(of, kind))
 
 
 def put_verifier(session: Session, ring: KeyRing, authorization_id: int, verifier: str, now: datetime) -> None:
     """Seal the PKCE verifier of an authorisation that has begun. Does not commit."""
-    sealed = ring.seal(verifier, _name(authorization_id, "verifier"))
-    session.execute(
-        sa.insert(link_secret).values(
-            authorization_id=authorization_id,
-            kind="verifier",
-            key_id=sealed.key_id,
-            sealed=sealed.content,
-            recorded_at=now,
-        )
-    )
+    row = _sealed(ring, authorization_id, "verifier", verifier, now)
+    session.execute(sa.insert(link_secret).values(authorization_id=authorization_id, **row))
 
 
 def open_secret(session: Session, ring: KeyRing, token_id: int, kind: Kind) -> str | None:
@@ -65,7 +50,7 @@ def open_secret(session: Session, ring: KeyRing, token_id: int, kind: Kind) -> s
             link_secret.c.token_id == token_id, link_secret.c.kind == kind, link_secret.c.destroyed_at.is_(None)
         )
     ).first()
-    return None if row is None else ring.open(Sealed(row.key_id, bytes(row.sealed)), _name(token_id, kind))
+    return None if row is None else opened(ring, token_id, kind, row.key_id, row.sealed)
 
 
 def open_verifier(session: Session, ring: KeyRing, authorization_id: int) -> str | None:
@@ -75,9 +60,7 @@ def open_verifier(session: Session, ring: KeyRing, authorization_id: int) -> str
             link_secret.c.authorization_id == authorization_id, link_secret.c.destroyed_at.is_(None)
         )
     ).first()
-    if row is None:
-        return None
-    return ring.open(Sealed(row.key_id, bytes(row.sealed)), _name(authorization_id, "verifier"))
+    return None if row is None else opened(ring, authorization_id, "verifier", row.key_id, row.sealed)
 
 
 def destroy_of(session: Session, token_ids: Sequence[int], now: datetime) -> int:
@@ -102,8 +85,8 @@ def seal_anew(session: Session, ring: KeyRing) -> int:
     done = 0
     while rows := session.execute(old).all():
         for row in rows:
-            name = _name(row.token_id or row.authorization_id, row.kind)
-            sealed = ring.seal(ring.open(Sealed(row.key_id, bytes(row.sealed)), name), name)
+            of = row.token_id or row.authorization_id
+            sealed = ring.seal(opened(ring, of, row.kind, row.key_id, row.sealed), _name(of, row.kind))
             session.execute(
                 sa.update(link_secret)
                 .where(link_secret.c.id == row.id)
@@ -121,6 +104,11 @@ def _destroy(session: Session, which: sa.ColumnElement[bool], now: datetime) -> 
         .where(which, link_secret.c.destroyed_at.is_(None))
         .values(sealed=None, key_id=None, destroyed_at=now)
     ).rowcount
+
+
+def _sealed(ring: KeyRing, of: int, kind: str, text: str, now: datetime) -> dict[str, object]:
+    sealed = ring.seal(text, _name(of, kind))
+    return {"kind": kind, "key_id": sealed.key_id, "sealed": sealed.content, "recorded_at": now}
 
 
 def _name(of: int, kind: str) -> str:

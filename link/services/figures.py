@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from typing import Final
 
 import sqlalchemy as sa
 
@@ -11,15 +10,13 @@ from keizoku.db.review_tasks import open_task
 from keizoku.db.session import Session
 from keizoku.db.tables.link.grants import link_use
 from keizoku.link.records.customers import all_stops
+from keizoku.link.records.probes import MOST_DAYS
 from keizoku.link.rules.load import loads
 from keizoku.link.rules.outages import FAILED, SHORTEST, UseOutcome, partner_outages
 from keizoku.link.rules.stops import announcements_due
 from keizoku.terms.calendar import day_start_at, iso_jst, jst_day
 
-__all__ = ["MOST_DAYS", "open_tasks_for_people"]
-
-MOST_DAYS: Final = 31
-"""So many days are looked at again after missed nights; what is older nobody can act on."""
+__all__ = ["open_tasks_for_people"]
 
 
 def open_tasks_for_people(session: Session, fetches_an_hour: int, since: date, now: datetime) -> int:

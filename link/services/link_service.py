@@ -10,7 +10,8 @@ Each act is committed; what cannot be done is Refused in one line. No act touche
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Literal
 
@@ -62,9 +63,11 @@ class LinkService(ConditionDesk, StopDesk):
         """Renew the account's token now, whether or not it is due."""
         return renewing.renew(self._with_tokens(by), account, now, only_if_due=only_if_due)
 
-    def renew_due(self, *, progress: Callable[[int], None] | None = None, now: datetime) -> RenewalCounts:
+    def renew_due(self, *, now: datetime) -> RenewalCounts:
         """Renew every token that is due, at the partner's pace."""
-        return renewing.renew_due(self._with_tokens(), now, at_once=self.setup.calls_at_once, progress=progress)
+        run = self.renewals(now=now)
+        deque(run, maxlen=0)  # to its end
+        return run.counts
 
     def renewals(self, *, now: datetime) -> Renewals:
         """The same step by step, for whoever has to be able to stop in between."""

@@ -16,6 +16,7 @@ from keizoku.db.session import Session
 from keizoku.db.tables.letters import letter
 from keizoku.db.tables.link.grants import link_grant, link_secret, link_token, link_use
 from keizoku.db.tables.link.orders import link_order, link_order_event
+from keizoku.extras import EXTRAS
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -30,7 +31,7 @@ _BACK: Final = "https://app.example/linked"
 
 def with_links() -> bool:
     """Whether the extra of the linked service is installed; without it the demo leaves the links out."""
-    return find_spec("cryptography") is not None and find_spec("authlib") is not None
+    return all(find_spec(module) is not None for module in EXTRAS["link"])
 
 
 def link_work(account: str, act: str, detail: str, at: datetime) -> Callable[[Services], None]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,12 +76,7 @@ def clear(folder: Path) -> None:
 
 def pretended_partner(engine: Engine) -> Callable[[], LinkSetup]:
     """The simulated partner of the linked service, the same for the whole demo."""
-
-    @cache
-    def setup() -> LinkSetup:
-        return simulated_setup(engine)
-
-    return setup
+    return cache(partial(simulated_setup, engine))
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from keizoku.billing.accounts.account_views import trial_balance
+from keizoku.billing.receivables.open_items import invoice_due_on
 from keizoku.billing.rules.books.chart import CHART
 from keizoku.db.session import Session
 from keizoku.db.tables.books import certificate, entry, line
@@ -226,8 +227,7 @@ def _money(session: Session, today: date) -> Iterable[Figure]:
     """What was invoiced, and where it went: credits, cards, transfers, still open."""
     settled = _sums(session, settlement.c.kind, settlement.c.yen)
     living = invoice.c.state != "void"
-    due_on = sa.func.least(invoice.c.due_on, invoice.c.accelerated_on)
-    overdue = sa.and_(invoice.c.state == "open", due_on < today)
+    overdue = sa.and_(invoice.c.state == "open", invoice_due_on < today)
     yield Figure("invoices", "請求書", "invoices", _one(session, sa.func.count(), living))
     yield Figure("invoiced", "請求額", "invoiced", _one(session, sa.func.sum(invoice.c.total_yen), living), "yen")
     yield Figure("by_credit", "SLA減額の充当", "less SLA credits", settled.get("credit", 0), "yen")

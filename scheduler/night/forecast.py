@@ -24,9 +24,10 @@ from keizoku.billing.gateway.port import (
     UnansweredError,
 )
 from keizoku.db.act_keys import rehearsal
-from keizoku.db.session import release_leader_lock, try_leader_lock
+from keizoku.db.session import leader_lock
 from keizoku.scheduler.night import run_log
 from keizoku.scheduler.night.figures import Figure, OddFigure, figures_of, last_figures, odd_among
+from keizoku.scheduler.night.limits import check_not_too_early
 from keizoku.scheduler.night.schedule import night_at
 from keizoku.scheduler.night.waiting import Above, above_limits, held_by_hand
 from keizoku.terms.calendar import jst_day
@@ -65,24 +66,21 @@ def next_night(services: Services, now: datetime) -> date:
     return today if last is None or last < today else max(today, last) + timedelta(days=1)
 
 
-def forecast_night(services: Services, business_date: date, now: datetime) -> NightForecast:
-    """Rehearse the night of a business date. Nothing is left behind but drawn numbers.
+def forecast_night(services: Services, on: date | None, now: datetime) -> NightForecast:
+    """Rehearse the night of a business date; None: the next one. Nothing is left behind but drawn numbers.
 
-    Raises NightBusyError while a night, or another forecast, runs.
+    Raises NightBusyError while a night, or another forecast, runs, Refused for a day that is too early.
     """
     from keizoku.scheduler.night.nightly_run import NightBusyError
 
     session = services.session
+    business_date = on or next_night(services, now)
+    check_not_too_early(session, services.rules, business_date)
     session.rollback()
-    if not try_leader_lock(session, "night"):
-        session.rollback()
-        raise NightBusyError("another night is running on this database; nothing was forecast")
-    try:
+    with leader_lock(session, "night") as alone:
+        if not alone:
+            raise NightBusyError("another night is running on this database; nothing was forecast")
         return rehearse(services, run_log.run_log_state(session, business_date), max(now, night_at(business_date)))
-    finally:
-        session.rollback()
-        release_leader_lock(session, "night")
-        session.commit()
 
 
 def rehearse(services: Services, before: run_log.RunLogState, at: datetime) -> NightForecast:

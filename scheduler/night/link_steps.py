@@ -111,8 +111,8 @@ def renew_by_day(services: Services, now: datetime, going: Callable[[], bool]) -
             done |= {"orders": looked_up.changes, "to_people": len(looked_up.to_people)}
     except (Refused, DatabaseError) as refused:
         session.rollback()
-        return {**{name: count for name, count in done.items() if count}, "why": str(refused)}
-    return {name: count for name, count in done.items() if count}
+        return {**+done, "why": str(refused)}
+    return dict(+done)
 
 
 def _is_any(work: Work, probe: sa.ColumnElement[bool]) -> bool:

@@ -27,7 +27,7 @@ from keizoku.billing.closing.integrity_audit import FULL_AUDIT, AuditBaseline
 from keizoku.billing.closing.integrity_audit import audit as audit_billing
 from keizoku.billing.contracts import renewal_stage
 from keizoku.db.fence import Fence, is_of_stage
-from keizoku.db.session import Session, one_snapshot, release_leader_lock, try_leader_lock
+from keizoku.db.session import Session, leader_lock, one_snapshot
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.clock import check_gateway_clock
 from keizoku.scheduler.night import ranges, run_log, set_aside
@@ -108,29 +108,27 @@ def run_night(
     if services.clock is not None:
         services.clock.check(now)
         check_gateway_clock(services.gateway, now, services.clock.most_ahead)
-    if not try_leader_lock(session, "night"):
-        session.rollback()
-        raise NightBusyError("another night is running on this database; nothing was done")
-    unnoted: list[run_log.StageRun] = []
-    try:
-        before = run_log.run_log_state(session, business_date)
-        if most_missed is not None:
-            check_not_too_many(before, most_missed)
-        if before.left_open:
-            ranges.close_leftovers(session)
-        missed = before.missed
-        waits = reason_to_wait(services, before, now)
-        results, held = write_all(services, before, now, unnoted.extend, progress, ask_first, pool, waits=waits)
-        wrote = figures_of(session, before.marks, now) if any(each.changes for each in results) else []
-        state, differences = _certify(services, before, now, unnoted, progress, held, wrote, whole=whole_audit)
-    except BaseException:
-        with suppress(sa.exc.SQLAlchemyError):  # what failed may be the connection; its lock is gone with it
-            session.rollback()
-            if unnoted:  # their rows are committed; the certificate would have noted them
-                run_log.note(session, unnoted)
-            _unlock(session)
-        raise
-    _unlock(session)
+    with leader_lock(session, "night") as alone:
+        if not alone:
+            raise NightBusyError("another night is running on this database; nothing was done")
+        unnoted: list[run_log.StageRun] = []
+        try:
+            before = run_log.run_log_state(session, business_date)
+            if most_missed is not None:
+                check_not_too_many(before, most_missed)
+            if before.left_open:
+                ranges.close_leftovers(session)
+            missed = before.missed
+            waits = reason_to_wait(services, before, now)
+            results, held = write_all(services, before, now, unnoted.extend, progress, ask_first, pool, waits=waits)
+            wrote = figures_of(session, before.marks, now) if any(each.changes for each in results) else []
+            state, differences = _certify(services, before, now, unnoted, progress, held, wrote, whole=whole_audit)
+        except BaseException:
+            with suppress(sa.exc.SQLAlchemyError):  # what failed may be the connection
+                session.rollback()
+                if unnoted:  # their rows are committed; the certificate would have noted them
+                    run_log.note(session, unnoted)
+            raise
     return NightResult(
         business_date=business_date,
         stages=_summed([*results, StageResult("audit", 0)]),
@@ -170,11 +168,6 @@ def write_all(
     aside: set_aside.Fences = {}
     results += _stages(night, lambda _, left: unnoted(left), progress, ask_first, pool, leaves, aside)
     return results, set_aside.save(session, aside, on, now, any_open=before.any_set_aside)
-
-
-def _unlock(session: Session) -> None:
-    release_leader_lock(session, "night")
-    session.commit()
 
 
 def _stages(

@@ -22,7 +22,7 @@ from keizoku.db.tables.operations import night_word
 from keizoku.scheduler.night.figures import Figure, OddFigure
 from keizoku.scheduler.night_settings import Limit
 from keizoku.terms.read_model import Shown
-from keizoku.terms.refusal import Refused
+from keizoku.terms.refusal import Refused, want_signed
 
 if TYPE_CHECKING:
     from keizoku.scheduler.app import Services
@@ -65,7 +65,6 @@ def above_limits(limits: Sequence[Limit], figures: Iterable[Figure], odd: Iterab
 def reason_to_wait(services: Services, before: RunLogState, now: datetime) -> Refused | None:
     """Why no money moves tonight; None: it does. Where limits are set, the night is rehearsed for it."""
     session, on = services.session, before.business_date
-    approved = _approved(session, on) if before.any_word else None
     ground = held_by_hand(session, on) if before.any_word else None
     if ground is not None:
         return _waits(on, f"held: {ground}")
@@ -73,7 +72,9 @@ def reason_to_wait(services: Services, before: RunLogState, now: datetime) -> Re
         return None
     from keizoku.scheduler.night.forecast import rehearse
 
-    above = [each for each in rehearse(services, before, now).above if not _covers(approved, each)]
+    approved = _approved(session, on) if before.any_word else {}
+    found = rehearse(services, before, now).above
+    above = [each for each in found if each.value > approved.get((each.name, each.of), -1)]
     if not above:
         return None
     told = ", ".join(
@@ -92,7 +93,7 @@ def _waits(on: date, why: str) -> Refused:
 
 def hold(session: Session, *, by: str, ground: str, now: datetime) -> None:
     """From now on no night moves money until it is released; commits. Refused where a hold is in force."""
-    _signed(by, ground)
+    want_signed(by, ground)
     if _hold(session) is not None:
         session.rollback()
         raise Refused("night.held", "nights are held already", "release them: `keizoku night release`")
@@ -101,7 +102,7 @@ def hold(session: Session, *, by: str, ground: str, now: datetime) -> None:
 
 def release(session: Session, *, by: str, ground: str, now: datetime) -> None:
     """Nights move money again; commits. Refused where no hold is in force."""
-    _signed(by, ground)
+    want_signed(by, ground)
     if _hold(session) is None:
         session.rollback()
         raise Refused("night.not_held", "nobody holds nights", "what lies above a limit is approved instead")
@@ -116,7 +117,7 @@ def approve(services: Services, forecast: NightForecast, *, by: str, ground: str
 
 def approve_shown(session: Session, on: date, shown: Mapping[str, int], *, by: str, ground: str, now: datetime) -> None:
     """The same, of figures as a person read them: `payments.charges yen` -> 1_200_000."""
-    _signed(by, ground)
+    want_signed(by, ground)
     rows = [[*name.split(" ", 1), value] for name, value in shown.items()]
     _say(session, "approve", on, by, ground, rows, now)
 
@@ -143,20 +144,16 @@ def _hold(session: Session) -> sa.Row[Any, Any, Any] | None:
     return row if row is not None and row.kind == "hold" else None
 
 
-def _approved(session: Session, on: date) -> dict[tuple[str, str], int] | None:
-    """What the newest approval of a date has seen above its limits; None: it was not approved."""
+def _approved(session: Session, on: date) -> dict[tuple[str, str], int]:
+    """What the newest approval of a date has seen above its limits; nothing where it was not approved."""
     newest = (
         sa.select(night_word.c.shown)
         .where(night_word.c.kind == "approve", night_word.c.business_date == on)
         .order_by(night_word.c.id.desc())
         .limit(1)
     )
-    shown = session.execute(newest).scalar_one_or_none()
-    return None if shown is None else {(each[0], each[1]): each[2] for each in shown if len(each) == 3}
-
-
-def _covers(approved: dict[tuple[str, str], int] | None, above: Above) -> bool:
-    return approved is not None and above.value <= approved.get((above.name, above.of), -1)
+    shown = session.execute(newest).scalar_one_or_none() or ()
+    return {(each[0], each[1]): each[2] for each in shown if len(each) == 3}
 
 
 def _say(
@@ -168,8 +165,3 @@ def _say(
         )
     )
     session.commit()
-
-
-def _signed(by: str, ground: str) -> None:
-    if not by.strip() or not ground.strip():
-        raise Refused("act.unsigned", "an act of people has an author and a ground", ": say both")

@@ -18,12 +18,13 @@ from keizoku.db.account_reads import noted
 from keizoku.db.session import Session
 from keizoku.sla.claims.claim_store import load_account_month
 from keizoku.sla.evidence.form_outages import form_outages
-from keizoku.sla.months.month_facts import load_month_facts
+from keizoku.sla.months.month_facts import load_service_month
+from keizoku.sla.review_queue import policy_of
 from keizoku.sla.rules.claim_decision import ClaimDecision
 from keizoku.sla.rules.claim_facts import Claim, ClaimFacts
 from keizoku.sla.rules.claims import adjudicate, claim_deadline
 from keizoku.sla.rules.intervals import Spans, as_iso, intersect, length
-from keizoku.sla.rules.unusable_time import ServiceMonth, service_month
+from keizoku.sla.rules.unusable_time import ServiceMonth
 from keizoku.terms.calendar import Month, iso_jst
 from keizoku.terms.policy import Policy
 from keizoku.terms.rules import Rules
@@ -99,9 +100,8 @@ class ClaimWorth:
 
 def measured_month(session: Session, rules: Rules, month: Month, now: datetime) -> MeasuredMonth:
     """The month as known now. Raises UncoveredDateError, NoPopulationError."""
-    policy = rules.terms.of_month(month)
-    facts = load_month_facts(session, policy, month, now)
-    service = service_month(facts, policy, rules.discretion.resolution_seconds)
+    policy = policy_of(rules, month)
+    service = load_service_month(session, rules, month, now)
     deadline_at = claim_deadline(month, form_outages(session, month, policy), policy)
     return MeasuredMonth(month, policy, service, deadline_at, month.start_at <= now < deadline_at)
 

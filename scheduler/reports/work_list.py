@@ -26,7 +26,7 @@ from keizoku.db.tables.people import task_snooze
 from keizoku.scheduler.reports.work_sources import DONE, KINDS, SOURCES, Kind
 from keizoku.sla.evidence.unknown_store import unknown_list
 from keizoku.terms.calendar import iso_jst, jst_day
-from keizoku.terms.refusal import Refused
+from keizoku.terms.refusal import Refused, want_signed
 from keizoku.terms.rendering import Lang, sentence
 
 MISSED_NIGHTS: Final = 7
@@ -208,8 +208,7 @@ def _printed(item_id: str) -> bool:
 
 def _signed(by: str, ground: str) -> tuple[str, str]:
     by, ground = by.strip(), ground.strip()
-    if not by or not ground:
-        raise Refused("act.unsigned", "an act of people has an author and a ground", ": say both")
+    want_signed(by, ground)
     for what, text in (("author", by), ("ground", ground)):
         if len(text) > LONGEST or not text.isprintable():
             rule = f"at most {LONGEST} printable letters on one line"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -31,6 +32,14 @@ class JobRun:
     outcome: str = "done"
     about: dict[str, object] = field(default_factory=dict)
     began: float = 0.0
+
+    def tell(self, made: Mapping[str, object], left: str) -> None:
+        """What a run says that it did: with `why`, its outcome is `left`; where it did nothing, nothing was due."""
+        self.about |= made
+        if made.get("why"):
+            self.outcome = left
+        elif not any(made.values()):
+            self.outcome = "nothing_due"
 
     def __enter__(self) -> JobRun:
         self.began = self.worker._began[self.name] = time.monotonic()

@@ -243,12 +243,7 @@ class Worker:
         if self.mail is None or not self._may_work():
             return
         with self._job("mail") as job, self._services() as services:
-            made = self.mail(services, self._may_work)
-            job.about |= made
-            if made.get("why"):
-                job.outcome = "not_sent"
-            elif not any(made.values()):
-                job.outcome = "nothing_due"
+            job.tell(self.mail(services, self._may_work), "not_sent")
 
     def issue_documents(self) -> None:
         """Store invoices and credit notes as issued once the night is done: all of them then, the newest in between."""
@@ -263,23 +258,16 @@ class Worker:
                 job.outcome = "nothing_due"
                 return
             made = self.documents(services, now, due != self._issued_for, self._may_work)
-            job.about |= made
-            if made.get("why"):
-                job.outcome = "not_issued"
-                return
-            if self._may_work():
+            job.tell(made, "not_issued")
+            if not made.get("why") and self._may_work():
                 self._issued_for = due
-            if not any(made.values()):
-                job.outcome = "nothing_due"
 
     def send_events(self) -> None:
         """Send events to the endpoints that want them, while we lead."""
         if self.webhooks is None or not self._may_work():
             return
         with self._job("webhooks") as job, self._services() as services:
-            job.about |= self.webhooks(services, self._may_work)
-            if not any(job.about.values()):
-                job.outcome = "nothing_due"
+            job.tell(self.webhooks(services, self._may_work), "not_sent")
 
     def measure_budget(self) -> None:
         """How much of the running month is unusable so far, and how far the tiers are."""
@@ -314,12 +302,7 @@ class Worker:
         if self.linking is None or not self._may_work():
             return
         with self._job("links") as job, self._services() as services:
-            made = self.linking(services, self.clock(), self._may_work)
-            job.about |= made
-            if made.get("why"):
-                job.outcome = "not_renewed"
-            elif not any(made.values()):
-                job.outcome = "nothing_due"
+            job.tell(self.linking(services, self.clock(), self._may_work), "not_renewed")
 
     def see_notices(self) -> None:
         """Fetch our calendar of maintenance back from where users read it: a proof of when it stood there."""

@@ -106,11 +106,12 @@ class ImportService:
         """
 
         def take(incident: Incident) -> bool:
-            if self._service.is_known_outage(incident, monitored=outages is not None):
+            stated = replace(incident, author=incident.author or author)
+            if outages is not None:
+                return self._service.take_monitored(stated, file.name, by=author, now=now)
+            if self._service.is_known_outage(stated):
                 return False
-            if outages is not None and self._service.gets_its_end(incident, file.name, by=author, now=now):
-                return True
-            self._service.take_incident(replace(incident, author=incident.author or author), now=now)
+            self._service.take_incident(stated, now=now)
             return True
 
         def read() -> Read[Incident]:

@@ -137,29 +137,27 @@ class SlaService(RemedyService):
         ask_for_review(self._session, self._months(new), f"unknown time of {source}", now)
         return normalise(new)
 
-    def is_known_outage(self, stated: Incident, *, monitored: bool = False) -> bool:
-        """Whether the outage is recorded with just these values; of a monitor's, whether it says nothing new.
+    def is_known_outage(self, stated: Incident) -> bool:
+        """Whether the outage is recorded with just these values."""
+        last = self._last_outage(stated.id)
+        return last is not None and _is_same(last, stated) and epoch_up(last.to_at) == stated.end
 
-        Nothing new is what it said before, corrected since or not, and an outage as still open whose end is known.
+    def take_monitored(self, stated: Incident, source: str, *, by: str, now: datetime) -> bool:
+        """Record an outage as a monitor has it; False: it says nothing new.
+
+        Nothing new is what it said before, corrected since or not, and an outage as still open whose end is known. One
+        that was recorded while it was open gets its end; cause and number of users stay as people corrected them.
         """
         revisions = self._revisions(stated.id)
-        if not monitored:
-            revisions = revisions[-1:]
-        if not any(_is_same(each, stated) for each in revisions):
-            return False
-        ends = {epoch_up(each.to_at) for each in revisions}
-        return stated.end in ends or (stated.is_open and not _was_open(revisions))
-
-    def gets_its_end(self, stated: Incident, source: str, *, by: str, now: datetime) -> bool:
-        """Whether a monitor's outage was recorded while it was open: then what is known of its end now is recorded.
-
-        Cause and number of users stay as people corrected them.
-        """
-        revisions = self._revisions(stated.id)
-        if not (any(_is_same(each, stated) for each in revisions) and _was_open(revisions)):
-            return False
-        ground = f"its end, as {source} has it"
-        self.correct_outage(stated.id, to_at=from_epoch(stated.end), ground=ground, by=by, now=now)
+        if any(_is_same(each, stated) for each in revisions):
+            was_open = _was_open(revisions)
+            if stated.end in {epoch_up(each.to_at) for each in revisions} or (stated.is_open and not was_open):
+                return False
+            if was_open:
+                ground = f"its end, as {source} has it"
+                self.correct_outage(stated.id, to_at=from_epoch(stated.end), ground=ground, by=by, now=now)
+                return True
+        self.take_incident(stated, now=now)
         return True
 
     def _revisions(self, incident_id: str) -> Sequence[sa.Row[Any]]:

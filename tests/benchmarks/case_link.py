@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -26,10 +27,6 @@ from tests.worlds.link_world import NOW, RING, later, service_on
 
 PACE = 10
 """Calls a second, as such partners allow."""
-
-
-class _StoppedError(BaseException):
-    """The process is stopped half-way."""
 
 
 def prepare(folder: Path, size: Mapping[str, int]) -> None:
@@ -78,18 +75,12 @@ def keizoku(folder: Path, size: Mapping[str, int]) -> dict[str, Any]:
     with EmbeddedServer(folder) as server, open_session(server.url) as session:
         partner = SimulatedPartner(session.engine)
         link, done = service_on(session, partner), 0
-
-        def stop(answers: int) -> None:
-            nonlocal done
-            done += answers
-            if done == max(1, size["tokens"] // 3):
-                raise _StoppedError
-
         begun = time.perf_counter()
-        try:
-            link.renew_due(progress=stop, now=later(LIFE_SECONDS // 2))
-        except _StoppedError:
-            session.rollback()
+        with closing(iter(link.renewals(now=later(LIFE_SECONDS // 2)))) as steps:
+            for answers in steps:
+                done += answers
+                if done >= size["tokens"] // 3:
+                    break
         link.renew_due(now=later(LIFE_SECONDS // 2))
         seconds = time.perf_counter() - begun
         living = sa.select(link_token.c.generation, sa.func.count()).where(link_token.c.ended_at.is_(None))

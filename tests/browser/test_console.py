@@ -5,12 +5,8 @@ hostile run, on a wide screen and on a phone; acts without script.
 from __future__ import annotations
 
 import json
-import socket
-import threading
-import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,8 +15,9 @@ import pytest
 import sqlalchemy as sa
 
 from keizoku.web.pages.staff.console import SCREENS
-from tests.integration.web.conftest import House, lived_schema, open_house
+from tests.integration.web.conftest import lived_schema, open_house
 from tests.worlds.console_world import Sitting, addresses_of, fill, staff_of
+from tests.worlds.listening import listening
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -50,29 +47,6 @@ def axe() -> str:
     return (Path(spec.origin).parent / "axe.min.js").read_text(encoding="utf-8")
 
 
-@contextmanager
-def listening(house: House) -> Iterator[str]:
-    """The application under uvicorn on a free port; its address."""
-    import uvicorn
-
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    settings = uvicorn.Config(
-        house.client.app, host="127.0.0.1", port=port, log_config=None, access_log=False, lifespan="off"
-    )
-    server = uvicorn.Server(settings)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        thread.join(10)
-
-
 @pytest.fixture(scope="module")
 def console(lived_schema: tuple[sa.Engine, str]) -> Iterator[str]:
     """The address of a console at which a worker sits, with hostile names on every screen."""
@@ -85,8 +59,8 @@ def console(lived_schema: tuple[sa.Engine, str]) -> Iterator[str]:
         house.door.settings = house.door.settings.model_copy(update={"issuer_name": "Example KK"})
         fill(house.act, upload)
         house.door.signed_in = Sitting(staff_of("worker"))
-        with listening(house) as address:
-            yield address
+        with listening(house.client.app, lifespan="off") as port:
+            yield f"http://127.0.0.1:{port}"
 
 
 def looked_at(page: Page, address: str, source: str) -> list[str]:

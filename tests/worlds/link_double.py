@@ -25,44 +25,14 @@ from authlib.oauth2.rfc7636 import CodeChallenge
 from flask import Flask, Response, jsonify, request
 from joserfc import jwt
 from joserfc.errors import JoseError
-from werkzeug.serving import make_server
 
-CLIENT, SECRET, BACK = "keizoku-tests", "a secret of nobody", "https://app.example/linked"
+from tests.worlds.oauth_server import CLIENT, Client, serving
+
+BACK = "https://app.example/linked"
+GRANTS = ("authorization_code", "refresh_token")
 METHODS = ["client_secret_basic", "private_key_jwt"]
 OFF_HOURS = 4001009
 """The code of a 401: the token is not, or no longer, valid."""
-
-
-@dataclass
-class Client:
-    """The one client that it knows."""
-
-    client_id: str = CLIENT
-    method: str = "client_secret_basic"
-
-    def get_client_id(self) -> str:
-        return self.client_id
-
-    def get_default_redirect_uri(self) -> str:
-        return BACK
-
-    def get_allowed_scope(self, scope: str) -> str:
-        return scope
-
-    def check_redirect_uri(self, redirect_uri: str) -> bool:
-        return redirect_uri == BACK
-
-    def check_client_secret(self, client_secret: str) -> bool:
-        return client_secret == SECRET
-
-    def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
-        return method == self.method
-
-    def check_response_type(self, response_type: str) -> bool:
-        return response_type == "code"
-
-    def check_grant_type(self, grant_type: str) -> bool:
-        return grant_type in ("authorization_code", "refresh_token")
 
 
 @dataclass
@@ -257,7 +227,9 @@ def make_app(memory: Memory) -> Flask:
         memory.tokens.append(Issued(token["access_token"], token["refresh_token"], asked.user, token["scope"], ends))
 
     method = METHODS[0] if memory.keys is None else METHODS[1]
-    server = _Server(app, query_client=lambda name: Client(method=method) if name == CLIENT else None, save_token=save)
+    server = _Server(
+        app, query_client=lambda name: Client(BACK, GRANTS, method) if name == CLIENT else None, save_token=save
+    )
     server.memory = memory
     server.register_client_auth_method(METHODS[1], _Assertion(memory))
     server.register_grant(_CodeGrant, [CodeChallenge(required=True)])
@@ -377,12 +349,5 @@ def _dropped() -> Response:
 @contextmanager
 def partner_running(memory: Memory) -> Iterator[str]:
     """The partner on a port of its own; its address."""
-    server = make_server("127.0.0.1", 0, make_app(memory), threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with serving(make_app(memory)) as address:
+        yield address

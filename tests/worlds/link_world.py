@@ -6,6 +6,7 @@ import base64
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any, Final, Literal
 
 import sqlalchemy as sa
@@ -73,6 +74,13 @@ def confirmed_order(link: LinkService, account: str, product: str = "1306", now:
     return number
 
 
+def rows(link: LinkService, table: sa.Table, account: str) -> list[sa.Row[Any]]:
+    """The account's rows, in order."""
+    found = link.session.execute(sa.select(table).where(table.c.account == account).order_by(table.c.id)).all()
+    link.session.rollback()
+    return list(found)
+
+
 def everything_in(session: Session) -> str:
     """All rows of all tables, as text: to look for what must be nowhere."""
     from keizoku.db.tables import metadata
@@ -80,6 +88,14 @@ def everything_in(session: Session) -> str:
     return "\n".join(
         str(tuple(row)) for table in metadata.sorted_tables for row in session.execute(sa.select(table)).all()
     )
+
+
+def key_file_in(folder: Path) -> Path:
+    """A file of one key, as its owner alone may read it."""
+    file = folder / "keys"
+    file.write_text(f"{KEY_LINE}\n", encoding="ascii")
+    file.chmod(0o600)
+    return file
 
 
 def later(seconds: float = 0, **more: float) -> datetime:

@@ -5,7 +5,6 @@ It is at least as strict as it has to be: PKCE and nonce are required, a code is
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,43 +19,11 @@ from authlib.oidc.core import OpenIDCode
 from flask import Flask, jsonify, request
 from joserfc import jwt
 from joserfc.jwk import KeySet, OctKey, RSAKey
-from werkzeug.serving import make_server
 
-CLIENT, SECRET = "keizoku-tests", "a secret of nobody"
+from tests.worlds.oauth_server import CLIENT, Client, serving
+
 _KEY = RSAKey.generate_key(2048, {"use": "sig"}, auto_kid=True)
 _OTHER = RSAKey.generate_key(2048, {"use": "sig", "kid": str(_KEY.kid)})
-
-
-@dataclass
-class Client:
-    """The one client that it knows."""
-
-    back: str
-    client_id: str = CLIENT
-
-    def get_client_id(self) -> str:
-        return self.client_id
-
-    def get_default_redirect_uri(self) -> str:
-        return self.back
-
-    def get_allowed_scope(self, scope: str) -> str:
-        return scope
-
-    def check_redirect_uri(self, redirect_uri: str) -> bool:
-        return redirect_uri == self.back
-
-    def check_client_secret(self, client_secret: str) -> bool:
-        return client_secret == SECRET
-
-    def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
-        return method == "client_secret_basic"
-
-    def check_response_type(self, response_type: str) -> bool:
-        return response_type == "code"
-
-    def check_grant_type(self, grant_type: str) -> bool:
-        return grant_type == "authorization_code"
 
 
 @dataclass
@@ -210,16 +177,8 @@ def make_app(provider: Provider) -> Flask:
 def running(back: str) -> Iterator[Provider]:
     """The provider on a free port of this machine."""
     provider = Provider(back)
-    server = make_server("127.0.0.1", 0, make_app(provider), threaded=True)
-    provider.url = f"http://127.0.0.1:{server.port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
+    with serving(make_app(provider)) as provider.url:
         yield provider
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def said_in(url: str) -> dict[str, str]:

@@ -219,7 +219,7 @@ CALLS: Final[tuple[tuple[str, Arguments, str], ...]] = (
     ("sla.correct_outage", lambda g: {"id": f"s{g.n}", "affected": 70_000, "ground": "logs"}, ""),
     ("sla.take_incident", lambda g: {"stated": g.stop(NOW)}, ""),
     ("sla.is_known_outage", lambda g: {"stated": g.stop(NOW)}, ""),
-    ("sla.gets_its_end", lambda g: {"stated": g.stop(OVER), "source": "file", "by": "sato"}, ""),
+    ("sla.take_monitored", lambda g: {"stated": g.stop(OVER), "source": "file", "by": "sato"}, ""),
     ("sla.environment", lambda g: {"windows": [g.window], **BY, "outage": f"s{g.n}"}, ""),
     ("sla.observations", lambda g: {"rows": [(f"x{g.n}", "site", *g.window)]}, ""),
     ("sla.record_observations", lambda g: {"file": None, "rows": [(f"y{g.n}", "site", *g.window)], "by": "sato"}, ""),

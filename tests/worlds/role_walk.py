@@ -19,7 +19,7 @@ from keizoku.db.tables.gateway import gateway_dispute
 from keizoku.db.tables.money import credit_refund, payment_attempt, review_task
 from keizoku.scheduler.app import Services
 from keizoku.terms.calendar import jst_day, parse_instant
-from tests.worlds.link_world import KEY_LINE
+from tests.worlds.link_world import key_file_in
 from tests.worlds.world import live, open_world
 
 __all__ = ["FOUND", "NOT_WALKED", "WALK", "everybody", "leave_unanswered", "live_for_the_walk", "write_files"]
@@ -356,5 +356,4 @@ def write_files(folder: Path) -> None:
         }
     for name, text in files.items():
         (folder / name).write_text(text, encoding="utf-8")
-    (folder / "keys").write_text(f"{KEY_LINE}\n", encoding="ascii")
-    (folder / "keys").chmod(0o600)
+    key_file_in(folder)

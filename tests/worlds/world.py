@@ -184,6 +184,12 @@ def without_ids(found: Rows, engine: sa.Engine) -> Rows:
     return same
 
 
+def night_is_ok(services: Services, on: date) -> None:
+    """A night with its whole audit finds nothing."""
+    night = run_night(services, on, parse_instant(f"{on} 02:30"), whole_audit=True)
+    assert (night.certificate, night.differences) == ("ok", ())
+
+
 def balances(services: Services, *codes: str) -> list[object]:
     """The balance of each of these accounts, debit positive."""
     found = journal_view(services.session, codes)["balances"]

@@ -25,7 +25,7 @@ from pydantic_core import to_jsonable_python
 from keizoku.db.account_reads import accounts_read
 from keizoku.db.act_keys import KeyTakenError, once, said_before
 from keizoku.terms.read_model import to_json as mapping_to_json
-from keizoku.web.calls.call import Call, Listing, no_cursor
+from keizoku.web.calls.call import Call, Listing, door_of, no_cursor
 from keizoku.web.calls.problems import ProblemError
 from keizoku.web.calls.streaming import Stream
 from keizoku.web.calls.versions import check_version, held, tag_of
@@ -35,7 +35,6 @@ from keizoku.web.request_log import Entry, write_entry
 
 if TYPE_CHECKING:
     from keizoku.web.calls.operation import Operation
-    from keizoku.web.door import Door
 
 
 @runtime_checkable
@@ -56,32 +55,26 @@ __all__ = ["answer_act", "answer_question", "done", "jsonable", "perform"]
 
 def answer_question(operation: Operation, given: Mapping[str, Any]) -> Response:
     """Answer a question or a list."""
-    answer = _answer_to(operation, given)
-    if isinstance(answer, Stream):
-        return answer.response(given["request"].headers.get("last-event-id", ""))
-    tag = getattr(given["request"].state, "tag", None)
-    return _json(answer) if tag is None else _json(answer, headers={"ETag": tag})
-
-
-def _answer_to(operation: Operation, given: Mapping[str, Any]) -> Any:
-    """The answer to a question or a list, as JSON holds it."""
     request: Request = given["request"]
-    began, door = monotonic(), _door(request)
+    began, door = monotonic(), door_of(request)
     arguments = _arguments(operation, given)
     account = door.account_for(operation, request, arguments)
+    headers: dict[str, str] = {}
     with accounts_read() as read, door.admitted(operation, request, account) as call:
         if operation.kind == "list":
             answer: Any = _page(operation, call, arguments)
         else:
             if operation.version is not None and call.role != MEMBER:
                 # before the answer, so that what comes between is seen as a change
-                request.state.tag = tag_of(call.session, operation.version, arguments[operation.version.in_path])
+                headers["ETag"] = tag_of(call.session, operation.version, arguments[operation.version.in_path])
             answer = operation.handler(call, **arguments)
             if not isinstance(answer, Stream):
                 answer = jsonable(answer)
     entry = Entry.of(operation, call.who, call.now, account or _about(answer, read), 200, began)
     door.log.later(entry)
-    return answer
+    if isinstance(answer, Stream):
+        return answer.response(request.headers.get("last-event-id", ""))
+    return _json(answer, headers=headers)
 
 
 def answer_act(operation: Operation, given: Mapping[str, Any]) -> Response:
@@ -93,7 +86,7 @@ def answer_act(operation: Operation, given: Mapping[str, Any]) -> Response:
 def done(operation: Operation, given: Mapping[str, Any]) -> tuple[Any, int, bool]:
     """Do an act, once for its key: (the answer, its status, whether it was done just now)."""
     request: Request = given["request"]
-    began, door = monotonic(), _door(request)
+    began, door = monotonic(), door_of(request)
     arguments = _arguments(operation, given)
     account = door.account_for(operation, request, arguments)
     content = _content(operation, given)
@@ -235,10 +228,6 @@ def _content(operation: Operation, given: Mapping[str, Any]) -> dict[str, Any]:
     if operation.upload:
         content["file"] = given["file"].sha256
     return content
-
-
-def _door(request: Request) -> Door:
-    return cast("Door", request.app.state.door)
 
 
 def _json(answer: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

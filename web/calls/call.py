@@ -6,22 +6,25 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from keizoku.terms.calendar import jst_day
 from keizoku.web.calls.problems import ProblemError
 
 if TYPE_CHECKING:
+    from fastapi import Request
+
     from keizoku.billing.services.billing_service import BillingService
     from keizoku.db.session import Session
     from keizoku.scheduler.app import Services
     from keizoku.scheduler.settings import Settings
     from keizoku.sla.services.sla_service import SlaService
     from keizoku.terms.rules import Rules
+    from keizoku.web.door import Door
     from keizoku.web.identity.principal import Principal
     from keizoku.web.jobs import Jobs
 
-__all__ = ["Call", "Listing", "Row", "no_cursor", "number_in", "shown_rows", "whole"]
+__all__ = ["Call", "Listing", "Row", "door_of", "no_cursor", "number_in", "shown_rows", "whole"]
 
 Row = Mapping[str, Any]
 
@@ -88,6 +91,11 @@ class Listing:
 
     read: Callable[[int, str], Sequence[Any]]
     name: Callable[[Any], str] = lambda row: str(row["id"])
+
+
+def door_of(request: Request) -> Door:
+    """The door that a request came to."""
+    return cast("Door", request.app.state.door)
 
 
 def whole(rows: Sequence[Any], key: str = "id") -> Listing:

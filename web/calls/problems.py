@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from keizoku.terms.refusal import Refused
 
-__all__ = ["NOT_FOUND", "PREFIX", "ProblemError", "of_refusal"]
+__all__ = ["NOT_FOUND", "ProblemError", "of_refusal", "too_slow"]
 
 PREFIX: Final = "/v1/problems/"
 
@@ -79,6 +79,11 @@ class ProblemError(Exception):
             "remedy": self.remedy,
             "findings": [dict(each) for each in self.findings],
         }
+
+
+def too_slow(detail: str) -> ProblemError:
+    """A call of which not all came in its time: 408."""
+    return ProblemError(408, "slow", "The call comes too slowly.", detail, "send it again, whole")
 
 
 def of_refusal(refused: Refused) -> ProblemError:

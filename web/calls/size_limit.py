@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import json
 from time import monotonic
-from typing import Any, Final
+from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from keizoku.limits import LARGEST_FILE
-from keizoku.web.calls.problems import PREFIX
+from keizoku.web.calls.problems import ProblemError, too_slow
 
 __all__ = ["LARGEST_JSON", "SizeLimit"]
 
@@ -51,7 +51,7 @@ class SizeLimit:
         most, within = (LARGEST_FILE, FILE_WITHIN_S) if is_file else (LARGEST_JSON, JSON_WITHIN_S)
         said = headers.get(b"content-length", b"0")
         if not said.isdigit() or int(said) > most:
-            await _refuse(send, *_too_large(most))
+            await _refuse(send, _too_large(most))
             return
         seen, started, whole = 0, False, False
         until = monotonic() + within
@@ -79,30 +79,23 @@ class SizeLimit:
             await self.app(scope, counted, watched)
         except _TooLargeError:
             if not started:
-                await _refuse(send, *_too_large(most))
+                await _refuse(send, _too_large(most))
         except _TooSlowError:
             if not started:
-                await _refuse(
-                    send, 408, "slow", "The call comes too slowly.", f"its body did not come within {within:g} s",
-                    "send it again, whole",
-                )  # fmt: skip
+                await _refuse(send, too_slow(f"its body did not come within {within:g} s"))
 
 
-def _too_large(most: int) -> tuple[int, str, str, str, str]:
+def _too_large(most: int) -> ProblemError:
     detail = f"a body of this kind has at most {most:,} bytes"
-    return 413, "size", "The body is too large.", detail, "send less at once"
+    return ProblemError(413, "size", "The body is too large.", detail, "send less at once")
 
 
-async def _refuse(send: Send, status: int, kind: str, title: str, detail: str, remedy: str) -> None:
-    told: dict[str, Any] = {
-        "type": f"{PREFIX}{kind}", "title": title, "status": status, "detail": detail, "clause": None,
-        "remedy": remedy, "findings": [],
-    }  # fmt: skip
-    body = json.dumps(told).encode()
+async def _refuse(send: Send, problem: ProblemError) -> None:
+    body = json.dumps(problem.to_json()).encode()
     headers = [
         (b"content-type", b"application/problem+json"),
         (b"content-length", str(len(body)).encode()),
         (b"connection", b"close"),
     ]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.start", "status": problem.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -9,7 +9,7 @@ themselves, so it changes with each of them, also where the answer comes back to
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -27,19 +27,19 @@ if TYPE_CHECKING:
 __all__ = ["CLAIM", "CONTRACT", "MONTH", "TASK", "Versioned", "check_version", "held", "tag_of"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Versioned:
     """A kind of thing that has versions: the name in the path that names it, and what its version is drawn from."""
 
     word: str
     in_path: str
-    rows: Callable[[], sa.Select[Any]]
+    rows: sa.Select[Any]
     """Texts that are otherwise whenever a row of it is; `:name` is what the path names."""
 
 
 def tag_of(session: Session, kind: Versioned, name: str) -> str:
     """The ETag of a thing as it is now."""
-    found = session.execute(kind.rows(), {"name": name}).scalars().all()
+    found = session.execute(kind.rows, {"name": name}).scalars().all()
     return f'"{hashlib.sha256("|".join([kind.word, *map(str, found)]).encode()).hexdigest()[:32]}"'
 
 
@@ -97,8 +97,9 @@ def _claim() -> sa.Select[Any]:
 
 def _task() -> sa.Select[Any]:
     task, snooze = metadata.tables["review_task"], metadata.tables["task_snooze"]
+    number = sa.func.substring(sa.bindparam("name", type_=sa.Text), sa.literal_column("'^T([1-9][0-9]{0,17})$'"))
     return _joined(
-        _text(task, sa.func.concat(sa.literal_column("'T'"), task.c.id) == sa.bindparam("name")),
+        _text(task, task.c.id == sa.cast(number, sa.BigInteger)),
         _text(snooze, snooze.c.task == sa.bindparam("name")),
     )
 
@@ -128,7 +129,7 @@ def _joined(*parts: sa.Select[Any]) -> sa.Select[Any]:
     return sa.select(every.c.told).order_by(every.c.told)
 
 
-CONTRACT: Final = Versioned("contract", "account", _contract)
-CLAIM: Final = Versioned("claim", "claim", _claim)
-TASK: Final = Versioned("task", "task", _task)
-MONTH: Final = Versioned("month", "month", _month)
+CONTRACT: Final = Versioned("contract", "account", _contract())
+CLAIM: Final = Versioned("claim", "claim", _claim())
+TASK: Final = Versioned("task", "task", _task())
+MONTH: Final = Versioned("month", "month", _month())

@@ -12,10 +12,12 @@ from typing import Final, Literal
 
 import sqlalchemy as sa
 
+from keizoku.db.roles import NAMES
 from keizoku.db.session import Session
 from keizoku.db.tables.web import web_session
 from keizoku.terms.read_model import JapanInstant, ReadModel
 from keizoku.web.identity.keys import key_list
+from keizoku.web.identity.sessions import living
 
 __all__ = ["AccessRow", "access_report"]
 
@@ -31,7 +33,6 @@ SELECT login.rolname AS who, array_agg(DISTINCT held.rolname ORDER BY held.rolna
 FROM held JOIN pg_roles login ON login.oid = held.member WHERE login.rolcanlogin
 GROUP BY login.rolname, login.rolvaliduntil ORDER BY login.rolname
 """
-ROLES: Final = ("worker", "finance", "support", "tokens", "member")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,8 +59,7 @@ def _keys(session: Session, now: datetime) -> list[AccessRow]:
     return [
         AccessRow(
             "key", f"key:{key.name}:{key.id}", None, (key.role,), key.scopes,
-            key.ended_at is None and (key.expires_at is None or key.expires_at > now), key.created_at,
-            key.ended_at or key.expires_at, key.last_used_at,
+            key.lives(now), key.created_at, key.ended_at or key.expires_at, key.last_used_at,
         )
         for key in key_list(session)
     ]  # fmt: skip
@@ -67,11 +67,7 @@ def _keys(session: Session, now: datetime) -> list[AccessRow]:
 
 def _people(session: Session, now: datetime) -> list[AccessRow]:
     """For each person: the first session, the last use, and the roles of the newest."""
-    columns = web_session.c
-    lives = sa.and_(
-        columns.ended_at.is_(None), columns.expires_at > now,
-        columns.last_seen_at + sa.func.make_interval(0, 0, 0, 0, 0, 0, columns.idle_seconds) > now,
-    )  # fmt: skip
+    columns, lives = web_session.c, living(now)
     rows = session.execute(
         sa.select(
             columns.kind, columns.principal, columns.account, sa.func.min(columns.created_at).label("since"),
@@ -94,7 +90,7 @@ def _people(session: Session, now: datetime) -> list[AccessRow]:
 
 
 def _logins(session: Session, prefix: str) -> list[AccessRow]:
-    wanted = [f"{prefix}_{role}" for role in ROLES]
+    wanted = [f"{prefix}_{role}" for role in NAMES]
     rows = session.execute(sa.text(_LOGINS), {"roles": wanted}).all()
     return [
         AccessRow(

@@ -11,18 +11,19 @@ something has to come from our own pages: `Sec-Fetch-Site: same-origin`, or wher
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import urlsplit
 
 from fastapi import Request, Response
 
+from keizoku.web.calls.call import door_of
 from keizoku.web.calls.problems import ProblemError
 from keizoku.web.identity import sessions
-from keizoku.web.identity.sessions import Lasting, WebSession
+from keizoku.web.identity.sessions import WebSession
 
 if TYPE_CHECKING:
     from keizoku.db.session import Session
-    from keizoku.web.door import Door
     from keizoku.web.identity.principal import Principal
 
 __all__ = [
@@ -50,9 +51,9 @@ class Site:
         return "keizoku_local" if self.local else "__Host-keizoku"
 
     @property
-    def secure(self) -> bool:
-        """Whether browsers send the cookie over TLS only."""
-        return not self.local
+    def sign_in_cookie(self) -> str:
+        """The name of the one that holds a browser's random value while it is at the directory."""
+        return f"{self.cookie}-sign-in"
 
     @property
     def links(self) -> tuple[str, ...]:
@@ -71,10 +72,20 @@ class Site:
         """The origin of our pages under one of our hosts."""
         return f"{urlsplit(self.origin).scheme}://{host}"
 
+    def keep(self, response: Response, name: str, value: str, seconds: int | None = None) -> None:
+        """Let a browser keep a cookie that no script reads; over TLS alone where we are reached by it."""
+        response.set_cookie(
+            name, value, max_age=seconds, path="/", secure=not self.local, httponly=True, samesite="lax"
+        )
+
+    def forget(self, response: Response, name: str) -> None:
+        """Let it forget one."""
+        response.delete_cookie(name, path="/", secure=not self.local, httponly=True, samesite="lax")
+
 
 def site_of(request: Request) -> Site:
     """Where browsers reach us. Raises ProblemError: 404 where no browser does, 421 for a host that is not ours."""
-    site = _door(request).site
+    site = door_of(request).site
     if site is None:
         raise ProblemError(
             404, "session.none_here", "There are no sessions here.", "the door has no address for browsers",
@@ -100,7 +111,7 @@ def session_of(request: Request) -> WebSession | None:
     token = only_cookie(request, site.cookie)
     found = None
     if token and not _from_elsewhere(request):
-        door = _door(request)
+        door = door_of(request)
         with door.connect("worker") as session:
             found = sessions.holder(session, token, door.clock())
         if found is not None and (found.principal.kind == "local") != site.local and found.principal.kind != "member":
@@ -111,12 +122,7 @@ def session_of(request: Request) -> WebSession | None:
 
 def principal_of(request: Request) -> Principal:
     """Who is signed in. Raises ProblemError 401 where nobody is."""
-    found = session_of(request)
-    if found is None:
-        raise ProblemError(
-            401, "session.missing", "Nobody is signed in.", "there is no living session", "sign in, or open a new link"
-        )
-    return found.principal
+    return _living(request).principal
 
 
 def check_origin(request: Request) -> None:
@@ -134,10 +140,7 @@ def check_origin(request: Request) -> None:
 def check_form(request: Request, token: str) -> WebSession:
     """The session of an unsafe call. Raises ProblemError 401 without one, 403 for another site's or session's form."""
     check_origin(request)
-    found = session_of(request)
-    if found is None:
-        principal_of(request)
-    assert found is not None  # noqa: S101 - said just before
+    found = _living(request)
     if not found.is_its_form(token):
         raise ProblemError(
             403, "form.foreign", "This form is not of this session.", f"its {FORM_FIELD} is another",
@@ -151,35 +154,42 @@ def sign_in(request: Request, response: Response, session: Session, principal: P
 
     `begun_by`: the secret that it was begun with, which begins no second one (IntegrityError).
     """
-    door, site = _door(request), site_of(request)
+    door, site = door_of(request), site_of(request)
     now, settings = door.clock(), door.settings
     before = only_cookie(request, site.cookie)
     if before:
         sessions.end_token(session, before, "signed in anew", now)
     member = principal.kind == "member"
-    lasting = Lasting.of(
-        settings.member_session_idle_minutes if member else settings.session_idle_minutes,
-        settings.member_session_minutes if member else settings.session_hours * 60,
-    )
-    token = sessions.begin(session, principal, lasting, begun_by, now)
-    response.set_cookie(site.cookie, token, path="/", secure=site.secure, httponly=True, samesite="lax")
+    idle = settings.member_session_idle_minutes if member else settings.session_idle_minutes
+    whole = timedelta(minutes=settings.member_session_minutes) if member else timedelta(hours=settings.session_hours)
+    token = sessions.begin(session, principal, begun_by, now, idle=timedelta(minutes=idle), whole=whole)
+    site.keep(response, site.cookie, token)
 
 
 def sign_out(request: Request, response: Response) -> None:
     """The session of this browser ends."""
-    door, site = _door(request), site_of(request)
+    door, site = door_of(request), site_of(request)
     token = only_cookie(request, site.cookie)
     if token:
         with door.connect("worker") as session:
             sessions.end_token(session, token, "signed out", door.clock())
             session.commit()
-    response.delete_cookie(site.cookie, path="/", secure=site.secure, httponly=True, samesite="lax")
+    site.forget(response, site.cookie)
 
 
 def own_page(to: str) -> str:
     """A page of ours, by its path; anything else is the first page."""
     safe = to.startswith("/") and not to.startswith("//") and "\\" not in to and to.isascii() and to.isprintable()
     return to if safe and len(to) <= LONGEST_PATH else "/"
+
+
+def _living(request: Request) -> WebSession:
+    found = session_of(request)
+    if found is None:
+        raise ProblemError(
+            401, "session.missing", "Nobody is signed in.", "there is no living session", "sign in, or open a new link"
+        )
+    return found
 
 
 def _from_elsewhere(request: Request) -> bool:
@@ -198,7 +208,3 @@ def only_cookie(request: Request, name: str) -> str:
     pairs = [each.strip().partition("=") for header in request.headers.getlist("cookie") for each in header.split(";")]
     found = [value for key, _, value in pairs if key == name]
     return found[0] if len(found) == 1 else ""
-
-
-def _door(request: Request) -> Door:
-    return cast("Door", request.app.state.door)

@@ -54,6 +54,10 @@ class KeyRow(ReadModel):
     ended_at: JapanInstant | None
     last_used_at: JapanInstant | None
 
+    def lives(self, now: datetime) -> bool:
+        """Whether it is still taken."""
+        return self.ended_at is None and (self.expires_at is None or self.expires_at > now)
+
 
 def digest_of(secret: str) -> str:
     """What is kept of a key, a link or a session."""
@@ -85,7 +89,7 @@ def new_key(
     if expires_at is not None and expires_at <= now:
         raise Refused("api_key.unfit", f"a key that ends at {expires_at:%Y-%m-%d %H:%M %Z} is over already")
     session.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(f"api_key {name}", 0))))
-    alive = [each for each in key_list(session) if each.name == name and _lives(each, now)]
+    alive = [each for each in key_list(session) if each.name == name and each.lives(now)]
     if len(alive) >= MOST_ALIVE:
         numbers = ", ".join(str(each.id) for each in alive)
         raise Refused(
@@ -153,7 +157,3 @@ def key_holder(session: Session, key: str, now: datetime) -> Principal | None:
     scopes = frozenset(cast("Collection[str]", row.scopes))
     role = cast("Role", row.role)
     return Principal("key", f"key:{row.name}:{row.id}", (role,), scopes, row.mode == "test")
-
-
-def _lives(row: KeyRow, now: datetime) -> bool:
-    return row.ended_at is None and (row.expires_at is None or row.expires_at > now)

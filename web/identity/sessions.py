@@ -24,24 +24,14 @@ from keizoku.terms.refusal import Refused
 from keizoku.web.identity.keys import digest_of
 from keizoku.web.identity.principal import Kind, Principal, Role
 
-__all__ = ["Lasting", "SessionRow", "WebSession", "begin", "end_session", "end_token", "holder", "session_list"]
+__all__ = [
+    "SessionRow", "WebSession", "begin", "end_session", "end_token", "holder", "living", "session_count",
+    "session_list",
+]  # fmt: skip
 
 TOKEN_LENGTH: Final = 43
 SEEN_EVERY: Final = timedelta(minutes=1)
 """`last_seen_at` is written at most so often."""
-
-
-@dataclass(frozen=True, slots=True)
-class Lasting:
-    """How long a session lasts: without use, and in any case."""
-
-    idle: timedelta
-    whole: timedelta
-
-    @classmethod
-    def of(cls, idle_minutes: int, whole_minutes: int) -> Lasting:
-        """As the settings say it."""
-        return cls(timedelta(minutes=idle_minutes), timedelta(minutes=whole_minutes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +69,20 @@ class SessionRow(ReadModel):
     ended_why: str | None
 
 
-def begin(session: Session, principal: Principal, lasting: Lasting, begun_by: str, now: datetime) -> str:
-    """The token of a new session, in the session's own transaction; the caller commits. A secret begins one only."""
+def begin(
+    session: Session, principal: Principal, begun_by: str, now: datetime, *, idle: timedelta, whole: timedelta
+) -> str:
+    """The token of a new session, in the session's own transaction; the caller commits. A secret begins one only.
+
+    It lasts for `idle` without use, and for `whole` in any case.
+    """
     token = secrets.token_urlsafe(32)
     session.execute(
         sa.insert(web_session).values(
             digest=digest_of(token), begun_by=digest_of(begun_by), kind=principal.kind, principal=principal.name,
             roles=list(principal.roles),
             account=principal.account, created_at=now, last_seen_at=now,
-            idle_seconds=int(lasting.idle.total_seconds()), expires_at=now + lasting.whole,
+            idle_seconds=int(idle.total_seconds()), expires_at=now + whole,
         )
     )  # fmt: skip
     return token
@@ -135,11 +130,26 @@ def end_session(session: Session, number: int, *, by: str, ground: str, now: dat
     return False
 
 
-def session_list(session: Session, *, living_at: datetime | None = None) -> list[SessionRow]:
-    """Every session, or those that live at an instant, in the order in which they began."""
-    query = sa.select(web_session).order_by(web_session.c.id)
+def living(now: datetime) -> sa.ColumnElement[bool]:
+    """Which sessions live at an instant: not ended, not over, not idle."""
+    own = web_session.c
+    idle_at = own.last_seen_at + sa.func.make_interval(0, 0, 0, 0, 0, 0, own.idle_seconds)
+    return sa.and_(own.ended_at.is_(None), own.expires_at > now, idle_at > now)
+
+
+def session_count(session: Session, *, living_at: datetime | None = None) -> int:
+    """How many `session_list` has in all."""
+    query = sa.select(sa.func.count()).select_from(web_session)
+    return session.scalar(query if living_at is None else query.where(living(living_at))) or 0
+
+
+def session_list(
+    session: Session, *, living_at: datetime | None = None, limit: int | None = None, after: int = 0
+) -> list[SessionRow]:
+    """Every session, or those that live at an instant, in the order in which they began, behind one of them."""
+    query = sa.select(web_session).where(web_session.c.id > after).order_by(web_session.c.id).limit(limit)
     if living_at is not None:
-        query = query.where(web_session.c.ended_at.is_(None), web_session.c.expires_at > living_at)
+        query = query.where(living(living_at))
     wanted = [column for column in web_session.columns if column.name not in ("digest", "begun_by")]
     rows = session.execute(query.with_only_columns(*wanted)).all()
     return [
@@ -148,7 +158,6 @@ def session_list(session: Session, *, living_at: datetime | None = None) -> list
             row.expires_at, row.ended_at, row.ended_why,
         )
         for row in rows
-        if living_at is None or _idle(row) > living_at
     ]  # fmt: skip
 
 

@@ -27,12 +27,12 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from keizoku.db.review_tasks import open_task
-from keizoku.db.session import Session, release_leader_lock, try_leader_lock
-from keizoku.db.tables.web import webhook_delivery, webhook_place, webhook_setting, webhook_waiting
+from keizoku.db.session import Session, leader_lock
+from keizoku.db.tables.web import webhook_delivery, webhook_place, webhook_waiting
 from keizoku.terms.refusal import Refused
 from keizoku.web.event_feed import Cursor, Event, events_at, read_events
 from keizoku.web.webhooks.addresses import Target, target_of
-from keizoku.web.webhooks.endpoints import EndpointRow, endpoint_of
+from keizoku.web.webhooks.endpoints import EndpointRow, endpoint_of, note_setting
 from keizoku.web.webhooks.posting import Answer, Connection, SendingError
 from keizoku.web.webhooks.signing import body_of, headers_of, living_secrets
 
@@ -74,9 +74,10 @@ class _Item:
     """An event for an endpoint, and what becomes of it in this round."""
 
     event: Event
-    at: Cursor
-    attempts: int
-    waits: bool
+    attempts: int = 0
+    waits: bool = False
+    """It was put off in a round before this one."""
+    next_at: datetime | None = None
     answer: Answer | None = None
     why: str = ""
     sent_at: datetime | None = None
@@ -168,26 +169,19 @@ def serve_endpoint(
 
     One process at a time serves an endpoint: another one returns at once. Raises Refused where a secret does not open.
     """
-    lock = f"webhook endpoint {number}"
     told = {"delivered": 0, "failed": 0}
-    if not try_leader_lock(session, lock):
-        session.rollback()
-        return told
-    session.commit()
     connections: LifoQueue[Connection] = LifoQueue()
-    try:
-        while going():
-            done = _serve(session, ring, number, rules, clock, going, connections)
-            if done is None:
-                break
-            told["delivered"] += done.successes
-            told["failed"] += done.failures
-    finally:
-        while not connections.empty():
-            connections.get_nowait().close()
-        session.rollback()
-        release_leader_lock(session, lock)
-        session.commit()
+    with leader_lock(session, f"webhook endpoint {number}") as mine:
+        try:
+            while mine and going():
+                done = _serve(session, ring, number, rules, clock, going, connections)
+                if done is None:
+                    break
+                told["delivered"] += done.successes
+                told["failed"] += done.failures
+        finally:
+            while not connections.empty():
+                connections.get_nowait().close()
     return told
 
 
@@ -215,20 +209,20 @@ def _serve(
         return None
     waiting = _waiting(session, number)
     probing = place.rests_until is not None
-    heads = _heads(waiting)
-    due = {lane: items for lane, items in heads.items() if items[0][1] is None or items[0][1] <= now}
+    lanes = _lanes(waiting)
+    later = {lane for lane, found in lanes.items() if (at := found[0].next_at) is not None and at > now}
+    lanes = {lane: found for lane, found in lanes.items() if lane not in later}
+    items = [each for found in lanes.values() for each in found]
     page: list[Event] = []
     cursor = Cursor(place.batch, place.place)
-    if len(waiting) < MOST_WAITING and not (probing and due):
+    if len(waiting) < MOST_WAITING and not (probing and lanes):
         page = read_events(session, cursor, PAGE)
-    lanes: dict[str | None, list[_Item]] = {lane: [each for each, _ in items] for lane, items in due.items()}
-    items = [each for lane in lanes.values() for each in lane]
     for event in page:
         if not endpoint.wants(event.type):
             continue
-        item = _Item(event, Cursor.read(event.id), 0, waits=False)
+        item = _Item(event)
         items.append(item)
-        if event.account not in heads or event.account in due:
+        if event.account not in later:
             lanes.setdefault(event.account, []).append(item)
     if not items and not page:
         return None
@@ -243,7 +237,7 @@ def _serve(
     return made
 
 
-def _waiting(session: Session, number: int) -> list[tuple[_Item, datetime | None]]:
+def _waiting(session: Session, number: int) -> list[_Item]:
     rows = session.execute(
         sa.select(webhook_waiting)
         .where(webhook_waiting.c.endpoint_id == number, webhook_waiting.c.ended_at.is_(None))
@@ -252,17 +246,14 @@ def _waiting(session: Session, number: int) -> list[tuple[_Item, datetime | None
     ).all()
     events = events_at(session, [Cursor(row.batch, row.place) for row in rows])
     return [
-        (_Item(event, Cursor(row.batch, row.place), row.attempts, waits=True), row.next_at)
-        for row, event in zip(rows, events, strict=True)
+        _Item(event, row.attempts, waits=True, next_at=row.next_at) for row, event in zip(rows, events, strict=True)
     ]
 
 
-def _heads(
-    waiting: Sequence[tuple[_Item, datetime | None]],
-) -> dict[str | None, list[tuple[_Item, datetime | None]]]:
-    lanes: dict[str | None, list[tuple[_Item, datetime | None]]] = {}
-    for item, next_at in waiting:
-        lanes.setdefault(item.event.account, []).append((item, next_at))
+def _lanes(waiting: Sequence[_Item]) -> dict[str | None, list[_Item]]:
+    lanes: dict[str | None, list[_Item]] = {}
+    for each in waiting:
+        lanes.setdefault(each.event.account, []).append(each)
     return lanes
 
 
@@ -316,28 +307,28 @@ def _save(made: _Round, items: Sequence[_Item], place: sa.Row[Any], end: Cursor,
 
 
 def _put_off(made: _Round, items: Sequence[_Item], now: datetime) -> None:
-    session, number = made.session, made.endpoint.id
-    ended = [each for each in items if each.waits and (each.delivered or _given_up(made, each, now))]
-    for each in ended:
-        session.execute(_of(number, each).values(ended_at=now, attempts=each.attempts + 1))
-    later = [each for each in items if not each.delivered and not _given_up(made, each, now)]
-    for each in later:
-        attempts = each.attempts + 1 if each.tried else each.attempts
-        next_at = now + _delay(made.rules, each) if each.tried else None
-        if each.waits:
-            if each.tried:
-                session.execute(_of(number, each).values(attempts=attempts, next_at=next_at))
+    """Of what waits: how often it was tried, when it is tried again, that it is over; and what waits from now on."""
+    rows = []
+    for each in items:
+        over = each.delivered or _given_up(made, each, now)
+        if not (each.tried if each.waits else not over):
             continue
-        values = {
-            "endpoint_id": number, "batch": each.at.batch, "place": each.at.place, "attempts": attempts,
-            "next_at": next_at, "ended_at": None,
-        }  # fmt: skip
-        again = {"attempts": attempts, "next_at": next_at, "ended_at": None}  # set back, and it failed again
-        session.execute(
-            insert(webhook_waiting)
-            .values(**values)
-            .on_conflict_do_update(index_elements=["endpoint_id", "batch", "place"], set_=again)
-        )
+        at = Cursor.read(each.event.id)
+        rows.append(
+            {
+                "endpoint_id": made.endpoint.id, "batch": at.batch, "place": at.place,
+                "attempts": each.attempts + each.tried,
+                "next_at": now + _delay(made.rules, each) if each.tried and not over else None,
+                "ended_at": now if over else None,
+            }
+        )  # fmt: skip
+    if not rows:
+        return
+    kept = insert(webhook_waiting)  # one that was set back, and failed again, has its row
+    changed = {name: kept.excluded[name] for name in ("attempts", "next_at", "ended_at")}
+    made.session.execute(
+        kept.on_conflict_do_update(index_elements=["endpoint_id", "batch", "place"], set_=changed), rows
+    )
 
 
 def _is_last(item: _Item) -> bool:
@@ -348,14 +339,6 @@ def _given_up(made: _Round, item: _Item, now: datetime) -> bool:
     """Whether an event was tried for the last time, while the endpoint takes others."""
     takes_others = made.failing_since is None or now - made.failing_since < OFF_AFTER
     return item.tried and not item.delivered and _is_last(item) and takes_others
-
-
-def _of(number: int, item: _Item) -> sa.Update:
-    return sa.update(webhook_waiting).where(
-        webhook_waiting.c.endpoint_id == number,
-        webhook_waiting.c.batch == item.at.batch,
-        webhook_waiting.c.place == item.at.place,
-    )
 
 
 def _delay(rules: Rules, item: _Item) -> timedelta:
@@ -375,11 +358,6 @@ def _rest(made: _Round, tried: Sequence[_Item], now: datetime) -> datetime | Non
 
 
 def _switched_off(session: Session, endpoint: EndpointRow, why: str, now: datetime) -> None:
-    session.execute(
-        sa.insert(webhook_setting).values(
-            endpoint_id=endpoint.id, url=endpoint.url, types=list(endpoint.types), enabled=False, by="keizoku",
-            ground=why, recorded_at=now,
-        )
-    )  # fmt: skip
+    note_setting(session, endpoint.id, endpoint.url, endpoint.types, enabled=False, by="keizoku", ground=why, now=now)
     detail = {"endpoint": endpoint.id, "why": why}
     open_task(session, "webhook_off", f"endpoint {endpoint.id} {now:%Y-%m-%dT%H:%M:%S}", detail, now)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import sqlalchemy as sa
 
@@ -23,7 +23,7 @@ from keizoku.db.tables.web import (
     webhook_setting,
     webhook_waiting,
 )
-from keizoku.limits import LONGEST_ID, name_flaw
+from keizoku.limits import name_flaw
 from keizoku.terms.read_model import JapanInstant, ReadModel
 from keizoku.terms.refusal import Refused
 from keizoku.web.event_feed import Cursor, newest_cursor
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from keizoku.link.sealing.seals import KeyRing
 
 __all__ = [
-    "BOTH_SIGN",
     "Changes",
     "DeliveryRow",
     "EndpointRow",
@@ -44,13 +43,11 @@ __all__ = [
     "delivery_count",
     "endpoint_list",
     "endpoint_of",
+    "note_setting",
     "replay",
     "rotate_secret",
     "switch",
 ]
-
-BOTH_SIGN: Final = timedelta(hours=24)
-"""So long the secret before signs too, where nobody says otherwise."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,15 +116,15 @@ def add_endpoint(
     Refused for a name, an address or a type that cannot be.
     """
     flaw = name_flaw(name) or ("an endpoint has a name" if not name.strip() else None)
-    if flaw is not None or len(name) > LONGEST_ID:
-        raise Refused("webhook.unfit", f"{name[:80]!r}: {flaw or 'a name has at most 200 letters'}")
+    if flaw is not None:
+        raise Refused("webhook.unfit", f"{name[:80]!r}: {flaw}")
     target_of(url, allowed)
-    check_types(types)
+    _check_types(types)
     begins = since if since is not None else newest_cursor(session, keeps=True)
     made = session.execute(
         sa.insert(webhook_endpoint).values(name=name, created_at=now, created_by=by).returning(webhook_endpoint.c.id)
     ).scalar_one()
-    _note(session, made, url, types, enabled=True, by=by, ground="made", now=now)
+    note_setting(session, made, url, types, enabled=True, by=by, ground="made", now=now)
     session.execute(sa.insert(webhook_place).values(endpoint_id=made, batch=begins.batch, place=begins.place, turn=0))
     return int(made), new_secret(session, ring, made, by=by, now=now)
 
@@ -140,8 +137,8 @@ def change_endpoint(
     url = changes.url if changes.url is not None else found.url
     types = changes.types if changes.types is not None else found.types
     target_of(url, allowed)
-    check_types(types)
-    _note(session, number, url, types, enabled=found.enabled, by=by, ground=ground, now=now)
+    _check_types(types)
+    note_setting(session, number, url, types, enabled=found.enabled, by=by, ground=ground, now=now)
     return endpoint_of(session, number)
 
 
@@ -150,16 +147,14 @@ def switch(session: Session, number: int, *, on: bool, by: str, ground: str, now
     found = endpoint_of(session, number, lock=True)
     if found.enabled == on:
         raise Refused("webhook.switched", f"endpoint {number} is {'on' if on else 'off'} already")
-    _note(session, number, found.url, found.types, enabled=on, by=by, ground=ground, now=now)
+    note_setting(session, number, found.url, found.types, enabled=on, by=by, ground=ground, now=now)
     if on:
         _ready(session, number)
     return endpoint_of(session, number)
 
 
-def rotate_secret(
-    session: Session, ring: KeyRing, number: int, *, by: str, now: datetime, both: timedelta = BOTH_SIGN
-) -> str:
-    """A new secret; for a while the one before signs too, so that a receiver is changed without a gap."""
+def rotate_secret(session: Session, ring: KeyRing, number: int, *, by: str, now: datetime, both: timedelta) -> str:
+    """A new secret; for a while (`both`) the one before signs too, so that a receiver is changed without a gap."""
     endpoint_of(session, number, lock=True)
     return new_secret(session, ring, number, by=by, now=now, before_until=now + both)
 
@@ -229,11 +224,16 @@ def delivery_count(session: Session, number: int, *, failed: bool = False) -> in
     return int(session.execute(query).scalar_one())
 
 
-def check_types(types: Sequence[str]) -> None:
-    """Refused for a type of event that there is not."""
-    for each in types:
-        if each not in EVENT_TYPES:
-            raise Refused("webhook.unfit", f"{each[:80]!r} is no type of event", "docs/how-to/http.md lists them")
+def note_setting(
+    session: Session, number: int, url: str, types: Sequence[str], *, enabled: bool, by: str, ground: str, now: datetime
+) -> None:
+    """From now on an endpoint is so. Does not commit."""
+    session.execute(
+        sa.insert(webhook_setting).values(
+            endpoint_id=number, url=url, types=list(dict.fromkeys(types)), enabled=enabled, by=by, ground=ground,
+            recorded_at=now,
+        )
+    )  # fmt: skip
 
 
 def _ready(session: Session, number: int) -> None:
@@ -250,15 +250,11 @@ def _ready(session: Session, number: int) -> None:
     )
 
 
-def _note(
-    session: Session, number: int, url: str, types: Sequence[str], *, enabled: bool, by: str, ground: str, now: datetime
-) -> None:
-    session.execute(
-        sa.insert(webhook_setting).values(
-            endpoint_id=number, url=url, types=list(dict.fromkeys(types)), enabled=enabled, by=by, ground=ground,
-            recorded_at=now,
-        )
-    )  # fmt: skip
+def _check_types(types: Sequence[str]) -> None:
+    """Refused for a type of event that there is not."""
+    for each in types:
+        if each not in EVENT_TYPES:
+            raise Refused("webhook.unfit", f"{each[:80]!r} is no type of event", "docs/how-to/http.md lists them")
 
 
 def _endpoints() -> sa.Select[Any]:

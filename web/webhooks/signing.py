@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from keizoku.link.sealing.seals import KeyRing
     from keizoku.web.event_feed import Event
 
-__all__ = ["body_of", "headers_of", "key_ring", "living_secrets", "new_secret"]
+__all__ = ["body_of", "headers_of", "key_ring", "living_secrets", "new_secret", "written_body"]
 
 PREFIX: Final = "whsec_"
 _BYTES: Final = 32
@@ -87,11 +87,12 @@ def living_secrets(session: Session, ring: KeyRing, endpoint: int, now: datetime
 def body_of(event: Event) -> bytes:
     """What is sent: the thin event, in the form that the specification recommends."""
     told: dict[str, Any] = event.to_json()
-    return _written(told["type"], told["occurred_at"], {k: v for k, v in told.items() if k not in ("type",)})
+    return written_body(told.pop("type"), told["occurred_at"], told)
 
 
-def _written(kind: str, timestamp: str, data: Mapping[str, Any]) -> bytes:
-    told = {"type": kind, "timestamp": timestamp, "data": dict(data)}
+def written_body(kind: str, timestamp: str, data: Mapping[str, Any]) -> bytes:
+    """The form that the specification recommends; `timestamp` as an instant of Japan, in ISO form."""
+    told = {"type": kind, "timestamp": timestamp, "data": data}
     return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import secrets
-from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime
 from time import monotonic
@@ -19,7 +17,7 @@ from keizoku.web.webhooks.addresses import target_of
 from keizoku.web.webhooks.delivering import Rules
 from keizoku.web.webhooks.endpoints import DeliveryRow, endpoint_of
 from keizoku.web.webhooks.posting import Connection, SendingError
-from keizoku.web.webhooks.signing import headers_of, living_secrets
+from keizoku.web.webhooks.signing import headers_of, living_secrets, written_body
 
 if TYPE_CHECKING:
     from keizoku.link.sealing.seals import KeyRing
@@ -29,15 +27,15 @@ __all__ = ["TEST", "send_test"]
 TEST: Final = "endpoint.test"
 
 
-def send_test(session: Session, ring: KeyRing, number: int, rules: Rules, clock: Callable[[], datetime]) -> DeliveryRow:
+def send_test(session: Session, ring: KeyRing, number: int, rules: Rules, now: datetime) -> DeliveryRow:
     """Send it, once, and record how it was answered; an endpoint that is off is asked too. Does not commit."""
     endpoint = endpoint_of(session, number)
     target = target_of(endpoint.url, rules.allowed)
-    now, began = clock(), monotonic()
+    began = monotonic()
     alive = living_secrets(session, ring, number, now)
     name = f"test-{secrets.token_hex(8)}"
     data = {"id": name, "account": None, "subject": str(number), "link": f"/v1/endpoints/{number}"}
-    body = json.dumps({"type": TEST, "timestamp": iso_jst(now), "data": data}, separators=(",", ":")).encode()
+    body = written_body(TEST, iso_jst(now), data)
     status, why = None, None
     try:
         with closing(Connection(target, rules.seconds)) as connection:

@@ -75,11 +75,6 @@ def match_and_remember(
     """The same; with `remember` people confirm that this payer's payments are the account's: the rule's id. Commits."""
     line_id, account = found.line_id, found.account
     line = _received(session, line_id, now)
-    try:
-        want_account(session, account)
-    except Refused:
-        session.rollback()
-        raise
     payment = Payment(
         account,
         line.yen,
@@ -89,24 +84,21 @@ def match_and_remember(
         received_on=line.paid_on,
         was_unidentified=True,
     )
+    rule = None
     try:
+        want_account(session, account)
         applied = receive(session, rules, payment, now, commit=False)
+        name = without_numbers(line.payer)
+        before = rules_of(session, {name}).get(name)
+        if before is not None and before.says == "member" and before.account != account:
+            contradicted(session, before, account, now)
+        act_id = note_act(session, line_id, "matched", now, found.by, found.ground, account, applied.source_id)
+        if remember:
+            _refuse_a_name_of_several(session, line.payer, account)
+            rule = keep_rule(session, line.payer, "member", account, found.by, found.ground, now)
     except Refused:
         session.rollback()
         raise
-    name = without_numbers(line.payer)
-    before = rules_of(session, {name}).get(name)
-    if before is not None and before.says == "member" and before.account != account:
-        contradicted(session, before, account, now)
-    act_id = note_act(session, line_id, "matched", now, found.by, found.ground, account, applied.source_id)
-    rule = None
-    if remember:
-        try:
-            _refuse_a_name_of_several(session, line.payer, account)
-            rule = keep_rule(session, line.payer, "member", account, found.by, found.ground, now)
-        except Refused:
-            session.rollback()
-            raise
     session.commit()
     return MatchedLine(line_id, act_id, applied), rule
 

@@ -148,10 +148,9 @@ def _of(
     for account in sorted(before.get(name, ())) if name else ():
         reasons[account].append(_SAME)
     for other in alike.of(name):
-        if name:
-            for account in sorted(before[other]):
-                if _SAME not in reasons[account]:
-                    reasons[account].append(f"{_LIKE}: {other}")
+        for account in sorted(before[other]):
+            if _SAME not in reasons[account]:
+                reasons[account].append(f"{_LIKE}: {other}")
     for account, why in owed.get(row.yen, ()):
         reasons[account].append(why)
     ranked = sorted(reasons.items(), key=lambda each: (_SAME not in each[1], -len(each[1]), each[0]))

@@ -40,7 +40,7 @@ from keizoku.billing.rules.bank.identity import tell_apart
 from keizoku.billing.rules.bank.names import is_fee
 from keizoku.billing.rules.bank.packed_lines import PackedLines, PackedRows, fields_of, line_of_fields, packed
 from keizoku.billing.rules.bank.statement import Direction, Statement, StatementFile, StatementLine
-from keizoku.db.session import Session, release_leader_lock, try_leader_lock
+from keizoku.db.session import Session, leader_lock
 from keizoku.db.writer import BackgroundWriter
 from keizoku.gc_pause import gc_paused
 from keizoku.terms.calendar import jst_day
@@ -98,20 +98,14 @@ def take_statement(
     bank_names: Sequence[str] = BANK_NAMES,
 ) -> BankImport:
     """Take a statement, however it was read. A file is taken once under one mapping, until it is taken back."""
-    if not try_leader_lock(session, "bank"):
-        session.rollback()
-        raise Refused("import.busy", "another bank file is being imported on this database; nothing was done")
-    session.commit()
-    try:
+    with leader_lock(session, "bank") as mine:
+        if not mine:
+            raise Refused("import.busy", "another bank file is being imported on this database; nothing was done")
         known = known_import(session, "bank", file.sha256, file.digest)
         if known is not None:
             return BankImport(known)
         with gc_paused():
             return _take(session, rules, file, author, now, bank_names)
-    finally:
-        session.rollback()
-        release_leader_lock(session, "bank")
-        session.commit()
 
 
 def _take(

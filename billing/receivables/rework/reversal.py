@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.receivables.interest_bookings import book_interest
+from keizoku.billing.receivables.open_items import invoice_due_on
 from keizoku.billing.receivables.settlement import Settled, settle
 from keizoku.db.keys import next_ids
 from keizoku.db.session import Session, copy_rows
@@ -126,7 +127,7 @@ def _before(session: Session, invoice_id: int, mark_id: int, on: date) -> list[_
         .limit(1)
     )
     then = session.execute(query.where(made_on <= on)).one_or_none()
-    due_on = sa.select(sa.func.least(invoice.c.due_on, invoice.c.accelerated_on)).where(invoice.c.id == invoice_id)
+    due_on = sa.select(invoice_due_on).where(invoice.c.id == invoice_id)
     restored = [
         _Counting(session.execute(due_on).scalar_one(), 0, on)
         if then is None

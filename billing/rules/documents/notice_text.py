@@ -101,14 +101,8 @@ def with_transfer(notice: Notice, pay_to: str, reference: str) -> Notice:
     """A notice of what is owed that says where to pay it and what to state, if a bank account is set."""
     if not pay_to:
         return notice
-    parts = ["transfer_too", *(["reference"] if reference else [])]
-    ja, en = ("\n".join(sentence(f"letter.overdue.{part}", lang, {}) for part in parts) for lang in _BOTH)
-    return replace(
-        notice,
-        body_ja=f"{notice.body_ja}\n{ja}",
-        body_en=f"{notice.body_en}\n{en}",
-        items=(*transfer_items(pay_to, reference), *notice.items),
-    )
+    said = _and(notice, "overdue", ["transfer_too", *(["reference"] if reference else [])])
+    return replace(said, items=(*transfer_items(pay_to, reference), *notice.items))
 
 
 def resumption(on: date) -> Notice:
@@ -155,7 +149,7 @@ def termination(on: date, why: Termination, owed_yen: int, *, whole: bool = True
     if not owed_yen:
         return _notice("termination", [main], facts)
     said = _notice("termination", [main, "owed" if whole else "owed_to_day"], facts, [_yen("unpaid", owed_yen)])
-    return _with_pay_now(said)
+    return _and(said, "overdue", ["pay_now"])
 
 
 def suspension_by_people(on: date, ground: str, ends_on: date | None = None) -> Notice:
@@ -168,7 +162,7 @@ def acceleration(on: date, yen: int, ground: str | None = None) -> Notice:
     """What is invoiced and not yet due is due at once: because a fee is overdue, or on a ground that people state."""
     facts = {"from_on": on, "yen": yen, "ground": ground}
     said = _notice("acceleration", ["late" if ground is None else "ground"], facts, [_yen("due_at_once", yen)])
-    return _with_pay_now(said)
+    return _and(said, "overdue", ["pay_now"])
 
 
 def renewal(starts_on: date, ends_on: date, yen: int, method: str, ask_by_on: date) -> Notice:
@@ -221,10 +215,9 @@ def interest_demand(
     facts = {"from_on": on, "new_yen": new_yen, "total_yen": total_yen, "rate": rate}
     items = [_yen("demanded_now", new_yen), _yen("interest_in_all", total_yen)]
     said = with_transfer(_notice("demand", ["main", "rate", "now"], facts, items), *transfer)
-    ja, en = (sentence("letter.demand.workings", lang, facts) for lang in _BOTH)
-    said = replace(said, body_ja=f"{said.body_ja}\n{ja}", body_en=f"{said.body_en}\n{en}")
-    return Notice(
-        "demand", "\n".join((said.body_ja, *workings_ja)), "\n".join((said.body_en, *workings_en)), said.items
+    said = _and(said, "demand", ["workings"])
+    return replace(
+        said, body_ja="\n".join((said.body_ja, *workings_ja)), body_en="\n".join((said.body_en, *workings_en))
     )
 
 
@@ -236,9 +229,10 @@ def _notice(kind: str, parts: Sequence[str], facts: Mapping[str, Any], items: Se
     return Notice(kind, ja, en, tuple(items))
 
 
-def _with_pay_now(notice: Notice) -> Notice:
-    ja, en = (sentence("letter.overdue.pay_now", lang, {}) for lang in _BOTH)
-    return replace(notice, body_ja=f"{notice.body_ja}\n{ja}", body_en=f"{notice.body_en}\n{en}")
+def _and(notice: Notice, kind: str, parts: Sequence[str]) -> Notice:
+    """The notice, and behind what it says these sentences of a kind, which need no facts."""
+    more = _notice(kind, parts, {})
+    return replace(notice, body_ja=f"{notice.body_ja}\n{more.body_ja}", body_en=f"{notice.body_en}\n{more.body_en}")
 
 
 def _words(name: str, ja: str, en: str) -> Item:

@@ -67,7 +67,7 @@ def issue_documents(
     as_json: AsJson = False,
 ) -> None:
     """Store every invoice and due credit note of a month, or all, as issued, once; what is stored stays as it is."""
-    from keizoku.billing.closing.issue_run import issue_month, issue_waiting
+    from keizoku.billing.closing.issue_run import IssueRun, issue_month, issue_waiting
     from keizoku.billing.documents.issued_documents import Issuing
 
     about = month_of(month) if month else None
@@ -76,22 +76,21 @@ def issue_documents(
     issuing = Issuing(settings.issuer(), recorder(author), datetime.now(UTC), naming)
     with open_services() as services:
         if about is not None:
-            added = issue_month(services.session, services.rules, about, issuing)
+            made = IssueRun(issue_month(services.session, services.rules, about, issuing))
         else:
             made = issue_waiting(services.session, services.rules, issuing)
-            added = made.issued
-            if made.why:
-                fail(made.why, FOUND)
+    if made.why:
+        fail(made.why, FOUND)
     unfit = dict(naming.unfit) if naming is not None else {}
     emit(
-        {"month": None if about is None else str(about), "issued": added, "unfit": unfit}
+        {"month": None if about is None else str(about), "issued": made.issued, "unfit": unfit}
         if as_json
-        else f"{about or 'all months'}: {added:,} documents issued",
+        else f"{about or 'all months'}: {made.issued:,} documents issued",
         as_json,
     )
-    if about is None and made.refused:
+    if made.refused:
         note(f"{made.refused:,} cannot be issued: see `keizoku tasks list`")
-    if unfit or (about is None and made.refused):
+    if unfit or made.refused:
         for account, why in unfit.items():
             note(f"{account}: not issued: {why}")
         raise typer.Exit(FOUND)

@@ -51,12 +51,9 @@ def show_forecast(on: str, as_json: bool) -> None:
 
 
 def _forecast(services: Services, on: date | None, now: datetime) -> NightForecast:
-    from keizoku.scheduler.night.forecast import forecast_night, next_night
-    from keizoku.scheduler.night.limits import check_not_too_early
+    from keizoku.scheduler.night.forecast import forecast_night
     from keizoku.scheduler.night.nightly_run import NightBusyError
 
-    on = on or next_night(services, now)
-    check_not_too_early(services.session, services.rules, on)
     try:
         return forecast_night(services, on, now)
     except NightBusyError as busy:

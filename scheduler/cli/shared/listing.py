@@ -26,6 +26,7 @@ __all__ = [
     "Page",
     "Pages",
     "Row",
+    "by_number",
     "emit_pages",
     "emit_rows",
     "lines_of",
@@ -96,6 +97,11 @@ def of_rows(rows: Sequence[Row], key: str = "id") -> Pages:
         return rows[start : start + limit]
 
     return Pages(read, lambda: len(rows), lambda row: by_row[id(row)])
+
+
+def by_number(read: Callable[[int, int], Sequence[Row]], count: Callable[[], int], *words: str) -> Pages:
+    """Pages of rows that are called by their numbers: `read` (at most so many, behind this number or 0)."""
+    return Pages(lambda limit, after: read(limit, number_after(after, *words) or 0), count)
 
 
 def number_after(after: str, *words: str) -> int | None:

@@ -273,7 +273,8 @@ def _map_of(contract: str, tests: Path) -> tuple[str, list[str]]:
     known = _newest(contract).clauses
     homes = {clause: places for clause, places in load_homes().items() if clause.startswith(f"{contract}/")}
     proofs = proofs_under(tests, known)
-    return clause_map(known, homes, proofs, readings_by_clause(contract)), unhoused(known, homes, proofs)
+    text = clause_map(known, homes, proofs, readings_by_clause(contract), READINGS[contract].name)
+    return text, unhoused(known, homes, proofs)
 
 
 @app.command("refusals", help=japanese("断りの種類のすべて: コード、条項、どんなときに断るか。両言語で。"))

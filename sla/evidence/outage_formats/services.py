@@ -60,7 +60,7 @@ def _incident(file: OutageFile, row: Row) -> None:
         file.say(f"{text_of(row, 'id')}: {text_of(row, 'type')}", "no downtime; it is not taken", NOTHING_TO_DO)
         return
     start_at, end_at = _start(row, "startedAt"), moment_of(row.get("resolvedAt"))
-    if end_at is None and text_of(row, "status").lower() == "resolved":
+    if end_at is None and _is_resolved(row):
         end_at = start_at + timedelta(seconds=int(text_of(row, "duration")))
     monitor = row.get("monitor")
     name = text_of(monitor, "friendlyName") if isinstance(monitor, dict) else ""
@@ -190,7 +190,7 @@ def pagerduty(file: OutageFile) -> None:
 
     def take(row: Row) -> None:
         end_at = moment_of(row.get("resolved_at"))
-        if end_at is None and text_of(row, "status") == "resolved":
+        if end_at is None and _is_resolved(row):
             end_at = moment_of(row.get("last_status_change_at"))
         file.take(text_of(row, "id"), _start(row, "created_at"), end_at, _said(row, "title", "urgency"))
 
@@ -259,6 +259,11 @@ def datadog_corrections(file: OutageFile) -> None:
         file.take(name, start_at, end_at, _said(own, "category", "description"), cause=Cause.SYSTEM_UPDATE)
 
     file.each(file.chosen(listed(file, "data")), take)
+
+
+def _is_resolved(row: Row) -> bool:
+    """Whether its state says that it is over, in the word that UptimeRobot and PagerDuty share."""
+    return text_of(row, "status").lower() == "resolved"
 
 
 def _start(row: Row, name: str) -> Any:

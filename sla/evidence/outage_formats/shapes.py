@@ -103,10 +103,10 @@ class OutageFile:
             value = f"{name}: {iso_jst(start_at)} to {iso_jst(end_at)}"
             raise RefusedRowError(value, "an outage ends after it starts", "correct one of the times")
         is_open = end_at is None or end_at > now
-        if end_at is None or end_at > now:
+        if is_open:
             rule = f"it is still open; known until {iso_jst(now.replace(microsecond=0))}"
             self.say(f"{name}: since {iso_jst(start_at)}", rule, "import it again when it is over", line)
-            end_at = now
+        end_at = min(end_at or now, now)
         start, end = epoch(start_at), epoch_up(end_at)
         if start == end:
             return

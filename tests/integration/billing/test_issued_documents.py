@@ -6,7 +6,7 @@ import csv
 import hashlib
 import io
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -42,6 +42,7 @@ from keizoku.scheduler.worker.telemetry import json_logger
 from keizoku.scheduler.worker.worker import Worker
 from keizoku.terms.calendar import Month, parse_instant
 from keizoku.terms.refusal import Refused
+from tests.worlds.names import Names
 from tests.worlds.world import open_world, services_on
 
 NOW = parse_instant("2026-05-01 09:00")
@@ -128,19 +129,6 @@ def test_they_are_handed_over_with_an_index_and_twice_the_same(services: Service
     assert len(hashlib.sha256(packed).hexdigest()) == len(rows[0]["sha256"])
 
 
-class Directory:
-    """A directory that answers as it is told."""
-
-    def __init__(self) -> None:
-        self.answers: dict[str, Addressee | Unfit] = {}
-        self.broken = False
-
-    def addressees(self, accounts: Sequence[str]) -> Mapping[str, Addressee | Unfit]:
-        if self.broken:
-            raise TimeoutError
-        return {each: self.answers[each] for each in accounts if each in self.answers}
-
-
 def open_tasks_of(session: Session) -> list[tuple[str, str]]:
     query = sa.select(review_task.c.kind, review_task.c.subject).where(review_task.c.closed_at.is_(None))
     return [(kind, subject) for kind, subject in session.execute(query.order_by(review_task.c.id))]
@@ -151,14 +139,15 @@ def test_all_that_is_not_stored_is_stored_and_one_bad_thing_holds_up_no_other(
 ) -> None:
     session, rules = services.session, services.rules
     (tmp_path / "keys").write_text(new_key_line("2026"))
-    directory = Directory()
+    answers: dict[str, Addressee | Unfit] = {}
+    directory = Names(answers)
     naming = Naming(directory, SealingKeys.read(tmp_path / "keys"))
     by = replace(BY, naming=naming)
     directory.broken = True
     assert issue_waiting(session, rules, by).why.startswith("the directory of names does not answer")
     assert open_tasks_of(session) == [("directory_silent", "directory")]
     directory.broken = False
-    directory.answers = {"a": Addressee("山田 花子", ()), "b": Unfit("members.csv line 4: the name is empty")}
+    answers |= {"a": Addressee("山田 花子", ()), "b": Unfit("members.csv line 4: the name is empty")}
     session.execute(sa.text("SET LOCAL session_replication_role = replica"))
     session.execute(sa.text("UPDATE invoice SET credit_yen = 1 WHERE account = 'c'"))
     session.commit()
@@ -169,7 +158,7 @@ def test_all_that_is_not_stored_is_stored_and_one_bad_thing_holds_up_no_other(
     session.execute(sa.text("UPDATE invoice SET credit_yen = 0 WHERE account = 'c'"))
     session.commit()
     naming.unfit.clear()
-    directory.answers["b"] = Addressee("佐藤 次郎", ())
+    answers["b"] = Addressee("佐藤 次郎", ())
     assert issue_waiting(session, rules, by, going=lambda: False) == IssueRun()
     assert issue_waiting(session, rules, by) == IssueRun(issued=2)
     assert open_tasks_of(session) == []

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,27 +36,13 @@ from keizoku.terms.refusal import Refused
 from keizoku.terms.rendering import saying
 from tests.integration.billing.test_mailing import Box, running
 from tests.worlds.command_line import found_by_commands
+from tests.worlds.names import Names
 from tests.worlds.world import open_world, services_on
 
 NOW = parse_instant("2026-04-13 09:00")
 ISSUER = Issuer("継続株式会社", "東京都港区", changes=issuer_changes(["2026-04-13/新継続株式会社/"]))
 BY = Issuing(ISSUER, "yamada", NOW)
 HANAKO = Addressee("山田 花子", ("〒150-0001", "東京都渋谷区1-2-3"))
-
-
-class Names:
-    """A directory that answers as it is told."""
-
-    def __init__(self, answers: Mapping[str, Addressee | Unfit]) -> None:
-        self.answers = answers
-        self.asked: list[Sequence[str]] = []
-        self.broken = False
-
-    def addressees(self, accounts: Sequence[str]) -> Mapping[str, Addressee | Unfit]:
-        self.asked.append(accounts)
-        if self.broken:
-            raise TimeoutError("山田 花子")
-        return {each: self.answers[each] for each in accounts if each in self.answers}
 
 
 @pytest.fixture

@@ -10,14 +10,13 @@ from keizoku.billing.contracts.store_files import Payout
 from keizoku.billing.receivables.csv_layout import Layout
 from keizoku.billing.receivables.import_log import MoneyImport
 from keizoku.scheduler.app import Services
-from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.terms.calendar import parse_instant
 from keizoku.terms.discretion import Discretion
 from keizoku.terms.policy import Terms
 from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
 from tests.unit.billing.statements.test_store_files import FINANCIAL, GOOGLE, financial, google
-from tests.worlds.world import balances, open_world, services_on
+from tests.worlds.world import balances, night_is_ok, open_world, services_on
 
 NOW = parse_instant("2026-11-30 10:00")
 AT = {"author": "keiri", "now": NOW}
@@ -33,11 +32,6 @@ def take(services: Services, folder: Path, text: str, **wanted: object) -> Money
     file = folder / "report"
     file.write_text(text, encoding="utf-8")
     return services.billing.import_store_reports(file, author="keiri", now=NOW, **wanted)  # type: ignore[arg-type]
-
-
-def night_is_ok(services: Services, on: date) -> None:
-    night = run_night(services, on, parse_instant(f"{on} 02:30"), whole_audit=True)
-    assert (night.certificate, night.differences) == ("ok", ())
 
 
 CHARGE = google("GPA.1-1..0", "Nov 1, 2026", "Charge", "500.00", time="5:00:00 PM PST")

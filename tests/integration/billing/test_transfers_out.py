@@ -16,7 +16,7 @@ from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.terms.calendar import parse_instant
 from keizoku.terms.refusal import Refused
 from tests.unit.billing.statements.shapes import MUFG
-from tests.worlds.world import balances, open_world, services_on
+from tests.worlds.world import balances, night_is_ok, open_world, services_on
 
 NOW = parse_instant("2026-04-20 10:00")
 PAYER = payer_of("1234567890/0005-001-1-7654321/カ）ケイゾク")
@@ -135,10 +135,6 @@ def test_the_payer_is_written_in_one_line() -> None:
 
 
 def test_9_2__a_credit_that_no_invoice_or_card_takes_goes_out_by_two_persons_word_too(engine: sa.Engine) -> None:
-    def night_is_ok(services: Services, on: date) -> None:
-        night = run_night(services, on, parse_instant(f"{on} 02:30"), whole_audit=True)
-        assert (night.certificate, night.differences) == ("ok", ())
-
     with services_on(engine) as services:
         open_world(services)
         services.billing.approve("taro", "monthly", "other", now=parse_instant("2026-04-01 10:00"))

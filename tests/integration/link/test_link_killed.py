@@ -17,10 +17,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
-import requests
 import sqlalchemy as sa
 
 from keizoku.db.session import Session, make_engine
@@ -30,10 +28,9 @@ from keizoku.db.tables.money import review_task
 from keizoku.link.partner.http_partner import HttpPartner
 from keizoku.link.records import secrets
 from keizoku.link.services.link_service import LinkService
-from tests.integration.link.test_link_over_http import House, http_partner
 from tests.worlds.forked import Child, Told
-from tests.worlds.link_double import BACK, Memory, partner_running
-from tests.worlds.link_world import NOW, RING, admit, confirmed_order, designate, later, service_on
+from tests.worlds.link_over_http import House, house_over_http, http_partner
+from tests.worlds.link_world import RING, admit, confirmed_order, later, service_on
 
 ALL = os.environ.get("KEIZOKU_TEST_KILLS") == "all"
 SOME = 5
@@ -81,15 +78,8 @@ class Mortal:
 @pytest.fixture(scope="module")
 def house(own_database_of_module: sa.Engine) -> Iterator[House]:
     """One house and one partner for the file; each kill has customers of its own."""
-    with pytest.MonkeyPatch.context() as patched, own_database_of_module.connect() as session:
-        patched.setenv("AUTHLIB_INSECURE_TRANSPORT", "1")
-        memory = Memory()
-        with partner_running(memory) as address:
-            partner = http_partner(address)
-            link = service_on(session, partner)
-            designate(link)
-            yield House(own_database_of_module, link, memory, address, partner)
-            partner.close()
+    with house_over_http(own_database_of_module) as house:
+        yield house
 
 
 Act = Callable[[LinkService], object]
@@ -257,15 +247,9 @@ def test_api_link_12_2__an_end_killed_anywhere_is_revoked_and_destroyed(house: H
 
 
 def test_api_link_4_2__a_new_authorisation_killed_anywhere_leaves_one_grant_or_none(house: House) -> None:
-    def back(account: str) -> tuple[str, str]:
-        begun = house.link.begin(account, "orders", BACK, now=NOW)
-        answer = requests.get(begun.url, headers={"X-Customer": account}, allow_redirects=False, timeout=10)
-        words = parse_qs(urlsplit(answer.headers["Location"]).query)
-        return words["state"][0], words["code"][0]
-
     def fresh() -> tuple[str, Act]:
         account = linked(house, "data")
-        state, code = back(account)
+        state, code = house.back(account)
         return account, lambda link: link.finish(state, code, now=later(1))
 
     for at in moments(house, fresh()[1]):
@@ -276,7 +260,7 @@ def test_api_link_4_2__a_new_authorisation_killed_anywhere_leaves_one_grant_or_n
         mine = ours(house, account)
         if mine is None or house.memory.living(mine) is None:  # the customer authorises once more
             assert house.link.may_use(account, "orders", now=later(6)).outcome == "closed"
-            state, code = back(account)
+            state, code = house.back(account)
             house.link.finish(state, code, now=later(6))
             mine = ours(house, account)
             nights(house, 10)

@@ -5,72 +5,25 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
-import requests
 import sqlalchemy as sa
 
 from keizoku.db.session import Session
 from keizoku.db.tables.link.grants import link_grant, link_token, link_use
-from keizoku.link.partner.http_partner import HttpPartner, ResourcePlace
-from keizoku.link.partner.oauth import OAuthPlace
 from keizoku.link.partner.port import PartnerError
 from keizoku.link.services.link_service import LinkService
-from keizoku.pacing import Pace
 from keizoku.terms.refusal import Refused
-from tests.worlds.link_double import BACK, CLIENT, SECRET, Memory, partner_running
-from tests.worlds.link_world import NOW, admit, confirmed_order, designate, everything_in, later, service_on
-
-
-@dataclass
-class House:
-    """A service, its partner over HTTP, and what the partner remembers."""
-
-    engine: sa.Engine
-    link: LinkService
-    memory: Memory
-    address: str
-    partner: HttpPartner
-
-    def grant(self, account: str, wanted: Any = "orders", now: datetime = NOW) -> None:
-        """The customer goes to the partner's page and comes back."""
-        begun = self.link.begin(account, wanted, BACK, now=now)
-        answer = requests.get(begun.url, headers={"X-Customer": account}, allow_redirects=False, timeout=10)
-        back = parse_qs(urlsplit(answer.headers["Location"]).query)
-        assert answer.headers["X-Double"] == "keizoku tests; no house's"
-        self.link.finish(back["state"][0], back["code"][0], now=now)
-
-    def of(self, account: str, table: sa.Table) -> list[sa.Row[Any]]:
-        """The account's rows."""
-        found = self.link.session.execute(sa.select(table).where(table.c.account == account).order_by(table.c.id)).all()
-        self.link.session.rollback()
-        return list(found)
+from tests.worlds.link_double import Memory
+from tests.worlds.link_over_http import House, house_over_http, http_partner
+from tests.worlds.link_world import admit, confirmed_order, everything_in, later, service_on
 
 
 @pytest.fixture(scope="module")
 def house(own_database_of_module: sa.Engine) -> Iterator[House]:
     """One house and one partner for the file; each test has a customer of its own."""
-    with pytest.MonkeyPatch.context() as patched, own_database_of_module.connect() as session:
-        patched.setenv("AUTHLIB_INSECURE_TRANSPORT", "1")
-        memory = Memory()
-        with partner_running(memory) as address:
-            partner = http_partner(address)
-            link = service_on(session, partner)
-            designate(link)
-            yield House(own_database_of_module, link, memory, address, partner)
-            partner.close()
-
-
-def http_partner(address: str, secret: str = SECRET) -> HttpPartner:
-    tokens = OAuthPlace(
-        f"{address}/authorize", f"{address}/token", f"{address}/revoke", CLIENT, secret, timeout_seconds=5
-    )
-    place = ResourcePlace(f"{address}/api", timeout_seconds=5)
-    return HttpPartner(place, tokens, pace=lambda _: Pace(1_000))
+    with house_over_http(own_database_of_module) as house:
+        yield house
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Any
@@ -26,35 +26,21 @@ from tests.worlds.link_world import (
     RING,
     admit,
     confirmed_order,
-    designate,
     everything_in,
     grant,
     later,
     linked_house,
+    rows,
     service_on,
 )
 
 House = tuple[LinkService, SimulatedPartner]
 
 
-@pytest.fixture(scope="module")
-def house(own_database_of_module: sa.Engine) -> Iterator[House]:
-    """One house for the file: every test has customers of its own."""
-    with linked_house(own_database_of_module) as (link, partner):
-        designate(link)
-        yield link, partner
-
-
 def refused(act: Callable[[], object]) -> str:
     with pytest.raises(Refused) as error:
         act()
     return error.value.code
-
-
-def rows(link: LinkService, table: sa.Table, account: str) -> list[sa.Row[Any]]:
-    found = link.session.execute(sa.select(table).where(table.c.account == account).order_by(table.c.id)).all()
-    link.session.rollback()
-    return list(found)
 
 
 def test_api_link_4_1__without_an_account_at_the_partner_nobody_is_sent_there(house: House) -> None:

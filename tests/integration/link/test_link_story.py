@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any
 
-import pytest
 import sqlalchemy as sa
 
 from keizoku.db.tables.link.grants import FACTS, GRANT_ENDS, link_grant, link_secret, link_token, link_use
@@ -19,23 +16,9 @@ from keizoku.scheduler.reports.account_story import account_story, link_of
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.refusal import Refused
 from keizoku.terms.rendering import templates
-from tests.worlds.link_world import BY, NOW, admit, confirmed_order, designate, grant, later, linked_house
+from tests.worlds.link_world import BY, NOW, admit, confirmed_order, grant, later, rows
 
 House = tuple[LinkService, SimulatedPartner]
-
-
-@pytest.fixture(scope="module")
-def house(own_database_of_module: sa.Engine) -> Iterator[House]:
-    """One house for the file: every test has customers of its own."""
-    with linked_house(own_database_of_module) as (link, partner):
-        designate(link)
-        yield link, partner
-
-
-def rows(link: LinkService, table: sa.Table, account: str) -> list[sa.Row[Any]]:
-    found = link.session.execute(sa.select(table).where(table.c.account == account).order_by(table.c.id)).all()
-    link.session.rollback()
-    return list(found)
 
 
 def test_a_grant_that_was_replaced_is_not_revoked_at_the_partner_which_would_void_the_new_one(house: House) -> None:

@@ -16,7 +16,8 @@ from keizoku.link.partner.port import PartnerRefusesUsError
 from keizoku.scheduler.linking import link_setup_of
 from keizoku.scheduler.settings import Settings
 from keizoku.terms.refusal import Refused
-from tests.worlds.link_double import BACK, CLIENT, Issued, Memory, partner_running
+from tests.worlds.link_double import BACK, Issued, Memory, partner_running
+from tests.worlds.oauth_server import CLIENT
 
 
 def pem(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> str:

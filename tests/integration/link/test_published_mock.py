@@ -9,8 +9,6 @@ repository: without it, or without the tool, these tests are skipped.
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -24,11 +22,12 @@ from keizoku.link.partner.oauth import OAuthPlace
 from keizoku.link.partner.port import OrderAnswer, PartnerError
 from keizoku.link.rules.designation import filter_fields
 from keizoku.link.rules.orders import OrderRequest
+from tests.worlds.listening import listening
 
 PUBLISHED = Path(__file__).parents[4] / "shared" / "partner" / "kabu_STATION_API.yaml"
 pytestmark = pytest.mark.skipif(not PUBLISHED.is_file(), reason="the published description is not beside the checkout")
 connexion = pytest.importorskip("connexion", reason="the tool that makes the mock is not installed")
-uvicorn = pytest.importorskip("uvicorn")
+pytest.importorskip("uvicorn")
 
 
 def with_key(app: Any) -> Any:
@@ -55,19 +54,11 @@ def partner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpPartner]:
     (folder / "api.yaml").write_text(yaml.safe_dump(described, allow_unicode=True), encoding="utf-8")
     app = connexion.AsyncApp("mock", specification_dir=str(folder))
     app.add_api("api.yaml", resolver=MockResolver(mock_all=True))
-    server = uvicorn.Server(uvicorn.Config(with_key(app), "127.0.0.1", 0, log_level="error"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive()
-        time.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
     tokens = OAuthPlace("https://partner.invalid/a", "https://partner.invalid/t", None, "us", timeout_seconds=5)
-    ours = HttpPartner(ResourcePlace(f"http://127.0.0.1:{port}/kabusapi", timeout_seconds=10), tokens)
-    yield ours
-    ours.close()
-    server.should_exit = True
-    thread.join(10)
+    with listening(with_key(app), log_level="error") as port:
+        ours = HttpPartner(ResourcePlace(f"http://127.0.0.1:{port}/kabusapi", timeout_seconds=10), tokens)
+        yield ours
+        ours.close()
 
 
 def test_api_link_1_3__an_order_of_ours_is_taken_by_the_description(partner: HttpPartner) -> None:

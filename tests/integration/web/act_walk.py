@@ -5,7 +5,16 @@ Names in braces are looked up when their turn comes (`FOUND`). A body of bytes i
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Final
+
+import sqlalchemy as sa
+
+from keizoku.db.tables.money import review_task
+from keizoku.web.identity.browser import Site
+from tests.integration.web.conftest import House
+from tests.worlds.link_world import key_file_in
+from tests.worlds.role_walk import leave_unanswered
 
 G: Final = {"ground": "a test"}
 _FROM_TO: Final = {"from_at": "2026-04-11T10:00:00+09:00", "to_at": "2026-04-11T10:30:00+09:00"}
@@ -145,3 +154,15 @@ FOUND: Final = {
     "by_hand": "SELECT max(entry_id) FROM manual_entry",
     "task": "SELECT min(id) FROM review_task WHERE kind = 'small_rest'",
 }
+
+
+def make_ready(house: House, folder: Path) -> None:
+    """What the acts want beside the small world: keys, a site, what waits for an answer, a second worker."""
+    house.door.settings = house.door.settings.model_copy(update={"webhook_key_file": key_file_in(folder)})
+    house.door.site = Site("https://billing.example")
+    with house.engine.connect() as session:
+        leave_unanswered(session)
+        task = {"kind": "small_rest", "subject": "a6", "detail": {}, "opened_at": house.now}
+        session.execute(sa.insert(review_task).values(**task))
+        session.commit()
+    house.keys["second"] = house.key("worker", name="second")

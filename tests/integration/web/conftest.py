@@ -83,12 +83,17 @@ def open_house(engine: sa.Engine, schema: str) -> Iterator[House]:
             yield house
     finally:
         door.close()
-        with engine.connect() as session:
-            for role in NAMES:
-                session.exec_driver_sql(f"DROP OWNED BY {prefix}_{role}")
-                session.exec_driver_sql(f"DROP ROLE {prefix}_{role}")
-            session.exec_driver_sql(f"DROP SCHEMA IF EXISTS {member_schema(schema)} CASCADE")
-            session.commit()
+        drop_roles(engine, schema, prefix)
+
+
+def drop_roles(engine: sa.Engine, schema: str, prefix: str) -> None:
+    """What `apply_roles` made beside the tables: the roles, and the members' views."""
+    with engine.connect() as session:
+        for role in NAMES:
+            session.exec_driver_sql(f"DROP OWNED BY {prefix}_{role}")
+            session.exec_driver_sql(f"DROP ROLE {prefix}_{role}")
+        session.exec_driver_sql(f"DROP SCHEMA IF EXISTS {member_schema(schema)} CASCADE")
+        session.commit()
 
 
 @pytest.fixture(scope="module")

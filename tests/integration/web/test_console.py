@@ -9,6 +9,7 @@ import uuid
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from urllib.parse import unquote
 
 import pytest
@@ -16,7 +17,9 @@ import sqlalchemy as sa
 from starlette.testclient import TestClient
 
 from keizoku.db.tables.contracts import contract_fact
+from keizoku.db.tables.gateway import saved_card
 from keizoku.db.tables.web import http_request
+from keizoku.terms.calendar import JST
 from keizoku.web.identity.principal import Role
 from keizoku.web.pages.shared.addresses import back_to, of_segment, segment, to
 from keizoku.web.pages.staff.console import SCREENS
@@ -94,6 +97,32 @@ def test_acts_are_offered_to_the_role_that_may_do_them(house: House) -> None:
         assert "/console/acts/accounts.suspend?" not in client.get("/console/accounts/a0").text
         assert client.get("/console/acts/accounts.suspend?account=a0").status_code == 403
         assert send(client, "accounts.suspend", "do", account="a5", ground="x")[0] == 403
+
+
+def test_the_card_that_is_charged_is_named_on_the_account(house: House) -> None:
+    saved = datetime(2026, 5, 1, 9, tzinfo=JST)
+    with house.engine.begin() as session:
+        for number in ("1", "2"):
+            session.execute(
+                saved_card.insert().values(
+                    account="a1", customer_id="cus_1", payment_method_id=f"pm_{number}", setup_id=f"seti_{number}",
+                    recorded_at=saved,
+                )
+            )  # fmt: skip
+    with seated(house, "support") as client:
+        card = client.get("/console/accounts/a1").text.split("<dt>Card</dt>")[1].split("</div>")[0]
+        assert "pm_2" in card
+        assert "saved at 2026-05-01 09:00" in card
+        assert "pm_1" not in card
+        assert "none saved" in client.get("/console/accounts/a2").text
+
+
+def test_a_second_version_of_terms_shows_what_it_changes(house: House) -> None:
+    with seated(house, "support") as client:
+        first, second = (client.get(f"/console/terms/api_link/{version}") for version in ("2024-07-01", "2025-02-03"))
+    assert (first.status_code, second.status_code) == (200, 200)
+    assert "What changed" not in first.text
+    assert "What changed" in second.text
 
 
 def test_an_act_is_shown_before_it_is_done_and_done_once(house: House) -> None:

@@ -163,6 +163,11 @@ def test_the_command_line_decides_as_well(house: House, monkeypatch: pytest.Monk
     said = ("--author", "sato", "--ground", "looked")
     listed = json.loads(run("proposals", "--state", "waiting", "--all")[1])
     assert {number, other} <= {row["id"] for row in listed}
+    page = json.loads(run("proposals", "--limit", "1", "--after", f"proposal {number}")[1])
+    assert page == [row for row in listed if row["id"] == other]
+    for command in ("proposals", "requests", "sessions"):
+        assert run(command, "--limit", "1", "--after", "x")[0] == 2
+        assert len(json.loads(run(command, "--limit", "1")[1])) <= 1
     assert json.loads(run("approve", str(number), *said)[1])["state"] == "approved"
     assert json.loads(run("turn-down", str(other), *said)[1]) == {"proposal": other, "state": "turned_down"}
     assert house.count(manual_entry) == before + 1

@@ -5,36 +5,24 @@ from __future__ import annotations
 import base64
 import json
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import uvicorn
 
 from keizoku.web import protocol
 from keizoku.web.calls import size_limit
 from keizoku.web.protocol import DoorProtocol
 from tests.integration.web.conftest import House
+from tests.worlds.listening import listening
 
 
 @pytest.fixture(scope="module")
 def port(house: House) -> Iterator[int]:
-    config = uvicorn.Config(
-        house.client.app, http=DoorProtocol, port=0, lifespan="off", log_config=None, access_log=False,
-        h11_max_incomplete_event_size=32 * 1024,
-    )  # fmt: skip
-    server = uvicorn.Server(config)
-    listening = socket.create_server(("127.0.0.1", 0))
-    thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield int(listening.getsockname()[1])
-    server.should_exit = True
-    thread.join(10)
-    listening.close()
+    more: dict[str, Any] = {"lifespan": "off", "h11_max_incomplete_event_size": 32 * 1024}
+    with listening(house.client.app, http=DoorProtocol, **more) as port:
+        yield port
 
 
 def say(port: int, *parts: bytes, pause: float = 0, within: float = 10) -> tuple[int, dict[str, str], Any]:

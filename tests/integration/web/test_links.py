@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,32 +11,22 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import sqlalchemy as sa
 
-from keizoku.db.migrate import upgrade
 from keizoku.db.tables.link.grants import link_secret
 from keizoku.link.partner.simulated import code_of
-from tests.integration.web.conftest import House, open_house
-from tests.worlds.link_world import KEY_LINE, everything_in
+from tests.integration.web.conftest import House
+from tests.worlds.link_world import everything_in, key_file_in
 
 PROBLEM = "/v1/problems/"
 GROUND = {"ground": "seen at the counter"}
 
 
 @pytest.fixture
-def house(
-    engine_for_schema: Callable[[], sa.Engine], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Iterator[House]:
+def house(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> House:
     """The door with a partner of ours and keys."""
-    keys = tmp_path / "keys"
-    keys.write_text(KEY_LINE + "\n", encoding="ascii")
-    keys.chmod(0o600)
     monkeypatch.setenv("KEIZOKU_LINK_PARTNER", "simulated")
-    monkeypatch.setenv("KEIZOKU_LINK_KEY_FILE", os.fspath(keys))
-    engine = engine_for_schema()
-    with engine.connect() as session:
-        upgrade(session)
-        schema = str(session.exec_driver_sql("SELECT current_schema()").scalar_one())
-    with open_house(engine, schema) as house:
-        yield house
+    monkeypatch.setenv("KEIZOKU_LINK_KEY_FILE", os.fspath(key_file_in(tmp_path)))
+    house: House = request.getfixturevalue("empty_house")  # it reads its settings as it opens
+    return house
 
 
 def done(house: House, path: str, **body: object) -> Any:

@@ -11,19 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
-from keizoku.db.tables.money import review_task
 from keizoku.web.application import operations
 from keizoku.web.door import Door
-from keizoku.web.identity.browser import Site
 from keizoku.web.identity.principal import ROLES
 from keizoku.web.jobs import Jobs
-from tests.integration.web.act_walk import ACTS
+from tests.integration.web.act_walk import ACTS, make_ready
 from tests.integration.web.conftest import House
 from tests.integration.web.test_killed_acts import fingerprint, found, say
-from tests.worlds.link_world import KEY_LINE
-from tests.worlds.role_walk import leave_unanswered
 
 PROPOSED = {each.name for each in operations() if each.four_eyes}
 """They are only proposed; support may add proposals, and the act is held against the roles at its approval."""
@@ -36,17 +31,8 @@ QUEUED = {"nights.run"}
 def test_what_the_door_would_let_through_postgresql_refuses(
     house: House, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    (tmp_path / "keys").write_text(f"{KEY_LINE}\n", encoding="ascii")
-    (tmp_path / "keys").chmod(0o600)
-    house.door.settings = house.door.settings.model_copy(update={"webhook_key_file": tmp_path / "keys"})
-    house.door.site = Site("https://billing.example")
+    make_ready(house, tmp_path)
     monkeypatch.setattr(Jobs, "run_night", lambda *_: None)
-    with house.engine.connect() as session:
-        leave_unanswered(session)
-        task = {"kind": "small_rest", "subject": "a6", "detail": {}, "opened_at": house.now}
-        session.execute(sa.insert(review_task).values(**task))
-        session.commit()
-    house.keys["second"] = house.key("worker", name="second")
     named = {each.name: each for each in operations()}
     checked = Door.role_of
     wrong: list[str] = []

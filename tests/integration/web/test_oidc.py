@@ -17,7 +17,8 @@ from keizoku.web.identity.oidc import Directory
 from keizoku.web.identity.oidc_settings import OidcFileError, read_oidc_file
 from keizoku.web.serve import Place, directory_at
 from tests.integration.web.conftest import NOW, House
-from tests.worlds.oidc_provider import CLIENT, SECRET, Provider, running, said_in
+from tests.worlds.oauth_server import CLIENT, SECRET
+from tests.worlds.oidc_provider import Provider, running, said_in
 
 HOST = "https://billing.example"
 BACK = f"{HOST}/sign-in/back"

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from starlette.testclient import TestClient
 
 from keizoku.db.migrate import upgrade
-from keizoku.db.roles import NAMES, apply_roles
+from keizoku.db.roles import apply_roles
 from keizoku.db.session import make_engine
 from keizoku.scheduler.app import services_on
 from keizoku.scheduler.cli.shared.output import UserError
@@ -23,7 +23,7 @@ from keizoku.web.application import make_application
 from keizoku.web.door import Door
 from keizoku.web.identity.keys import new_key
 from keizoku.web.sandbox import BEGINS, Sandbox, fresh_keys, is_sandbox, open_sandbox, sandbox_settings
-from tests.integration.web.conftest import House
+from tests.integration.web.conftest import House, drop_roles
 
 pytestmark = pytest.mark.database
 
@@ -57,17 +57,12 @@ def box(database_url: sa.URL | str) -> Iterator[Box]:
     with services_on(engine, settings, clock="given", reader=None) as services:
         sandbox = open_sandbox(services, "month")
     door = Door(settings, settings.rules(), engine.url, schema, sandbox, 4, prefix)
-    door.clock = sandbox.read
     with door.connect("worker") as session:
         keys = fresh_keys(session, door.clock())
     with TestClient(make_application(door), raise_server_exceptions=False) as client:
         yield Box(engine, client, keys, sandbox)
     door.close()
-    with engine.connect() as session:
-        for role in NAMES:
-            session.exec_driver_sql(f"DROP OWNED BY {prefix}_{role}")
-            session.exec_driver_sql(f"DROP ROLE {prefix}_{role}")
-        session.commit()
+    drop_roles(engine, schema, prefix)
     with make_engine(database_url).begin() as connection:
         connection.execute(sa.schema.DropSchema(schema, cascade=True))
 

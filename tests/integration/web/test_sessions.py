@@ -24,10 +24,9 @@ from keizoku.web.identity.links import new_link
 from keizoku.web.identity.principal import ROLES, Principal
 from keizoku.web.identity.sessions import end_session, session_list
 from keizoku.web.serve import Place, local_link, site_at
+from tests.integration.web.browsers import HOST, PAGE
 from tests.integration.web.conftest import NOW, House
 
-HOST = "billing.example"
-PAGE = {"Sec-Fetch-Site": "same-origin"}
 STAFF = Principal("staff", "staff:suzuki", ("support", "finance"))
 MEMBER = Principal("member", "member:a0", ("member",), account="a0")
 LOCAL = Principal("local", "local:me", ("worker",))

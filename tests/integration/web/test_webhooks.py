@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,14 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from standardwebhooks import Webhook, WebhookVerificationError
+from typer.testing import CliRunner
 
 from keizoku.db.session import Session
 from keizoku.db.tables.money import review_task
 from keizoku.db.tables.web import event_batch, webhook_delivery, webhook_secret, webhook_waiting
 from keizoku.terms.refusal import Refused
 from keizoku.web.event_feed import Cursor
+from keizoku.web.webhook_cli import app
 from keizoku.web.webhooks import endpoints
 from keizoku.web.webhooks.delivering import RETRY_AFTER, Rules, serve_endpoint
 from keizoku.web.webhooks.signing import key_ring
@@ -36,17 +39,14 @@ from tests.integration.web.receiver import (
     huge,
     no_http,
 )
-from tests.worlds.link_world import KEY_LINE
+from tests.worlds.link_world import key_file_in
 
 NOW = datetime(2026, 5, 7, 0, 0, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
 def key_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    file = tmp_path_factory.mktemp("keys") / "keys"
-    file.write_text(f"{KEY_LINE}\n", encoding="ascii")
-    file.chmod(0o600)
-    return file
+    return key_file_in(tmp_path_factory.mktemp("keys"))
 
 
 class Desk:
@@ -125,16 +125,12 @@ def session(house: House) -> Iterator[Session]:
 
 @pytest.fixture
 def desk(session: Session, key_file: Path) -> Iterator[Callable[..., Desk]]:
-    opened = []
+    with ExitStack() as opened:
 
-    def open_desk(behaves: Callable[[Got], Behaviour] = lambda _: answers(200), **more: Any) -> Desk:
-        receiver = Receiver(behaves)
-        opened.append(receiver.__enter__())
-        return Desk(session, key_file, receiver, **more)
+        def open_desk(behaves: Callable[[Got], Behaviour] = lambda _: answers(200), **more: Any) -> Desk:
+            return Desk(session, key_file, opened.enter_context(Receiver(behaves)), **more)
 
-    yield open_desk
-    for each in opened:
-        each.__exit__()
+        yield open_desk
 
 
 NODE = """
@@ -358,3 +354,12 @@ def test_endpoints_over_http_show_a_secret_once_and_refuse_what_is_not_public(ho
         row = house.get("/v1/endpoints", "support")["data"][-1]
         assert (row["name"], row["enabled"], row["waiting"]) == ("shop", False, 0)
         assert made["secret"] not in json.dumps(row)
+
+
+def test_deliveries_behind_what_is_no_number_are_refused_in_a_line(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KEIZOKU_DATABASE_URL", house.engine.url.render_as_string(hide_password=False))
+    monkeypatch.setenv("KEIZOKU_DATABASE_SCHEMA", house.door.schema)
+    done = CliRunner().invoke(app, ["deliveries", "1", "--after", "x"])
+    assert (done.exit_code, "'x' is no number of the kind: write 12, #12 or delivery 12" in done.stderr) == (2, True)

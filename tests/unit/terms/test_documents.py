@@ -35,7 +35,8 @@ def test_no_module_that_decides_is_outside_the_packages_that_are_searched() -> N
 @pytest.mark.parametrize("contract", CLAUSE_MAPS)
 def test_the_clause_map_is_up_to_date(contract: str) -> None:
     known = clauses(contract)
-    text = clause_map(known, load_homes(), proofs_under(ROOT / "tests", known), readings_by_clause(contract))
+    proofs = proofs_under(ROOT / "tests", known)
+    text = clause_map(known, load_homes(), proofs, readings_by_clause(contract), READINGS[contract].name)
     assert (ROOT / CLAUSE_MAPS[contract]).read_text(encoding="utf-8") == text
 
 

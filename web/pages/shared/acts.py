@@ -22,6 +22,7 @@ from starlette.responses import RedirectResponse
 from keizoku.terms import words
 from keizoku.terms.refusal import Refused, code_of
 from keizoku.web.calls.answering import done
+from keizoku.web.calls.call import door_of
 from keizoku.web.calls.problems import ProblemError, of_refusal
 from keizoku.web.identity.browser import FORM_FIELD
 from keizoku.web.pages.shared.act_fields import inputs_of, values_of
@@ -34,7 +35,6 @@ from keizoku.web.pages.shared.words import every_word, say, word
 if TYPE_CHECKING:
     from keizoku.terms.rendering import Lang
     from keizoku.web.calls.operation import Operation
-    from keizoku.web.door import Door
 
 __all__ = ["acts_router", "told_by"]
 
@@ -76,7 +76,7 @@ def acts_router(family: Screens) -> APIRouter:
 
     @router.post("/{name}")
     def send(request: Request, name: str, form: Form) -> Response:
-        operation, door = _operation(request, name), cast("Door", request.app.state.door)
+        operation, door = _operation(request, name), door_of(request)
         admit_to_page(operation, request, family.sitting(request))
         family.sitting(request).check(request, form.get(FORM_FIELD, ""))
         form = _own(request, operation, form)

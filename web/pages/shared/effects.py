@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from keizoku.billing.accounts.history import AccountHistory, account_history
 from keizoku.billing.gateway.port import Gateway
-from keizoku.db.act_keys import tried
+from keizoku.db.act_keys import rehearsal
 from keizoku.sla.months.budget import budget_of
 from keizoku.terms.calendar import Month, jst_day
 from keizoku.terms.policy import UncoveredDateError
@@ -78,13 +78,10 @@ def effects_of(door: Door, operation: Operation, request: Request, arguments: di
         outside = replace(services, gateway=cast("Gateway", _Nobody()))
         call = Call(principal, role, door.clock(), outside, door.settings, door.jobs, approver=principal.name)
         before = _seen(call, arguments)
-
-        def do() -> Effects:
-            answer = jsonable(operation.handler(call, **arguments))
-            return _compared(answer, before, _seen(call, arguments), lang)
-
         try:
-            return cast("Effects", tried(services.session, do))
+            with rehearsal(services.session):
+                answer = jsonable(operation.handler(call, **arguments))
+                return _compared(answer, before, _seen(call, arguments), lang)
         except _NotTriedError:
             return Effects(tried=False)
 

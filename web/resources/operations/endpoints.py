@@ -10,7 +10,6 @@ from pydantic import Field
 from keizoku.web.calls.answers import listed
 from keizoku.web.calls.call import Call, Listing, number_in, shown_rows
 from keizoku.web.calls.operation import Resource
-from keizoku.web.calls.problems import ProblemError
 from keizoku.web.calls.values import Ground, Name, Number
 from keizoku.web.event_feed import Cursor
 from keizoku.web.webhooks import endpoints as records
@@ -62,7 +61,7 @@ def add(call: Call, *, name: Name, url: Url, types: Types = [], since: Place | N
         name,
         url,
         types,
-        since=None if since is None else _cursor(since),
+        since=None if since is None else Cursor.read(since),
         allowed=call.settings.webhook_allowed_hosts,
         by=call.author,
         now=call.now,
@@ -105,17 +104,10 @@ def rotate(call: Call, number: Number, *, both_hours: Hours = 24) -> Any:
 def test(call: Call, number: Number) -> Any:
     """Send a test event now, and say how it was answered."""
     ring = key_ring(call.settings.webhook_key_file)
-    return send_test(call.session, ring, number, rules_of(call.settings), lambda: datetime.now(UTC))
+    return send_test(call.session, ring, number, rules_of(call.settings), datetime.now(UTC))
 
 
 @endpoints.act("/endpoints/{number}/replay", command="webhook replay", answer=EndpointRow)
 def replay(call: Call, number: Number, *, after: Place) -> Any:
     """Send again what comes behind an event, in order, under the same ids."""
-    return records.replay(call.session, number, _cursor(after))
-
-
-def _cursor(written: str) -> Cursor:
-    try:
-        return Cursor.read(written)
-    except ValueError as error:
-        raise ProblemError(422, "cursor", "This is no cursor.", written[:40], str(error)) from None
+    return records.replay(call.session, number, Cursor.read(after))

@@ -11,8 +11,7 @@ from pydantic import Field
 from keizoku.db.tables.books import certificate
 from keizoku.scheduler.night import waiting
 from keizoku.scheduler.night.asked import Wish, check_may_run
-from keizoku.scheduler.night.forecast import NightForecast, forecast_night, next_night
-from keizoku.scheduler.night.limits import check_not_too_early
+from keizoku.scheduler.night.forecast import NightForecast, forecast_night
 from keizoku.scheduler.night.run_log import last_night
 from keizoku.terms.calendar import iso_jst
 from keizoku.web.calls.answers import listed
@@ -51,9 +50,7 @@ def list_nights(call: Call, *, state: State | None = None) -> Listing:
 @nights.question("/nights/forecast", command="night", answer=NightForecast)
 def forecast(call: Call, *, on: Day | None = None) -> Any:
     """What the next night, or the night of a day, would write, by stage; what of it is odd; whether its money waits."""
-    day = on or next_night(call.services, call.now)
-    check_not_too_early(call.session, call.rules, day)
-    return forecast_night(call.services, day, call.now)
+    return forecast_night(call.services, on, call.now)
 
 
 @nights.question("/nights/{on}", command="db status", answer=dict[str, Any])

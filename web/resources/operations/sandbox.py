@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from keizoku.scheduler.simulator import Simulator
 from keizoku.terms.calendar import iso_jst
+from keizoku.web.calls.call import door_of
 from keizoku.web.calls.problems import ProblemError
 from keizoku.web.calls.values import Id, Instant
 
@@ -77,7 +78,7 @@ def sandbox_router(sandbox: Sandbox) -> APIRouter:
 
 def _admit(request: Request) -> tuple[Door, str]:
     """The door of a sandbox, and who asks. Raises ProblemError 401 or 403."""
-    door = cast("Door", request.app.state.door)
+    door = door_of(request)
     principal = door.principal(request)
     if not principal.test or "worker" not in principal.roles:
         raise ProblemError(403, "role", "This is for another role.", "the clock of a sandbox is for worker")

@@ -5,14 +5,14 @@ from __future__ import annotations
 import html
 import secrets
 from string import Template
-from typing import TYPE_CHECKING, Annotated, Final, cast
+from typing import TYPE_CHECKING, Annotated, Final
 
 from fastapi import APIRouter, Form, Path, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy.exc import IntegrityError
 
+from keizoku.web.calls.call import door_of
 from keizoku.web.calls.problems import ProblemError
-from keizoku.web.door import Door
 from keizoku.web.identity.browser import (
     check_form,
     check_origin,
@@ -35,7 +35,7 @@ router = APIRouter(include_in_schema=False)
 _Token = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{43}$")]
 _PAGE: Final = Template(
     '<!doctype html><html lang="ja"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-    "<title>Keizoku</title></head><body><main><h1>$title</h1>$body</main></body></html>"
+    "<title>Keizoku</title></head><body><main><h1>Keizoku</h1>$body</main></body></html>"
 )
 _OLD: Final = (
     "<p>このリンクは使用済みか、期限切れです。新しいリンクを取得してください。</p>"
@@ -61,7 +61,7 @@ _POLICY: Final = {
 @router.get("/enter/{token}")
 def look_at_link(request: Request, token: _Token) -> Response:
     """Ask whether to come in; the link is not used up by looking."""
-    site, door = site_of(request), _door(request)
+    site, door = site_of(request), door_of(request)
     with door.connect("worker") as session:
         found = is_open(session, token, site.links, door.clock())
     return _page(_CONFIRM.substitute(token=html.escape(token)), 200) if found else _page(_OLD, 410)
@@ -71,7 +71,7 @@ def look_at_link(request: Request, token: _Token) -> Response:
 def come_in(request: Request, token: _Token) -> Response:
     """Use the link up, and begin a session with a new cookie."""
     check_origin(request)
-    door = _door(request)
+    door = door_of(request)
     response: Response = RedirectResponse("/", 303)
     try:
         with door.connect("worker") as session:
@@ -93,30 +93,28 @@ def ask_directory(request: Request, to: Annotated[str, Query(max_length=500)] = 
         response: Response = RedirectResponse(directory.address(secret, own_page(to)), 303)
     except SignInError as error:
         return _nobody(error)
-    response.set_cookie(
-        f"{site.cookie}-sign-in", secret, max_age=WAITS_S, path="/", secure=site.secure, httponly=True, samesite="lax"
-    )
+    site.keep(response, site.sign_in_cookie, secret, WAITS_S)
     return response
 
 
 @router.get("/sign-in/back")
 def come_back(request: Request) -> Response:
     """Take what the directory says, once, in the browser that asked for it."""
-    site, directory, name = site_of(request), _directory(request), f"{site_of(request).cookie}-sign-in"
-    said, secret = dict(request.query_params), only_cookie(request, name)
+    site, directory = site_of(request), _directory(request)
+    said, secret = dict(request.query_params), only_cookie(request, site.sign_in_cookie)
     try:
         if not secret or len(said) != len(request.query_params.multi_items()):
             raise SignInError("this browser did not ask for it")
         principal, to = directory.came_back(secret, said)
         response: Response = RedirectResponse(to, 303)
-        with _door(request).connect("worker") as session:
+        with door_of(request).connect("worker") as session:
             sign_in(request, response, session, principal, secret)
             session.commit()
     except SignInError as error:
         response = _nobody(error)
     except IntegrityError:
         response = _nobody(SignInError("it was used before"))
-    response.delete_cookie(name, path="/", secure=site.secure, httponly=True, samesite="lax")
+    site.forget(response, site.sign_in_cookie)
     return response
 
 
@@ -126,7 +124,7 @@ def leave(request: Request, form_token: Annotated[str, Form(max_length=100)] = "
     check_origin(request)
     if session_of(request) is not None:
         check_form(request, form_token)
-    directory = _door(request).directory
+    directory = door_of(request).directory
     try:
         further = directory.leaving(site_of(request).origin) if directory is not None else None
     except SignInError:
@@ -138,7 +136,7 @@ def leave(request: Request, form_token: Annotated[str, Form(max_length=100)] = "
 
 
 def _directory(request: Request) -> Directory:
-    found = _door(request).directory
+    found = door_of(request).directory
     if found is None:
         raise ProblemError(
             404, "session.no_directory", "Nobody signs in here.", "the door has no directory", "start it with --oidc"
@@ -151,8 +149,4 @@ def _nobody(error: SignInError) -> Response:
 
 
 def _page(body: str, status: int) -> Response:
-    return HTMLResponse(_PAGE.substitute(title="Keizoku", body=body), status, dict(_POLICY))
-
-
-def _door(request: Request) -> Door:
-    return cast("Door", request.app.state.door)
+    return HTMLResponse(_PAGE.substitute(body=body), status, dict(_POLICY))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from fastapi import APIRouter, Request
 
 from keizoku.terms.refusal import codes
+from keizoku.web.calls.call import door_of
 from keizoku.web.calls.problems import ProblemError
 
 __all__ = ["router"]
@@ -23,9 +24,7 @@ def alive() -> dict[str, str]:
 @router.get("/readyz", include_in_schema=False)
 def ready(request: Request) -> dict[str, str]:
     """The database answers, and its tables are those of this release."""
-    from keizoku.web.door import Door
-
-    cast("Door", request.app.state.door).check()
+    door_of(request).check()
     return {"status": "ok"}
 
 

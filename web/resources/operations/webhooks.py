@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from keizoku.extras import naming_the_extra
+from keizoku.web.calls.call import door_of
 from keizoku.web.calls.problems import ProblemError
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ router = APIRouter()
 @router.post("/v1/webhooks/stripe", include_in_schema=False)
 async def stripe(request: Request) -> Response:
     """Take an event: 200 ends Stripe's tries, 400 says that it is not Stripe's, or no event."""
-    door = cast("Door", request.app.state.door)
+    door = door_of(request)
     secret = door.settings.stripe_webhook_secret()
     if secret is None or door.settings.gateway != "stripe":
         raise ProblemError(

@@ -86,10 +86,10 @@ def version(view: View, contract: Contract, version: Id) -> Page:
     facts = Facts("", [(say("Contract"), view.code(contract)), (say("Version"), view.code(version))])
     table = view.table(say("Clauses"), [say("Clause"), say("What it says"), say("State")], rows,
                        empty=say("There is nothing here."), name="clauses")  # fmt: skip
-    before = [each for each in Terms.load(contract).versions if each.version < version]
+    before = [each.version for each in Terms.load(contract).versions if each.version < version]
     blocks: list[Block] = [facts, table]
     if before:
-        changed = view.ask("terms.changed_since", contract=contract, version=version)
+        changed = view.ask("terms.changed_since", contract=contract, version=version, since=max(before))
         blocks += shown(view, say("What changed"), changed)
     return Page(f"{contract} {version}", blocks, above=[(say("Terms"), to("terms"))])
 

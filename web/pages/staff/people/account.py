@@ -87,7 +87,7 @@ def account(view: View, account: Id) -> Page:
                     parts_owed(view, owed) if owed["total"] else "",
                 ),
                 Figure(say("Next"), *_next(view, state)),
-                Figure(say("Card"), view.text(_card(cards) or say("none saved"))),
+                Figure(say("Card"), *_card(view, cards)),
                 Figure(say("Credits left"), view.yen(state["credit_yen"], there)),
                 Figure(say("Deposit"), view.yen(state["deposit_yen"], there)),
             ]
@@ -199,8 +199,9 @@ def money(view: View, account: Id) -> Page:
 def letters(view: View, account: Id) -> Page:
     """Every letter to the account."""
     found = view.rows("documents.letters", account=account, also_sent=True)
-    return Page(account, [letter_table(view, found.data, found.next, view.say("Letters"))], tabs=_tabs(view, account, "letters"),
-                above=[(view.say("Accounts"), to("accounts"))])  # fmt: skip
+    table = letter_table(view, found.data, found.next, view.say("Letters"))
+    above = [(view.say("Accounts"), to("accounts"))]
+    return Page(account, [table], tabs=_tabs(view, account, "letters"), above=above)
 
 
 def _tabs(view: View, account: str, here: str) -> list[tuple[str, str, bool]]:
@@ -240,11 +241,12 @@ def _next(view: View, state: Mapping[str, Any]) -> tuple[Any, str]:
     return view.text(None), ""
 
 
-def _card(cards: Sequence[Mapping[str, Any]]) -> str:
-    if not cards:
-        return ""
-    first = cards[0]
-    return " ".join(str(first[name]) for name in ("brand", "last4", "expires", "exp") if first.get(name))
+def _card(view: View, cards: Sequence[Mapping[str, Any]]) -> tuple[Any, str]:
+    """The card that is charged, by the gateway's own id, and since when: its number and end never reach us."""
+    charged = next((each for each in cards if each["charged"]), None)
+    if charged is None:
+        return view.text(view.say("none saved")), ""
+    return view.code(charged["card"]), view.say("saved at {when}", when=view.at(charged["saved_at"]))
 
 
 def _acts(view: View, account: str, state: str | None) -> Block:
