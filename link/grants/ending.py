@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -43,7 +44,7 @@ def end_grant(session: Session, account: str, grant_id: int, end: LinkEnd, now: 
     None ends before it was granted, and what ends it at this moment comes after all uses that it had: so it is written
     though the clock that says `end.at` has been set back.
     """
-    latest = [link_grant.c.granted_at]
+    latest: list[sa.ColumnElement[Any]] = [link_grant.c.granted_at]
     if end.cause in AT_THIS_MOMENT:
         used = sa.select(sa.func.max(link_use.c.begun_at)).where(link_use.c.grant_id == grant_id)
         latest.append(used.scalar_subquery())
