@@ -9,6 +9,7 @@ from keizoku.web.calls.values import Id, Number
 from keizoku.web.pages.shared.addresses import to
 from keizoku.web.pages.shared.blocks import Act, Block, Cell, Facts, Figure, Figures, Line, Page, Prose, Story
 from keizoku.web.pages.shared.view import View
+from keizoku.web.pages.shared.words import named
 from keizoku.web.pages.staff.money.bank import about_cell, bank_tabs, reasons_of
 from keizoku.web.pages.staff.navigation import staff
 
@@ -150,7 +151,9 @@ def receipt(view: View, number: Number) -> Page:
     return Page(say("Receipt {number}", number=number), blocks, above=_above(view, found["account"]))
 
 
-_PARTS: Final = {"costs": "Costs", "interest": "Late interest", "principal": "Fees", "deposit": "Deposit"}
+_PARTS: Final = {
+    "costs": named("Costs"), "interest": named("Late interest"), "principal": named("Fees"), "deposit": named("Deposit"),
+}  # fmt: skip
 
 
 def _order_of_days(view: View, found: Mapping[str, Any]) -> list[Block]:
