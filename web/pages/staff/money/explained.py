@@ -152,8 +152,11 @@ def receipt(view: View, number: Number) -> Page:
 
 
 _PARTS: Final = {
-    "costs": named("Costs"), "interest": named("Late interest"), "principal": named("Fees"), "deposit": named("Deposit"),
-}  # fmt: skip
+    "costs": named("Costs"),
+    "interest": named("Late interest"),
+    "principal": named("Fees"),
+    "deposit": named("Deposit"),
+}
 
 
 def _order_of_days(view: View, found: Mapping[str, Any]) -> list[Block]:
