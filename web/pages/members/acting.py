@@ -8,33 +8,47 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from fastapi import Depends, Request
+from fastapi.concurrency import run_in_threadpool
+
 from keizoku.web.calls.answering import done
 from keizoku.web.calls.problems import ProblemError
 from keizoku.web.identity.browser import FORM_FIELD
 from keizoku.web.pages.members.family import member
+from keizoku.web.pages.shared.form_body import form_of
 from keizoku.web.pages.shared.rendering import language_of, page_response, render
 from keizoku.web.pages.shared.screens import admit_to_page
 
 if TYPE_CHECKING:
-    from fastapi import Request, Response
+    from fastapi import Response
 
     from keizoku.web.calls.operation import Operation
     from keizoku.web.pages.shared.blocks import Page
 
-__all__ = ["did", "drawn_page"]
+__all__ = ["FormOf", "did", "drawn_page"]
 
 _KEY = "idempotency_key"
+
+
+def FormOf(name: str) -> Any:  # noqa: N802 - stands where a type does
+    """The fields of a form that does an act; they are not read before it is known who sends them."""
+
+    async def read(request: Request) -> dict[str, str]:
+        operation: Operation = request.app.state.operations[name]
+        await run_in_threadpool(admit_to_page, operation, request, member.sitting(request))
+        return await form_of(request, operation)
+
+    return Depends(read)
 
 
 def did(
     request: Request, form: Mapping[str, str], name: str, given: Mapping[str, Any] | None = None, *, key: str = ""
 ) -> Any:
-    """The answer of an act about the member's own account. Raises what the act raises, and for a foreign form.
+    """The answer of an act about the member's own account, whose form `FormOf` read. Raises what the act raises.
 
     `given`: its fields. `key`: instead of the form's, for an act whose answer is shown once.
     """
     operation: Operation = request.app.state.operations[name]
-    admit_to_page(operation, request, member.sitting(request))
     member.sitting(request).check(request, form.get(FORM_FIELD, ""))
     principal, _ = request.state.admitted
     key = key or form.get(_KEY, "")

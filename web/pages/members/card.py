@@ -10,15 +10,14 @@ policy. Without a publishable key the host has the form.
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Request, Response
 from starlette.responses import RedirectResponse
 
-from keizoku.web.pages.members.acting import did, drawn_page
+from keizoku.web.pages.members.acting import FormOf, did, drawn_page
 from keizoku.web.pages.members.family import MemberView, at_home, member
-from keizoku.web.pages.shared.acts import Form
-from keizoku.web.pages.shared.blocks import Act, Acts, Block, Page, Prose, Send
+from keizoku.web.pages.shared.blocks import Act, Acts, Block, Page, Prose
 from keizoku.web.pages.shared.rendering import PAGE_HEADERS, language_of
 from keizoku.web.pages.shared.words import say
 
@@ -58,7 +57,7 @@ def card(view: MemberView) -> Page:
     if not view.call.settings.stripe_publishable_key or view.call.settings.gateway != "stripe":
         return Page(say("Your card"), [*blocks, *_by_the_host(view)], above=above)
     blocks += [
-        Send(say("Enter a card"), FORM,
+        view.send(say("Enter a card"), FORM,
              say("You type it into a form of Stripe, the company that charges it; its number never reaches us. "
                  "Your bank may "
                  "ask you to confirm it (3-D Secure). Nothing is charged by saving it; what is unpaid is "
@@ -82,13 +81,13 @@ def card_back(view: MemberView) -> Page:
     told = say("The card is confirmed. It is being saved; press the button if this page stays.")
     return Page(
         say("Save the card"),
-        [Send(say("Save the card"), at_home("acts", "cards.finish"), told, hidden, name="finish-card")],
+        [view.send(say("Save the card"), at_home("acts", "cards.finish"), told, hidden, name="finish-card")],
         above=above,
     )
 
 
 @ROUTER.post(FORM)
-def form(request: Request, form: Form) -> Response:
+def form(request: Request, form: Annotated[dict[str, str], FormOf("cards.begin")]) -> Response:
     """Begin to save a card, and show Stripe's form for it."""
     begun = did(request, form, "cards.begin")
     lang, door = language_of(request), request.app.state.door

@@ -6,16 +6,15 @@ import base64
 import io
 import uuid
 from collections.abc import Mapping
-from typing import Final
+from typing import Annotated, Final
 from zipfile import ZIP_DEFLATED, ZipFile
 
 from fastapi import APIRouter, Request, Response
 
-from keizoku.web.pages.members.acting import did
+from keizoku.web.pages.members.acting import FormOf, did
 from keizoku.web.pages.members.family import MemberView, at_home, member
 from keizoku.web.pages.members.forms import GROUND
-from keizoku.web.pages.shared.acts import Form
-from keizoku.web.pages.shared.blocks import Block, Facts, Page, Prose, Send, Story
+from keizoku.web.pages.shared.blocks import Block, Facts, Page, Prose, Story
 from keizoku.web.pages.shared.blocks import Line as StoryLine
 from keizoku.web.pages.shared.words import word
 
@@ -56,7 +55,7 @@ def data(view: MemberView) -> Page:
             next=cards.next,
         ),
         Prose(say("Card numbers are kept by the card gateway alone. Names and addresses are not kept here."), "soft"),
-        Send(
+        view.send(
             say("Download everything (ZIP)"),
             FILE,
             say("All that is kept about you: every record, your history, letters and invoices, who read it and "
@@ -80,7 +79,7 @@ def data(view: MemberView) -> Page:
 
 
 @ROUTER.post(FILE)
-def take(request: Request, form: Form) -> Response:
+def take(request: Request, form: Annotated[dict[str, str], FormOf("accounts.member_file")]) -> Response:
     """The member's file as one ZIP; made anew each time, and recorded as a disclosure each time."""
     answer = did(request, form, "accounts.member_file", {"ground": GROUND}, key=uuid.uuid4().hex)
     door = request.app.state.door

@@ -6,6 +6,7 @@ role `member` of the database, and name no account anywhere.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -15,11 +16,12 @@ from fastapi import Request
 
 from keizoku.terms import words
 from keizoku.terms.calendar import JST
+from keizoku.web.identity.browser import FORM_FIELD
 from keizoku.web.pages.members.forms import filled
 from keizoku.web.pages.members.receipt import foreseen, receipt_of
 from keizoku.web.pages.members.session import session_frame
 from keizoku.web.pages.shared.addresses import MEMBER_PAGES, to_in
-from keizoku.web.pages.shared.blocks import NOTHING, Block, Cell, Line, Prose, Story
+from keizoku.web.pages.shared.blocks import NOTHING, Block, Cell, Line, Prose, Send, Story
 from keizoku.web.pages.shared.problem_page import asked_of, host_link
 from keizoku.web.pages.shared.screens import Screens
 from keizoku.web.pages.shared.view import View
@@ -89,6 +91,13 @@ class MemberView(View):
         first, last = date.fromisoformat(value[0]), date.fromisoformat(value[1]) - timedelta(days=1)
         join = "〜" if self.ja else " – "
         return Cell(f"{words.day(first, self.ja)}{join}{words.day(last, self.ja)}", value[0], href)
+
+    def send(
+        self, title: str, href: str, said: str = "", hidden: Mapping[str, str] | None = None, name: str = ""
+    ) -> Send:
+        """A button that does something at once; its form carries what every form of ours does."""
+        own = {FORM_FIELD: self.form_token, "idempotency_key": uuid.uuid4().hex, **(hidden or {})}
+        return Send(title, href, said, own, name=name)
 
     def ask_us(self) -> list[Block]:
         """Whom a member asks; nothing where nobody is named."""

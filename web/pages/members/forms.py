@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Final
 from keizoku.web.pages.shared.act_fields import instant_of
 
 if TYPE_CHECKING:
-    from fastapi import Request
-
     from keizoku.web.calls.operation import Operation
 
 __all__ = ["GROUND", "OWN_FROM", "OWN_TO", "filled", "own_window"]
@@ -23,9 +21,8 @@ OWN_FROM: Final = "own_from"
 OWN_TO: Final = "own_to"
 
 
-def filled(request: Request, operation: Operation, given: Mapping[str, str]) -> dict[str, str]:
+def filled(operation: Operation, given: Mapping[str, str]) -> dict[str, str]:
     """The fields that a member does not type as such: their ground, and the windows that they add."""
-    del request
     found: dict[str, str] = {}
     names = operation.fields.model_fields if operation.fields is not None else {}
     if "ground" in names and "ground" not in operation.not_by_member:

@@ -12,17 +12,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Request, Response
 from starlette.responses import RedirectResponse
 
 from keizoku.terms import words
 from keizoku.terms.api_link.link_policy import link_policy
-from keizoku.web.pages.members.acting import did, drawn_page
+from keizoku.web.pages.members.acting import FormOf, did, drawn_page
 from keizoku.web.pages.members.family import MemberView, at_home, member
-from keizoku.web.pages.shared.acts import Form
-from keizoku.web.pages.shared.blocks import Act, Acts, Block, Facts, Page, Prose, Send, Story
+from keizoku.web.pages.shared.blocks import Act, Acts, Block, Facts, Page, Prose, Story
 from keizoku.web.pages.shared.blocks import Line as StoryLine
 from keizoku.web.pages.shared.rendering import PAGE_HEADERS, language_of
 from keizoku.web.pages.shared.words import say, word
@@ -75,13 +74,13 @@ def link_back(view: MemberView) -> Page:
     told = say("You agreed at {partner}. One more step, and the link stands.", partner=_partner(view))
     return Page(
         say("Finish the link"),
-        [Send(say("Finish the link"), at_home("acts", "links.finish"), told, hidden)],
+        [view.send(say("Finish the link"), at_home("acts", "links.finish"), told, hidden)],
         above=above,
     )
 
 
 @ROUTER.post(BEGIN)
-def begin(request: Request, form: Form) -> Response:
+def begin(request: Request, form: Annotated[dict[str, str], FormOf("links.begin")]) -> Response:
     """Begin an authorisation, and show the way to the partner: a form of ours may lead to no other host, a link may."""
     wanted = "orders" if form.get("scope") == "orders" else "data"
     back = request.app.state.door.origin + at_home("link-back")
@@ -136,9 +135,9 @@ def _ways(view: MemberView, found: Mapping[str, Any], partner: str, *, living: b
     return [*blocks, view.acts("", [end])]
 
 
-def _begin(view: MemberView, title: str, scope: str = "data") -> Send:
+def _begin(view: MemberView, title: str, scope: str = "data") -> Block:
     told = view.say("You are sent to the partner, sign in there and agree; we never see what you type there.")
-    return Send(title, BEGIN, told, {"scope": scope})
+    return view.send(title, BEGIN, told, {"scope": scope})
 
 
 def _orders(view: MemberView, orders: Sequence[Mapping[str, Any]], after: str | None, partner: str) -> list[Block]:

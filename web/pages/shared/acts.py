@@ -4,19 +4,21 @@
     POST … step=look                                   what it would change, nothing done (`effects`)
     POST … step=do                                     the call: same checks, same key, same log, same refusals
 
-The form carries its Idempotency-Key, so a form that is sent twice acts once. It works without script.
+The form carries its Idempotency-Key, so a form that is sent twice acts once. It works without script. A file comes with
+the form when it is looked at, and waits here for the act (`keizoku.web.kept_files`).
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, Final, cast
-from urllib.parse import parse_qsl
+from typing import TYPE_CHECKING, Any, Final, cast
+from urllib.parse import parse_qsl, quote
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from pydantic import TypeAdapter, ValidationError
 from starlette.responses import RedirectResponse
 
@@ -25,10 +27,13 @@ from keizoku.terms.refusal import Refused
 from keizoku.web.calls.answering import done
 from keizoku.web.calls.call import door_of
 from keizoku.web.calls.problems import ProblemError, of_refusal
+from keizoku.web.calls.uploads import Uploaded
 from keizoku.web.identity.browser import FORM_FIELD
-from keizoku.web.pages.shared.act_fields import inputs_of, values_of
+from keizoku.web.pages.shared.act_fields import FILE_NAME, FILE_WORD, inputs_of, values_of
 from keizoku.web.pages.shared.addresses import back_to, to, with_query
+from keizoku.web.pages.shared.blocks import Table
 from keizoku.web.pages.shared.effects import Effects, effects_of
+from keizoku.web.pages.shared.form_body import form_of
 from keizoku.web.pages.shared.rendering import PAGE_HEADERS, language_of, page_response, render
 from keizoku.web.pages.shared.screens import Screens, admit_to_page, of_validation
 from keizoku.web.pages.shared.told import told_by, told_to_member
@@ -36,32 +41,17 @@ from keizoku.web.pages.shared.words import every_word, say, word
 
 if TYPE_CHECKING:
     from keizoku.terms.rendering import Lang
+    from keizoku.web.calls.call import Call
     from keizoku.web.calls.operation import Operation
+    from keizoku.web.pages.shared.blocks import Block
 
 __all__ = ["acts_router"]
 
-MOST_FIELDS: Final = 200
 _PLAIN: Final = frozenset(
     {"account", "done", "id", "recorded", "doubts", "yen", "applied", "contract", "exception", "entry", "claim", "fact"}
 )
 """An answer that says no more than that it was done."""
 _KEY: Final = "idempotency_key"
-
-
-async def _form_of(request: Request) -> dict[str, str]:
-    """The fields of a form, as a browser sends them."""
-    body = await request.body()
-    try:
-        pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)
-    except (UnicodeDecodeError, ValueError):
-        raise ProblemError(422, "form", "The call has another form.", "the form cannot be read") from None
-    found: dict[str, str] = {}
-    for name, value in pairs:  # a name that comes more than once (boxes that were ticked) is lines of one field
-        found[name] = f"{found[name]}\n{value}" if found.get(name) else value
-    return found
-
-
-Form = Annotated[dict[str, str], Depends(_form_of)]
 
 
 def acts_router(family: Screens) -> APIRouter:
@@ -81,35 +71,70 @@ def acts_router(family: Screens) -> APIRouter:
         return _page(family, request, operation, given)
 
     @router.post("/{name}")
-    def send(request: Request, name: str, form: Form) -> Response:
+    async def send(request: Request, name: str) -> Response:
         operation = _operation(request, name)
-        admit_to_page(operation, request, family.sitting(request))
-        family.sitting(request).check(request, form.get(FORM_FIELD, ""))
-        form = _own(family, request, operation, form)
-        if form.get("step") == "change":
-            return _page(family, request, operation, form)
-        if form.get("step") != "do":
-            return _looked(family, request, operation, form)
-        try:
-            return _done(family, request, operation, _read(operation, form)[0], form)
-        except (Refused, ProblemError) as error:
-            problem = of_refusal(error) if isinstance(error, Refused) else error
-            return _page(family, request, operation, form, problem=problem)
+        await run_in_threadpool(admit_to_page, operation, request, family.sitting(request))
+        form = await form_of(request, operation)  # not before it is known who sends it
+        return await run_in_threadpool(_sent, family, request, operation, form)
 
     return router
 
 
-def _looked(family: Screens, request: Request, operation: Operation, form: Mapping[str, str]) -> Response:
+def _sent(family: Screens, request: Request, operation: Operation, form: dict[str, str]) -> Response:
+    """What is answered to a form."""
+    family.sitting(request).check(request, form.get(FORM_FIELD, ""))
+    form = _own(family, request, operation, form)
+    if form.get("step") == "change":
+        return _page(family, request, operation, form)
+    if form.get("step") != "do":
+        return _looked(family, request, operation, form)
+    try:
+        given, _ = _read(operation, form, _file_of(request, operation, form))
+        return _done(family, request, operation, given, form)
+    except (Refused, ProblemError) as error:
+        problem = of_refusal(error) if isinstance(error, Refused) else error
+        return _page(family, request, operation, form, problem=problem)
+
+
+def _looked(family: Screens, request: Request, operation: Operation, form: dict[str, str]) -> Response:
     """What the act would change, nothing done."""
     door, (principal, _) = door_of(request), request.state.admitted
+    own = family.previews.get(operation.name)
+
+    def preview(call: Call, answer: Mapping[str, Any]) -> Sequence[Block]:
+        assert own is not None  # noqa: S101 - else it is not called
+        shown = own(family.looking(call, request), answer)
+        return [replace(each, tools=False) if isinstance(each, Table) else each for each in shown]
+
     try:
-        arguments = _read(operation, form)[1]
+        _, arguments = _read(operation, form, _file_of(request, operation, form))
         door.check_whose(principal, door.account_for(operation, request, arguments))
-        effects = effects_of(door, operation, request, arguments, language_of(request))
+        lang = language_of(request)
+        effects = effects_of(door, operation, request, arguments, lang, preview if own is not None else None)
     except (Refused, ProblemError) as error:
         problem = of_refusal(error) if isinstance(error, Refused) else error
         return _page(family, request, operation, form, problem=problem)
     return _page(family, request, operation, form, effects=effects)
+
+
+def _file_of(request: Request, operation: Operation, form: dict[str, str]) -> Uploaded | None:
+    """The file that was sent with the form, now or when it was looked at. Raises ProblemError where it is gone."""
+    if not operation.upload:
+        return None
+    kept = door_of(request).kept_files.found(request.state.admitted[0].whose, form.get(FILE_WORD, ""))
+    if kept is None:
+        form.pop(FILE_WORD, None)
+        finding = {"source": operation.upload, "line": None, "value": "", "rule": "choose the file", "remedy": ""}
+        raise ProblemError(422, "form", "The call has another form.", "", "", None, [finding])
+    form[FILE_NAME] = kept[0]
+    return Uploaded(kept[1])
+
+
+def _without_done(back: str) -> str:
+    """The address without what it said of the act before."""
+    path, _, query = back.partition("?")
+    kept = [(name, value) for name, value in parse_qsl(query, keep_blank_values=True) if name not in ("done", "about")]
+    return with_query(path, **dict(kept))
 
 
 def _own(family: Screens, request: Request, operation: Operation, given: Mapping[str, str]) -> dict[str, str]:
@@ -119,7 +144,7 @@ def _own(family: Screens, request: Request, operation: Operation, given: Mapping
         return dict(given)
     kept = {name: value for name, value in given.items() if name not in operation.not_by_member}
     own = {**kept, "account": principal.account}
-    return own if family.filled is None else {**own, **family.filled(request, operation, own)}
+    return own if family.filled is None else {**own, **family.filled(operation, own)}
 
 
 def _hidden(request: Request, operation: Operation) -> tuple[str, ...]:
@@ -136,12 +161,14 @@ def _asked_for(request: Request, operation: Operation) -> bool:
 
 def _operation(request: Request, name: str) -> Operation:
     found = cast("Mapping[str, Operation]", request.app.state.operations).get(name)
-    if found is None or found.kind != "act" or found.upload:
+    if found is None or found.kind != "act":
         raise ProblemError(404, "act.unknown", "There is no such act.", name[:80])
     return found
 
 
-def _read(operation: Operation, form: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
+def _read(
+    operation: Operation, form: Mapping[str, str], file: Uploaded | None
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """(what the call is given, the arguments of its function). Raises ProblemError with a finding for each field."""
     given: dict[str, Any] = {}
     findings: list[Mapping[str, Any]] = []
@@ -159,7 +186,10 @@ def _read(operation: Operation, form: Mapping[str, str]) -> tuple[dict[str, Any]
         raise ProblemError(422, "form", "The call has another form.", "", "", None, findings)
     fields = given.get("fields")
     own = {name: getattr(fields, name) for name in type(fields).model_fields} if fields is not None else {}
-    return given, {**{name: given[name] for name in operation.in_path}, **own}
+    own |= {name: given[name] for name in operation.in_path}
+    if file is not None and operation.upload:
+        given["file"] = own[operation.upload] = file
+    return given, own
 
 
 def _done(
@@ -172,11 +202,18 @@ def _done(
     if status == 202:
         where = with_query(to("proposals", answer["proposal"]), done=operation.name)
         return RedirectResponse(where, 303, dict(PAGE_HEADERS))
+    if operation.name in family.leads and isinstance(answer, Mapping):
+        where = family.leads[operation.name](answer)
+        where = f"{where}{'&' if '?' in where else '?'}done={operation.name}"
+        return RedirectResponse(where, 303, dict(PAGE_HEADERS))
     if family.receipt is not None and isinstance(answer, Mapping):
         return _page(family, request, operation, form, answer=family.receipt(request, operation, answer))
     if isinstance(answer, Mapping) and set(answer) <= _PLAIN and not answer.get("doubts"):
         back = back_to(form.get("return_to"), family.home)
-        where = f"{back}{'&' if '?' in back else '?'}done={operation.name}"
+        where = f"{_without_done(back)}{'&' if '?' in _without_done(back) else '?'}done={operation.name}"
+        about = next((form.get(name, "") for name in operation.in_path), "")
+        if about and about != form.get("account"):
+            where += f"&about={quote(about, safe='')}"
         return RedirectResponse(where, 303, dict(PAGE_HEADERS))
     return _page(family, request, operation, form, answer=answer)
 
@@ -200,16 +237,19 @@ def _page(
         names = [str(each["source"]).split(".")[0] for each in problem.findings]
         wrong = {name: each["rule"] for name, each in zip(names, (told or {})["findings"], strict=True)}
     hidden, said_of = _hidden(request, operation), family.clause or _as_it_is
+    choices = family.offered[operation.name](lang) if operation.name in family.offered else None
     text = render(
         "act.html.j2", request, lang,
         operation=operation, title=_title(family, operation, lang), said=_said(family, operation, lang),
         inputs=[
             replace(each, type="hidden") if family.members and each.name in operation.in_path else each
-            for each in inputs_of(operation, lang, given, wrong)
+            for each in inputs_of(operation, lang, given, wrong, choices)
             if each.name not in hidden
         ],
         foreseen=family.foreseen(lang, effects.answer) if family.foreseen is not None and effects is not None else {},
         next=_next(family, operation, lang) if answer is not None else "",
+        consequence=every_word().get("consequence", {}).get(operation.name, ("", ""))[lang == "ja"],
+        kept_file=given.get(FILE_WORD, "") if operation.upload else "",
         given=given, problem=told, effects=effects, answer=answer,
         key=given.get(_KEY) or uuid.uuid4().hex, form_token=family.sitting(request).token(request),
         back=back_to(given.get("return_to"), family.home),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping
 from functools import cache, partial
 from pathlib import Path
@@ -76,8 +75,7 @@ def render(template: str, request: Request, lang: Lang, *, at: str = "", **more:
     return Markup(  # noqa: S704 - the templates escape what they are given
         found.render(
             say=partial(_say, lang), word=lambda kind, value: word(kind, value, lang), lang=lang, here=here,
-            query=query, home=home or CONSOLE, path=request.url.path, asset=address_of, switch=switch,
-            new_key=lambda: uuid.uuid4().hex, **more,
+            query=query, home=home or CONSOLE, path=request.url.path, asset=address_of, switch=switch, **more,
         )
     )  # fmt: skip
 
