@@ -87,7 +87,7 @@ class Shell:
 STOPPED = """
 {line} & served=$!
 for _ in $(seq 600); do grep -q '^open http' '{said}' && break; kill -0 $served 2>/dev/null || break; sleep 0.1; done
-grep '^open http' '{said}'; kill -TERM $served && wait $served"""
+kill -TERM $served; wait $served; grep '^open http' '{said}'"""
 """A door in front, as a reader has it: it is stopped once it has said how to come in."""
 
 
