@@ -155,7 +155,12 @@ def _door(settings: Settings, database: Database, place: Place, site: Site | Non
     """The door on this database; where it is the embedded one, its roles are made."""
     if place.sandbox and not database.embedded:
         upgrade(database.session)
-    bring_up_to_date(database)
+    try:
+        bring_up_to_date(database)
+    except UserError:
+        if place.demo:
+            raise UserError("the demo here was made by another build: `keizoku demo` makes it anew") from None
+        raise
     if database.embedded:
         apply_roles(database.session)
     database.session.rollback()
