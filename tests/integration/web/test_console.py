@@ -137,8 +137,8 @@ def test_the_morning_says_whether_night_gateway_and_backup_are_well(house: House
              for place, outcome, why in found],
         )  # fmt: skip
     with seated(house, "support", "ja") as client:
-        said = tiles(client.get("/console").text)["バックアップ"]
-        assert said.endswith(f"{read_back.astimezone(JST):%Y-%m-%d %H:%M} に読み直し: 不完全な場所 /b")
+        backup = tiles(client.get("/console").text)["バックアップ"]
+        assert backup.endswith(f"{read_back.astimezone(JST):%Y-%m-%d %H:%M} に読み直し: 不完全な場所 /b")
 
 
 def test_a_night_is_forecast_held_and_let_go(house: House) -> None:
