@@ -2251,7 +2251,7 @@ CREATE TABLE link_grant (
 	CONSTRAINT ck_link_grant_scopes CHECK (scopes IN ('data', 'data orders')), 
 	CONSTRAINT ck_link_grant_ended_cause CHECK (ended_cause IN ('base_account_closed', 'user_deleted', 'partner_ended', 'revoked', 'refused', 'lapsed', 'replaced')), 
 	CONSTRAINT ck_link_grant_ended CHECK ((ended_at IS NULL) = (ended_cause IS NULL) AND (ended_at IS NULL) = (end_recorded_at IS NULL)), 
-	CONSTRAINT ck_link_grant_forward CHECK (consent_until > granted_at), 
+	CONSTRAINT ck_link_grant_forward CHECK (consent_until > granted_at AND ended_at >= granted_at), 
 	CONSTRAINT fk_link_grant_account FOREIGN KEY(account) REFERENCES account (id), 
 	CONSTRAINT uq_link_grant_authorization_id UNIQUE (authorization_id), 
 	CONSTRAINT fk_link_grant_authorization_id FOREIGN KEY(authorization_id) REFERENCES link_authorization (id), 
