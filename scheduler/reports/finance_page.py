@@ -40,7 +40,8 @@ _STATES = (
     ("month", "1か月", "month"), ("year", "1年", "year"), ("kept", "預り金へ", "kept as a deposit"),
 )  # fmt: skip
 _JA = {**{en: ja for _, ja, en in AGES}, **{code: ja for code, ja, _ in (*DUNNING, *_STATES)}}
-_EN = {**{code: en for code, _, en in (*DUNNING, *_STATES)}, **{each.ja: each.en for each in CHART}}
+_ACCOUNTS = {each.ja: each.en for each in CHART}
+_EN = {**{code: en for code, _, en in (*DUNNING, *_STATES)}, **_ACCOUNTS}
 _CODED: Mapping[str, tuple[str, ...]] = {
     "event": ("entry",), "kind": ("exception", "task"), "method": ("method",), "reason": ("reason",),
     "age": (), "interval": (), "name": (), "outcome": (), "state": (), "what": (), "when": (),
@@ -91,6 +92,11 @@ def availability(service: ServiceMonth) -> str:
     """The share of a month's seconds that were not unusable, rounded down to thousandths of a percent."""
     gross = service.month.days * 86_400
     return f"{(gross - length(service.unusable)) * 100_000 // gross / 1000:.3f}%"
+
+
+def english_name(account: str) -> str:
+    """What an account of the chart, called by its Japanese name, is called in English."""
+    return _ACCOUNTS.get(account, account)
 
 
 def _shares(rows: Sequence[Row]) -> list[tuple[int, str]]:
