@@ -57,6 +57,7 @@ KNOWN: Final[Mapping[str, str]] = {
     "account": HOSTILE, "claim": HOSTILE, "letter": "N1", "month": "2026-04", "task": "documents overdue",
     "payment": "1", "kind": "product_key", "batch": HOSTILE, "code": "1140", "contract": "premium",
     "version": "2024-12-02", "name": "5.2", "on": "2026-05-07", "incident": HOSTILE, "number": "1",
+    "refund": "refund-1",
 }  # fmt: skip
 """What stands in the paths of screens, in the world of tests/worlds/role_walk.py and what `fill` adds."""
 

@@ -25,6 +25,7 @@ from keizoku.web.pages.shared.addresses import back_to, of_segment, segment, to
 from keizoku.web.pages.staff.console import SCREENS
 from tests.integration.web.conftest import House
 from tests.worlds.console_world import TOKEN, Sitting, addresses_of, fill, staff_of
+from tests.worlds.role_walk import leave_unanswered
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +37,8 @@ def full(house: House) -> House:
         return house.ask("POST", path, content=content, headers=headers)[0]
 
     house.door.settings = house.door.settings.model_copy(update={"issuer_name": "Example KK"})
+    with house.engine.connect() as session:
+        leave_unanswered(session)
     fill(house.act, upload)
     return house
 

@@ -27,6 +27,7 @@ __all__ = [
     "Line",
     "Page",
     "Picture",
+    "Press",
     "Prose",
     "Story",
     "Table",
@@ -34,6 +35,14 @@ __all__ = [
 
 Tone = Literal["", "good", "bad", "warn", "soft"]
 NOTHING: Final = "—"
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    """A button that does an act at once, by its own form: where it is sent, and what it says."""
+
+    action: str
+    fields: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +55,7 @@ class Cell:
     kind: Literal["text", "number", "code", "state", "day"] = "text"
     tone: Tone = ""
     lang: str | None = None
+    press: Press | None = None
 
     def __str__(self) -> str:
         return self.text
@@ -104,12 +114,14 @@ class Table:
     note: str = ""
     total: Sequence[Cell] = ()
     sorted_by: str = ""
+    tools: bool = True
+    """Whether it may be put into another order and taken as a file: not where its page is no address."""
     kind: ClassVar[str] = "table"
 
     @property
     def whole(self) -> bool:
         """Whether all rows are here, so that they can be put into another order."""
-        return self.next is None and not self.paged
+        return self.tools and self.next is None and not self.paged
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +161,8 @@ class Act:
     title: str
     href: str
     said: str = ""
+    press: Press | None = None
+    """It is done at once; `href` is the form for those who want to see it first."""
 
 
 @dataclass(frozen=True, slots=True)
