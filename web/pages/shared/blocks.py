@@ -29,6 +29,7 @@ __all__ = [
     "Picture",
     "Press",
     "Prose",
+    "Running",
     "Story",
     "Table",
 ]
@@ -155,6 +156,19 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
+class Running:
+    """Work under way: asked for anew while it lasts (by script; without it by a link), and the page anew at its end."""
+
+    title: str
+    said: str
+    done: int
+    whole: int
+    lasts: bool
+    again: str
+    kind: ClassVar[str] = "running"
+
+
+@dataclass(frozen=True, slots=True)
 class Act:
     """A link to the form of an act, with what is known of it filled in."""
 
@@ -237,7 +251,7 @@ class Choices:
     kind: ClassVar[str] = "choices"
 
 
-Block = Figures | Facts | Table | Story | Picture | Acts | Prose | Filters | Choices
+Block = Figures | Facts | Table | Story | Picture | Acts | Prose | Filters | Choices | Running
 
 
 @dataclass(frozen=True, slots=True)
