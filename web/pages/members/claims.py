@@ -9,7 +9,7 @@ from typing import Any, Final
 from keizoku.scheduler.reports.claim_page import explain_claim
 from keizoku.scheduler.reports.claim_worth import claim_worth, measured_month
 from keizoku.sla.months.month_facts import NoPopulationError
-from keizoku.sla.pictures.timeline import month_svg
+from keizoku.sla.pictures.on_pages import month_on_page
 from keizoku.sla.rules.intervals import intersect, normalise
 from keizoku.terms import words
 from keizoku.terms.calendar import JST, Month
@@ -163,7 +163,7 @@ def new_claim(view: MemberView, month: MonthText) -> Page:
         ),
     ]  # fmt: skip
     if measured.service.gross:
-        blocks.append(drawn(words.month(month, view.ja), month_svg(measured.service, measured.policy, view.lang)))
+        blocks.append(drawn(words.month(month, view.ja), month_on_page(measured.service, measured.policy, view.lang)))
     return Page(
         say("Claim for {month}", month=words.month(month, view.ja)),
         blocks,
@@ -200,13 +200,12 @@ def claim(view: MemberView, claim: Id) -> Page:
     else:
         blocks.append(
             Prose(say("It is decided in the first night after {month} is over. You will have a letter; there is "
-                      "nothing "
-                      "to do until then.", month=words.month(found["month"], view.ja)))
+                      "nothing to do until then.", month=words.month(found["month"], view.ja)))
         )  # fmt: skip
     claimed = intersect(explained.claimed, explained.service.gross)
     blocks.append(
         drawn(say("The month as this claim sees it"),
-              month_svg(explained.service, explained.policy, view.lang, explained.buckets, claimed))
+              month_on_page(explained.service, explained.policy, view.lang, explained.buckets, claimed, sums=True))
     )  # fmt: skip
     acts = [] if decided else [view.act("claims.withdraw", say("Take the claim back"), claim=claim)]
     if acts:
