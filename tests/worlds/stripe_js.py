@@ -11,6 +11,8 @@ from urllib.error import HTTPError
 from urllib.parse import parse_qs, urlencode, urlsplit
 from urllib.request import Request, urlopen
 
+from tests.stripe_double.server import VERSION
+
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Route
 
@@ -68,7 +70,7 @@ def serve_stripe_js(context: BrowserContext, double: Controls, key: str, *, auth
         """3-D Secure: the bank's page, which sends the holder back."""
         asked.append(route.request.url)
         intent = parse_qs(urlsplit(route.request.url).query)["setup_intent"][0]
-        double("authenticate", key=key, intent=intent, succeeds=authenticates)
+        double("holder", key=key, intent=intent, succeeds=authenticates)
         told = {"setup_intent": intent, "redirect_status": "succeeded" if authenticates else "failed"}
         back = f"{returns[-1]}?{urlencode(told)}"
         route.fulfill(body=f'<a id="back" href="{back}">back</a>', content_type="text/html")
@@ -80,7 +82,8 @@ def serve_stripe_js(context: BrowserContext, double: Controls, key: str, *, auth
 
 
 def _confirm(double: Controls, path: str, body: str, key: str) -> tuple[int, Any]:
-    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/x-www-form-urlencoded"}
+    headers = {"Authorization": f"Bearer {key}", "Stripe-Version": VERSION,
+               "Content-Type": "application/x-www-form-urlencoded"}  # fmt: skip
     try:
         with urlopen(Request(f"{double.url}{path}", body.encode(), headers, method="POST"), timeout=30) as answer:  # noqa: S310
             return answer.status, json.load(answer)
