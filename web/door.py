@@ -115,7 +115,7 @@ class Door:
         self._login = self._engine(self.schema, None, more)
         self.log = RequestLog(lambda: self._engines["worker"].connect())
         place = NightPlace(self.settings, self.url, self.schema, f"{self.prefix}_worker", self.clock_name)
-        self.jobs = Jobs(lambda: self.services("worker", acts=True), lambda: self.clock(), place)
+        self.jobs = Jobs(lambda role: self.services(role, acts=True), lambda: self.clock(), place)
 
     def _engine(self, schema: str, role: str | None, more: int = 0) -> sa.Engine:
         waits = self.settings.lock_timeout_seconds

@@ -15,11 +15,15 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import partial
+from pathlib import Path
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, Final
+from tempfile import TemporaryDirectory
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from keizoku.db.session import make_engine
 from keizoku.scheduler.cli.shared.output import explained
+from keizoku.terms.refusal import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,8 +35,9 @@ if TYPE_CHECKING:
     from keizoku.scheduler.night.asked import Wish
     from keizoku.scheduler.night.nightly_run import NightResult
     from keizoku.scheduler.settings import Settings
+    from keizoku.web.identity.principal import Role
 
-__all__ = ["ENDED", "Jobs", "NightPlace", "night_job"]
+__all__ = ["ENDED", "Job", "Jobs", "NightPlace", "night_job"]
 
 ENDED: Final = ("done", "failed")
 _log = logging.getLogger("keizoku.web")
@@ -63,14 +68,26 @@ class NightPlace:
 
 
 @dataclass
-class _Job:
+class Job:
+    """A piece of work: its name, what does it, and how far it has come."""
+
     name: str
-    work: Callable[[_Job], str]
+    work: Callable[[Job], str]
+    command: str = "db status"
+    """Whoever may give this command may have its files."""
     state: str = "queued"
     business_date: str = ""
     stage: str = ""
     rows: int = 0
+    done: int = 0
+    whole: int = 0
+    """Of so many steps or rows of the stage; 0: that is not known."""
     said: str = ""
+    refused: str = ""
+    """The code of the refusal that ended it."""
+    began: float = 0.0
+    files: list[Path] = field(default_factory=list)
+    folder: TemporaryDirectory[str] | None = None
     mark: str = field(default_factory=lambda: secrets.token_hex(4))
     version: int = 1
 
@@ -80,6 +97,27 @@ class _Job:
         self.business_date, self.stage, self.rows = str(on), stage, self.rows + rows
         if moved or rows:
             self.version += 1
+
+    def step(self, stage: str, done: int, whole: int) -> None:
+        """Progress of anything that counts (keizoku.billing.closing.reconciliation_run.Progress)."""
+        if done == 0 or whole != self.whole:
+            self.began = monotonic()
+        if (stage, done, whole) != (self.stage, self.done, self.whole):
+            self.stage, self.done, self.whole = stage, done, whole
+            self.version += 1
+
+    def room(self) -> Path:
+        """A private folder for what the work makes; it goes with the process, or when the job is asked for anew."""
+        if self.folder is None:
+            self.folder = TemporaryDirectory(prefix="keizoku-made-")
+        return Path(self.folder.name)
+
+    @property
+    def seconds_left(self) -> int | None:
+        """How long the stage will take yet, by what it has taken so far; None: that is not known."""
+        if self.state != "running" or not 0 < self.done < self.whole:
+            return None
+        return round((monotonic() - self.began) / self.done * (self.whole - self.done))
 
     def became(self, state: str, said: str = "") -> None:
         """The next state."""
@@ -95,6 +133,11 @@ class _Job:
             "stage": self.stage,
             "rows": self.rows,
             "said": self.said,
+            "done": self.done,
+            "whole": self.whole,
+            "seconds_left": self.seconds_left,
+            "refused": self.refused,
+            "files": [each.name for each in self.files],
         }
 
 
@@ -108,19 +151,33 @@ class Jobs:
 
     def __init__(
         self,
-        services: Callable[[], AbstractContextManager[Services]],
+        services: Callable[[Role], AbstractContextManager[Services]],
         clock: Callable[[], datetime],
         place: NightPlace,
     ) -> None:
         self._services, self._clock, self._place = services, clock, place
-        self._queue: SimpleQueue[_Job | None] = SimpleQueue()
-        self._jobs: dict[str, _Job] = {}
+        self._queue: SimpleQueue[Job | None] = SimpleQueue()
+        self._jobs: dict[str, Job] = {}
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
     def run_night(self, wish: Wish) -> None:
         """Queue a night (`night_job`); one that waits or runs is not queued twice."""
-        self._add(_Job(night_job(wish.dates[-1]), partial(self._night, wish)))
+        self.start(Job(night_job(wish.dates[-1]), partial(self._night, wish)))
+
+    def services(self, role: str) -> AbstractContextManager[Services]:
+        """Services as the role of a call, for the work of a job."""
+        return self._services(cast("Role", role))
+
+    def now(self) -> datetime:
+        """When it is."""
+        return self._clock()
+
+    def file_of(self, name: str, file: str) -> tuple[Job, Path] | None:
+        """A file that a job has made, and the job; None: there is none."""
+        job = self._jobs.get(name)
+        found = next((each for each in job.files if each.name == file), None) if job is not None else None
+        return None if job is None or found is None else (job, found)
 
     def state_of(self, name: str) -> dict[str, Any] | None:
         """How far a job has come; None: this process has none of the name."""
@@ -137,22 +194,29 @@ class Jobs:
         if self._thread is not None:
             self._queue.put(None)
             self._thread.join(timeout=30)
+        for job in self._jobs.values():
+            if job.folder is not None:
+                job.folder.cleanup()
 
-    def _night(self, wish: Wish, job: _Job) -> str:
+    def _night(self, wish: Wish, job: Job) -> str:
         """What `keizoku night` does, by the same settings."""
         from keizoku.scheduler.night.asked import run_asked
         from keizoku.scheduler.night.processes import WorkerPool
 
         processes = WorkerPool(self._place.settings.night_jobs - 1, self._place.services)
-        with self._services() as services, processes as pool:
+        with self._services("worker") as services, processes as pool:
             results = run_asked(services, wish, self._clock(), job.told, pool)
         return "; ".join(map(_said_of, results))
 
-    def _add(self, job: _Job) -> None:
+    def start(self, job: Job) -> None:
+        """Queue a piece of work; one of its name that waits or runs is not queued twice."""
         with self._lock:
             known = self._jobs.get(job.name)
             if known is not None and known.state not in ENDED:
                 return
+            if known is not None and known.folder is not None:
+                known.files.clear()
+                known.folder.cleanup()
             self._jobs[job.name] = job
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="jobs", daemon=True)
@@ -161,11 +225,13 @@ class Jobs:
 
     def _run(self) -> None:
         while (job := self._queue.get()) is not None:
+            job.began = monotonic()
             job.became("running")
             try:
                 job.became("done", job.work(job))
             except Exception as error:
                 told = explained(error)
+                job.refused = error.code if isinstance(error, Refused) else ""
                 job.became("failed", told[0] if told is not None else "a fault of ours; it is in the server's log")
                 _log.error("%s failed: %s", job.name, type(error).__name__, exc_info=told is None)
 

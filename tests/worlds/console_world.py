@@ -102,5 +102,5 @@ def addresses_of(screens: Sequence[Operation]) -> list[str]:
     return [
         re.sub(r"\{(\w+)\}", lambda part: segment(KNOWN[part[1]]), screen.path)
         for screen in screens
-        if screen.name != "console.endpoint"  # an endpoint wants a public address
+        if screen.name not in ("console.endpoint", "console.job")  # a public address, a job of this process
     ]

@@ -222,12 +222,15 @@ CREATE TABLE reconciliation_result (
 	month TEXT NOT NULL, 
 	exceptions JSONB NOT NULL, 
 	left_off BIGINT NOT NULL, 
+	standing JSONB, 
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_reconciliation_result PRIMARY KEY (id), 
 	CONSTRAINT ck_reconciliation_result_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_reconciliation_result_month ON reconciliation_result (month, id);
+
+CREATE INDEX ix_reconciliation_result_standing ON reconciliation_result (month, id) WHERE standing IS NOT NULL;
 
 CREATE TABLE account (
 	id TEXT NOT NULL, 

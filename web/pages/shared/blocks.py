@@ -28,6 +28,7 @@ __all__ = [
     "Page",
     "Picture",
     "Press",
+    "Progress",
     "Prose",
     "Story",
     "Table",
@@ -237,7 +238,26 @@ class Choices:
     kind: ClassVar[str] = "choices"
 
 
-Block = Figures | Facts | Table | Story | Picture | Acts | Prose | Filters | Choices
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a piece of work has come: asked for anew each second until it has ended.
+
+    `whole` 0: of how many is not known. `files`: what it made, (name, address) each.
+    """
+
+    title: str
+    told: str
+    done: int
+    whole: int
+    said: str
+    state: str
+    ended: bool
+    files: Sequence[tuple[str, str]]
+    back: Act
+    kind: ClassVar[str] = "progress"
+
+
+Block = Figures | Facts | Table | Story | Picture | Acts | Prose | Filters | Choices | Progress
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,10 @@ __all__ = ["jobs"]
 
 jobs = Resource("jobs", "Work that takes longer than a call, and how far it has come.")
 
-Job = listed("Job", id=str, state=str, business_date=str, stage=str, rows=int, said=str)
+Job = listed(
+    "Job", id=str, state=str, business_date=str, stage=str, rows=int, said=str, done=int, whole=int,
+    seconds_left=int | None, refused=str, files=list[str],
+)  # fmt: skip
 JobId = Annotated[str, Field(max_length=40, pattern="^[a-z]+-[0-9-]+$", examples=["night-2026-05-07"])]
 
 

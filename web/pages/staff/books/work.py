@@ -1,0 +1,106 @@
+"""Jobs in a browser: how far one has come and how long it will take yet; the files that it made.
+
+    POST /console/close/2026-04/make/yayoi       a job, and its page: /console/jobs/yayoi-2026-04
+    GET  /console/jobs/yayoi-2026-04/files/…     what it made
+
+The page asks for itself anew each second while the job runs; without script by its link.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Form, Request, Response
+from fastapi.responses import FileResponse, RedirectResponse
+
+from keizoku.billing.closing.exports.mapping import FORMATS
+from keizoku.terms import words
+from keizoku.terms.calendar import Month
+from keizoku.terms.refusal import code_of
+from keizoku.web.calls.call import Call, door_of
+from keizoku.web.calls.operation import Operation
+from keizoku.web.calls.problems import ProblemError
+from keizoku.web.calls.values import MonthText
+from keizoku.web.identity.browser import FORM_FIELD
+from keizoku.web.jobs import ENDED
+from keizoku.web.pages.shared.addresses import CONSOLE, to
+from keizoku.web.pages.shared.blocks import Act, Page, Progress
+from keizoku.web.pages.shared.rendering import PAGE_HEADERS, language_of
+from keizoku.web.pages.shared.screens import admit_to_page
+from keizoku.web.pages.shared.view import View
+from keizoku.web.pages.shared.words import word
+from keizoku.web.pages.staff.navigation import staff
+from keizoku.web.resources.books.month_jobs import export_job, report_job
+from keizoku.web.resources.operations.jobs import JobId
+
+__all__ = ["WORK", "job"]
+
+WORK: Final = APIRouter(prefix=CONSOLE, include_in_schema=False)
+
+staff.leads["nights.run"] = lambda answer: to("jobs", answer["job"])
+
+
+@staff.screen("/jobs/{job}", command="db status", resource="jobs")
+def job(view: View, job: JobId) -> Page:
+    """A piece of work: its state, how far it has come, how long it will take yet, what it made."""
+    say = view.say
+    found = view.ask("jobs.show", job=job)
+    kind, _, about = job.partition("-")
+    state, stage = found["state"], found["stage"]
+    parts = [word("job_state", state, view.lang)]
+    if state == "running" and stage:
+        parts.append(word("step", stage, view.lang))
+    if found["business_date"] and state == "running":
+        parts.append(f"{found['business_date']}: {found['rows']:,}")
+    if found["whole"] and state == "running":
+        parts.append(say("{n} of {m}", n=f"{found['done']:,}", m=f"{found['whole']:,}"))
+    if found["seconds_left"] is not None:
+        parts.append(say("about {time} left", time=words.duration(max(1, found["seconds_left"]), view.ja)))
+    files = [(each, to("jobs", job, "files", each)) for each in found["files"]]
+    back = to("close", about) if len(about) == 7 else to("nights")
+    progress = Progress(
+        say("Progress"), " · ".join(parts), found["done"], found["whole"], _outcome(view, found), state,
+        state in ENDED, files, Act(say("Back to the month") if len(about) == 7 else say("Nights"), back),
+    )  # fmt: skip
+    title = f"{word('job', kind, view.lang)} {words.month(about, view.ja) if len(about) == 7 else about}"
+    return Page(title, [progress], above=[(say("Month close"), to("close"))] if len(about) == 7 else [])
+
+
+def _outcome(view: View, found: Any) -> str:
+    """What a job said at its end, in the language of the page."""
+    if not found["said"]:
+        return ""
+    if found["refused"] and view.ja:
+        return code_of(found["refused"]).ja
+    return view.told("job_said", found["said"]).text
+
+
+@WORK.post("/close/{month}/make/{what}")
+def make(request: Request, month: MonthText, what: str, token: Annotated[str, Form(alias=FORM_FIELD)] = "") -> Response:
+    """Begin a report or an export, and lead to its page."""
+    if what != "report" and what not in FORMATS:
+        raise ProblemError(404, "act.unknown", "There is no such act.", what[:40])
+    sitting = staff.sitting(request)
+    admit_to_page(_making("report" if what == "report" else "export"), request, sitting)
+    sitting.check(request, token)
+    door, (principal, role) = door_of(request), request.state.admitted
+    about = Month.parse(month)
+    with door.services(role, acts=False) as services:
+        call = Call(principal, role, door.clock(), services, door.settings, door.jobs)
+    made = report_job(call, about, language_of(request)) if what == "report" else export_job(call, about, what)
+    door.jobs.start(made)
+    return RedirectResponse(to("jobs", made.name), 303, dict(PAGE_HEADERS))
+
+
+@WORK.get("/jobs/{job}/files/{file}")
+def made_file(request: Request, job: JobId, file: str) -> Response:
+    """A file that a job made, for whoever may give the command that made it."""
+    found = door_of(request).jobs.file_of(job, file)
+    admit_to_page(_making(found[0].command if found is not None else "export"), request, staff.sitting(request))
+    if found is None:
+        raise ProblemError(404, "file.gone", "There is no such file.", file[:80], "make it again")
+    return FileResponse(found[1], filename=found[1].name, headers=dict(PAGE_HEADERS))
+
+
+def _making(command: str) -> Operation:
+    return Operation(f"console.{command}", "question", "GET", "/console/jobs", "months", command, make, {}, None)
