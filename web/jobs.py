@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from keizoku.scheduler.settings import Settings
     from keizoku.web.identity.principal import Role
 
-__all__ = ["ENDED", "Job", "Jobs", "NightPlace", "night_job"]
+__all__ = ["ENDED", "Job", "JobProgress", "Jobs", "NightPlace", "night_job"]
 
 ENDED: Final = ("done", "failed")
 _log = logging.getLogger("keizoku.web")
@@ -67,6 +67,27 @@ class NightPlace:
             engine.dispose()
 
 
+@dataclass(frozen=True, slots=True)
+class JobProgress:
+    """A job as people watch it: what it does, how much of it is done, how long it may still take (None: not known)."""
+
+    id: str
+    state: str
+    business_date: str
+    stage: str
+    rows: int
+    said: str
+    done: int
+    whole: int
+    taken_seconds: int
+    left_seconds: int | None
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will come."""
+        return self.state in ENDED
+
+
 @dataclass
 class Job:
     """A piece of work: its name, what does it, and how far it has come."""
@@ -85,23 +106,30 @@ class Job:
     said: str = ""
     refused: str = ""
     """The code of the refusal that ended it."""
-    began: float = 0.0
+    counted_from: float = 0.0
     files: list[Path] = field(default_factory=list)
     folder: TemporaryDirectory[str] | None = None
     mark: str = field(default_factory=lambda: secrets.token_hex(4))
     version: int = 1
+    nights: int = 1
+    """How many business dates it will write, those that were missed among them."""
+    steps: int = 0
+    """Stages that were begun."""
+    began: float | None = None
+    ended: float | None = None
 
     def told(self, on: date, stage: str, rows: int) -> None:
         """Progress of a night (keizoku.scheduler.night.nightly_run.Progress)."""
         moved = (self.business_date, self.stage) != (str(on), stage)
         self.business_date, self.stage, self.rows = str(on), stage, self.rows + rows
+        self.steps += moved
         if moved or rows:
             self.version += 1
 
     def step(self, stage: str, done: int, whole: int) -> None:
         """Progress of anything that counts (keizoku.billing.closing.reconciliation_run.Progress)."""
         if done == 0 or whole != self.whole:
-            self.began = monotonic()
+            self.counted_from = monotonic()
         if (stage, done, whole) != (self.stage, self.done, self.whole):
             self.stage, self.done, self.whole = stage, done, whole
             self.version += 1
@@ -117,15 +145,36 @@ class Job:
         """How long the stage will take yet, by what it has taken so far; None: that is not known."""
         if self.state != "running" or not 0 < self.done < self.whole:
             return None
-        return round((monotonic() - self.began) / self.done * (self.whole - self.done))
+        return round((monotonic() - self.counted_from) / self.done * (self.whole - self.done))
 
     def became(self, state: str, said: str = "") -> None:
         """The next state."""
         self.said, self.state = said, state
+        if state == "running":
+            self.began = monotonic()
+        elif state in ENDED:
+            self.ended = monotonic()
         self.version += 1
+
+    def come(self, steps_of_a_night: int) -> JobProgress:
+        """How far it has come, and how long it may still take: by the stages of nights, or by its own count."""
+        if self.whole:
+            return self._progress(self.done, self.whole, self.seconds_left)
+        whole = max(self.nights * steps_of_a_night, self.steps, 1)
+        taken = 0.0 if self.began is None else (self.ended or monotonic()) - self.began
+        begun = self.steps - 1  # the newest is under way
+        left = round(taken * (whole - begun) / begun) if self.state == "running" and begun > 0 else None
+        return self._progress(whole if self.state == "done" else max(begun, 0), whole, left)
+
+    def _progress(self, done: int, whole: int, left: int | None) -> JobProgress:
+        taken = 0.0 if self.began is None else (self.ended or monotonic()) - self.began
+        return JobProgress(
+            self.name, self.state, self.business_date, self.stage, self.rows, self.said, done, whole, round(taken), left
+        )
 
     def shown(self) -> dict[str, Any]:
         """As it is answered."""
+        come = self.come(_steps_of_a_night())
         return {
             "id": self.name,
             "state": self.state,
@@ -133,12 +182,18 @@ class Job:
             "stage": self.stage,
             "rows": self.rows,
             "said": self.said,
-            "done": self.done,
-            "whole": self.whole,
-            "seconds_left": self.seconds_left,
+            "done": come.done,
+            "whole": come.whole,
+            "seconds_left": come.left_seconds,
             "refused": self.refused,
             "files": [each.name for each in self.files],
         }
+
+
+def _steps_of_a_night() -> int:
+    from keizoku.scheduler.night.nightly_run import STAGES
+
+    return len(STAGES)
 
 
 def night_job(on: date) -> str:
@@ -184,6 +239,11 @@ class Jobs:
         job = self._jobs.get(name)
         return None if job is None else job.shown()
 
+    def progress_of(self, name: str) -> JobProgress | None:
+        """The same for people: how much of it is done; None: this process has none of the name."""
+        job = self._jobs.get(name)
+        return None if job is None else job.come(_steps_of_a_night())
+
     def seen(self, name: str) -> tuple[str, dict[str, Any]] | None:
         """(the mark of the newest state, that state); None: this process has no job of the name."""
         job = self._jobs.get(name)
@@ -202,9 +262,13 @@ class Jobs:
         """What `keizoku night` does, by the same settings."""
         from keizoku.scheduler.night.asked import run_asked
         from keizoku.scheduler.night.processes import WorkerPool
+        from keizoku.scheduler.night.run_log import run_log_state
 
         processes = WorkerPool(self._place.settings.night_jobs - 1, self._place.services)
         with self._services("worker") as services, processes as pool:
+            missed = run_log_state(services.session, wish.dates[0]).missed
+            services.session.rollback()
+            job.nights = len(missed) + len(wish.dates)
             results = run_asked(services, wish, self._clock(), job.told, pool)
         return "; ".join(map(_said_of, results))
 
@@ -225,7 +289,6 @@ class Jobs:
 
     def _run(self) -> None:
         while (job := self._queue.get()) is not None:
-            job.began = monotonic()
             job.became("running")
             try:
                 job.became("done", job.work(job))

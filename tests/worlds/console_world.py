@@ -17,7 +17,7 @@ from keizoku.web.pages.shared.addresses import segment
 if TYPE_CHECKING:
     from keizoku.web.calls.operation import Operation
 
-__all__ = ["HOSTILE", "KNOWN", "TOKEN", "Sitting", "addresses_of", "fill", "staff_of"]
+__all__ = ["HOSTILE", "KNOWN", "TOKEN", "Sitting", "addresses_of", "fill", "staff_of", "walked"]
 
 TOKEN = "the-word-of-the-test"  # noqa: S105 - of no session
 
@@ -97,10 +97,11 @@ DONE_BEFORE: Final = frozenset({"application.none_waiting", "contract.exists"})
 """What an application that was screened at once refuses."""
 
 
+def walked(screens: Sequence[Operation]) -> list[Operation]:
+    """The screens that the world has something for: an endpoint wants a public address, a job begins by an act."""
+    return [screen for screen in screens if screen.name not in ("console.endpoint", "console.job")]
+
+
 def addresses_of(screens: Sequence[Operation]) -> list[str]:
     """An address of every screen."""
-    return [
-        re.sub(r"\{(\w+)\}", lambda part: segment(KNOWN[part[1]]), screen.path)
-        for screen in screens
-        if screen.name not in ("console.endpoint", "console.job")  # a public address, a job of this process
-    ]
+    return [re.sub(r"\{(\w+)\}", lambda part: segment(KNOWN[part[1]]), each.path) for each in walked(screens)]

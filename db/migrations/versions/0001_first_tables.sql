@@ -847,8 +847,9 @@ CREATE TABLE backup_copy (
 	taken_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_backup_copy PRIMARY KEY (id), 
-	CONSTRAINT ck_backup_copy_outcome CHECK (outcome IN ('stored', 'failed', 'removed')), 
+	CONSTRAINT ck_backup_copy_outcome CHECK (outcome IN ('stored', 'failed', 'removed', 'verified', 'unsound')), 
 	CONSTRAINT ck_backup_copy_stored_is_known CHECK ((outcome = 'stored') <= (sha256 IS NOT NULL)), 
+	CONSTRAINT ck_backup_copy_unsound_says_why CHECK ((outcome = 'unsound') <= (why IS NOT NULL)), 
 	CONSTRAINT ck_backup_copy_within_reach CHECK (taken_at >= DATE '1900-01-01' AND taken_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 

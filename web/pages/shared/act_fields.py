@@ -101,6 +101,12 @@ def _kind(name: str, form: Mapping[str, Any], lang: Lang) -> tuple[str, Sequence
         return "textarea", (), say("one period a line: 2026-04-10 21:10 / 2026-04-11 01:00, Japan time", lang)
     if sort == "array":
         return "textarea", (), say("one a line", lang)
+    if sort == "object" and name == "shown":
+        return (
+            "textarea",
+            (),
+            say("the figures as the forecast showed them: they are approved, and no higher ones", lang),
+        )
     if sort == "object":
         return "textarea", (), say("one account a line: 1140 500, credit with a minus", lang)
     if written == "date":
@@ -144,8 +150,9 @@ def instant_of(text: str) -> str:
 def _legs(text: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for line in text.splitlines():
-        code, _, sum_of = line.strip().replace("\t", " ").partition(" ")
+        code, _, sum_of = line.strip().replace("\t", " ").rpartition(" ")
         plain = sum_of.strip().replace(",", "").replace("−", "-")
+        code = code.strip()
         if code:
             found[code] = int(plain) if plain.lstrip("-").isdecimal() and len(plain) < 20 else plain
     return found

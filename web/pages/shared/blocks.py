@@ -28,8 +28,8 @@ __all__ = [
     "Page",
     "Picture",
     "Press",
-    "Progress",
     "Prose",
+    "Running",
     "Story",
     "Table",
 ]
@@ -156,6 +156,19 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
+class Running:
+    """Work under way: asked for anew while it lasts (by script; without it by a link), and the page anew at its end."""
+
+    title: str
+    said: str
+    done: int
+    whole: int
+    lasts: bool
+    again: str
+    kind: ClassVar[str] = "running"
+
+
+@dataclass(frozen=True, slots=True)
 class Act:
     """A link to the form of an act, with what is known of it filled in."""
 
@@ -238,26 +251,7 @@ class Choices:
     kind: ClassVar[str] = "choices"
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a piece of work has come: asked for anew each second until it has ended.
-
-    `whole` 0: of how many is not known. `files`: what it made, (name, address) each.
-    """
-
-    title: str
-    told: str
-    done: int
-    whole: int
-    said: str
-    state: str
-    ended: bool
-    files: Sequence[tuple[str, str]]
-    back: Act
-    kind: ClassVar[str] = "progress"
-
-
-Block = Figures | Facts | Table | Story | Picture | Acts | Prose | Filters | Choices | Progress
+Block = Figures | Facts | Table | Story | Picture | Acts | Prose | Filters | Choices | Running
 
 
 @dataclass(frozen=True, slots=True)

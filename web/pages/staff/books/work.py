@@ -3,7 +3,7 @@
     POST /console/close/2026-04/make/yayoi       a job, and its page: /console/jobs/yayoi-2026-04
     GET  /console/jobs/yayoi-2026-04/files/…     what it made
 
-The page asks for itself anew each second while the job runs; without script by its link.
+The page asks for itself anew while the job runs; without script by its link.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from keizoku.web.calls.values import MonthText
 from keizoku.web.identity.browser import FORM_FIELD
 from keizoku.web.jobs import ENDED
 from keizoku.web.pages.shared.addresses import CONSOLE, to
-from keizoku.web.pages.shared.blocks import Act, Page, Progress
+from keizoku.web.pages.shared.blocks import Act, Acts, Block, Page, Prose, Running
 from keizoku.web.pages.shared.rendering import PAGE_HEADERS, language_of
 from keizoku.web.pages.shared.screens import admit_to_page
 from keizoku.web.pages.shared.view import View
@@ -36,8 +36,6 @@ from keizoku.web.resources.operations.jobs import JobId
 __all__ = ["WORK", "job"]
 
 WORK: Final = APIRouter(prefix=CONSOLE, include_in_schema=False)
-
-staff.leads["nights.run"] = lambda answer: to("jobs", answer["job"])
 
 
 @staff.screen("/jobs/{job}", command="db status", resource="jobs")
@@ -56,14 +54,20 @@ def job(view: View, job: JobId) -> Page:
         parts.append(say("{n} of {m}", n=f"{found['done']:,}", m=f"{found['whole']:,}"))
     if found["seconds_left"] is not None:
         parts.append(say("about {time} left", time=words.duration(max(1, found["seconds_left"]), view.ja)))
-    files = [(each, to("jobs", job, "files", each)) for each in found["files"]]
-    back = to("close", about) if len(about) == 7 else to("nights")
-    progress = Progress(
-        say("Progress"), " · ".join(parts), found["done"], found["whole"], _outcome(view, found), state,
-        state in ENDED, files, Act(say("Back to the month") if len(about) == 7 else say("Nights"), back),
-    )  # fmt: skip
+    files = [Act(each, to("jobs", job, "files", each)) for each in found["files"]]
+    running = Running(
+        say("Progress"), " · ".join(parts), found["done"], max(found["whole"], 1), state not in ENDED, say("Look again")
+    )
+    back = Act(say("Back to the month"), to("close", about)) if len(about) == 7 else Act(say("Nights"), to("nights"))
+    outcome = _outcome(view, found)
+    blocks: list[Block] = [
+        running,
+        *([Prose(outcome, "bad" if state == "failed" else "good")] if outcome else []),
+        *([Acts(say("What it made"), files)] if files else []),
+        Acts("", [back]),
+    ]
     title = f"{word('job', kind, view.lang)} {words.month(about, view.ja) if len(about) == 7 else about}"
-    return Page(title, [progress], above=[(say("Month close"), to("close"))] if len(about) == 7 else [])
+    return Page(title, blocks, above=[(say("Month close"), to("close"))] if len(about) == 7 else [])
 
 
 def _outcome(view: View, found: Any) -> str:
