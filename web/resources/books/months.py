@@ -17,6 +17,8 @@ from keizoku.billing.closing.exports.mapping import mapping_for
 from keizoku.billing.closing.month_close import MonthAct, acts, close_month, close_view, reopen_month, standing, verify
 from keizoku.billing.closing.month_standing import MonthStanding, standing_of
 from keizoku.billing.closing.reconciliation_run import keep_for_people, reconcile_month
+from keizoku.db.roles import want_to_add
+from keizoku.db.tables.closing import month_act, reconciliation_result
 from keizoku.terms.calendar import Month
 from keizoku.web.calls.answers import listed
 from keizoku.web.calls.call import Call, Listing, whole
@@ -65,12 +67,14 @@ def _queue_close(call: Call, _: object, *, month: str) -> None:
 @months.act("/months/{month}/check", command="reconcile resolve", answer=MonthJob, then=_queue_check)
 def check(call: Call, month: MonthText) -> Any:
     """Check a month as its close would, as a job, and keep what is found: watch it under /jobs/{id}/events."""
+    want_to_add(call.session, reconciliation_result)
     return {"month": month, "state": "queued", "job": f"check-{month}"}
 
 
 @months.act("/months/{month}/close-job", command="close month", answer=MonthJob, then=_queue_close, version=MONTH)
 def begin_close(call: Call, month: MonthText) -> Any:
     """Close a month's books as a job: watch it under /jobs/{id}/events. Where a check fails the month stays open."""
+    want_to_add(call.session, month_act)
     return {"month": month, "state": "queued", "job": f"close-{month}"}
 
 
