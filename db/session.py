@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 __all__ = [
     "NO_SPACE", "OLDEST_SERVER", "CopyText", "DatabaseError", "DiskFullError", "RightError", "Rows", "Session",
     "backend_of", "check_server", "copy_rows", "copy_together", "driver_cursor", "leader_lock", "libpq_address",
-    "make_engine", "normalised_url", "numbers", "open_session", "plain_array", "release_leader_lock",
-    "server_version", "text_array", "texts", "try_leader_lock", "try_leader_lock_until_commit",
+    "make_engine", "normalised_url", "numbers", "open_session", "plain_array", "psycopg_of",
+    "release_leader_lock", "server_version", "text_array", "texts", "try_leader_lock", "try_leader_lock_until_commit",
 ]  # fmt: skip
 
 Session = sa.Connection
@@ -130,7 +130,7 @@ def one_snapshot(session: Session) -> Iterator[Session]:
     Uncommitted changes of the session are rolled back first.
     """
     session.rollback()
-    connection = _psycopg(session)
+    connection = psycopg_of(session)
     connection.isolation_level, connection.read_only = psycopg.IsolationLevel.REPEATABLE_READ, True  # set by the BEGIN
     try:
         yield session
@@ -312,7 +312,7 @@ class PreparedQuery:
             answer = self.rows(session, values)
             session.commit()
             return answer
-        connection = _psycopg(session)
+        connection = psycopg_of(session)
         usual = connection.autocommit
         connection.autocommit = True
         try:
@@ -338,16 +338,16 @@ def driver_cursor(session: Session) -> psycopg.Cursor[Any]:
 
 def backend_of(session: Session) -> int:
     """The process of the server that works for this session; on the server's machine."""
-    return _psycopg(session).info.backend_pid
+    return psycopg_of(session).info.backend_pid
 
 
 def _driver_connection(session: Session) -> psycopg.Connection[Any]:
     if not session.in_transaction():
         session.begin()
-    return _psycopg(session)
+    return psycopg_of(session)
 
 
-def _psycopg(session: Session) -> psycopg.Connection[Any]:
+def psycopg_of(session: Session) -> psycopg.Connection[Any]:
     """The driver's connection, whether a transaction is under way or not."""
     connection: psycopg.Connection[Any] = session.connection.driver_connection  # type: ignore[assignment]
     return connection

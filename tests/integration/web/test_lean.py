@@ -9,7 +9,7 @@ import pytest
 from keizoku.billing.accounts.account_views import contract_view
 from keizoku.db.tables.web import http_request
 from keizoku.scheduler.settings import Settings
-from keizoku.web.calls.lean import Lean
+from keizoku.web.calls.lean import LeanCall
 from tests.integration.web.conftest import House
 
 
@@ -37,14 +37,14 @@ def test_access_is_what_the_contract_says_for_every_account(house: House) -> Non
 def test_only_what_is_good_goes_the_short_way_and_all_of_it_is_logged(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    short: list[Any] = []
-    real = Lean._answer
+    short: list[str] = []
+    real = LeanCall.answer
 
-    def counted(self: Lean, *asked: Any) -> bytes | None:
-        short.append(asked[1])
-        return real(self, *asked)
+    def counted(self: LeanCall, row: Any) -> bytes | None:
+        short.append(self.account)
+        return real(self, row)
 
-    monkeypatch.setattr(Lean, "_answer", counted)
+    monkeypatch.setattr(LeanCall, "answer", counted)
     house.door.log.flush()
     before = house.count(http_request)
     for _ in range(2):
@@ -65,5 +65,5 @@ def test_only_what_is_good_goes_the_short_way_and_all_of_it_is_logged(
 
 
 def test_where_the_short_way_fails_the_long_way_says_why(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Lean, "_answer", lambda *_: None)
+    monkeypatch.setattr(LeanCall, "answer", lambda *_: None)
     assert house.get("/v1/accounts/a5/access", "support")["account"] == "a5"
