@@ -80,12 +80,10 @@ class AskedTogether:
     def _go_on(self) -> None:
         """Send what waits, or open a connection for it."""
         self._called = False
-        if not self._waiting:
-            return
-        if self._free:
+        while self._waiting and self._free:
             lane = self._free.pop()
             lane.send([self._waiting.popleft() for _ in range(min(len(self._waiting), MOST))])
-        elif len(self._open) + self._opening < self._lanes and self._loop is not None:
+        if self._waiting and len(self._open) + self._opening < self._lanes and self._loop is not None:
             self._opening += 1
             self._loop.create_task(self._opened(self._loop))
 
@@ -153,7 +151,8 @@ class _Lane:
         self._asked: list[_Waiting] = []
         self._results: list[Any] = []
         self._gives_up: asyncio.TimerHandle | None = None
-        loop.add_reader(self._pgconn.socket, self._readable)
+        self._socket = self._pgconn.socket
+        loop.add_reader(self._socket, self._readable)
 
     def send(self, asked: list[_Waiting]) -> None:
         """Ask these questions."""
@@ -169,8 +168,8 @@ class _Lane:
 
     def close(self) -> None:
         """End the connection; the questions under way have no answer."""
-        if not self._loop.is_closed() and not self._connection.closed:
-            self._loop.remove_reader(self._pgconn.socket)
+        if not self._loop.is_closed():
+            self._loop.remove_reader(self._socket)  # also where libpq has closed it: the next one has its number
         self._session.invalidate()
         with suppress(Exception):
             self._session.close()

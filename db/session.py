@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "NO_SPACE", "OLDEST_SERVER", "CopyText", "DatabaseError", "DiskFullError", "RightError", "Rows", "Session",
     "backend_of", "check_server", "copy_rows", "copy_together", "driver_cursor", "leader_lock", "libpq_address",
+    "lock_is_held",
     "make_engine", "normalised_url", "numbers", "open_session", "plain_array", "psycopg_of",
     "release_leader_lock", "server_version", "text_array", "texts", "try_leader_lock", "try_leader_lock_until_commit",
 ]  # fmt: skip
@@ -392,8 +393,21 @@ def _call_lock(session: Session, function: str, name: str) -> bool:
     return bool(row["done"])
 
 
+def lock_is_held(session: Session, name: str) -> bool:
+    """Whether any session has the lock of that name in this session's schema."""
+    [row] = _IS_HELD.rows(session, {"name": name})
+    return bool(row["held"])
+
+
 LOCK_KEY = "hashtextextended(concat('keizoku/', current_schema(), '/', {name}), 0)"
 _KEY = LOCK_KEY.format(name="CAST(:name AS text)")
+_IS_HELD = PreparedQuery(
+    sa.text(
+        "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND granted "  # noqa: S608
+        "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
+        f"AND (classid\\:\\:bigint << 32 | objid\\:\\:bigint) = {_KEY}) AS held"
+    )
+)
 _LOCK_CALLS = {
     function: PreparedQuery(sa.text(f"SELECT {function}({_KEY}) AS done"))
     for function in ("pg_try_advisory_lock", "pg_try_advisory_xact_lock", "pg_advisory_unlock")

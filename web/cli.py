@@ -69,6 +69,15 @@ def serve(
             "--threads", min=1, max=256, help=both("How many calls are answered at once.", "同時に応答する要求の数。")
         ),
     ] = 16,
+    workers: Annotated[
+        int,
+        typer.Option(
+            "--workers",
+            min=1,
+            max=64,
+            help=both("How many processes answer.", "応答するプロセスの数。"),
+        ),
+    ] = 1,
     behind_proxy: Annotated[
         list[str] | None,
         typer.Option(
@@ -131,11 +140,10 @@ def serve(
     if not host or not port.isdecimal() or not 0 <= int(port) <= 65_535:
         fail(f"--listen {listen}: write host:port")
     with naming_the_extra():
-        from keizoku.web.serve import Place
+        from keizoku.web.process import Place
         from keizoku.web.serve import serve as answer
-    place = Place(
-        host.strip("[]"), int(port), threads, local, tuple(behind_proxy or ()), oidc, seed.value if sandbox else ""
-    )
+    seeded = seed.value if sandbox else ""
+    place = Place(host.strip("[]"), int(port), threads, local, tuple(behind_proxy or ()), oidc, seeded, workers)
     answer(settings_of_this_process(), place)
 
 

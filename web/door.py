@@ -109,7 +109,7 @@ class Door:
         self._login = self._engine(self.schema, None, more)
         self.log = RequestLog(lambda: self._engines["worker"].connect())
         place = NightPlace(self.settings, self.url, self.schema, f"{self.prefix}_worker", self.clock_name)
-        self.jobs = Jobs(lambda: self.services("worker", acts=True), lambda: self.clock(), place)
+        self.jobs = Jobs(lambda: self.services("worker", acts=True), lambda: self.clock(), place, self._connect_as)
 
     def _engine(self, schema: str, role: str | None, more: int = 0) -> sa.Engine:
         waits = self.settings.lock_timeout_seconds
@@ -139,6 +139,9 @@ class Door:
     def at_close(self, close: Callable[[], object]) -> None:
         """Call this when the door is closed."""
         self._at_close.append(close)
+
+    def _connect_as(self, role: str) -> AbstractContextManager[Session]:
+        return self._engines[cast("Role", role)].connect()
 
     def connect(self, role: Role) -> AbstractContextManager[Session]:
         """A connection as this role."""

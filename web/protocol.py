@@ -193,6 +193,9 @@ class DoorProtocol(_Base):  # type: ignore[misc]
         if self._waits():
             no_method = isinstance(sys.exc_info()[1], httptools.HttpParserInvalidMethodError)
             self._say(_NO_METHOD if no_method and _OTHER_METHOD.match(self._data) else problem)
+        elif self.cycle.more_body and not self.cycle.response_started and not self.pipeline:
+            self.cycle.disconnected = True  # its own body is broken: it has this answer, and no other
+            self._say(problem)
         elif not self.transport.is_closing():
             self._refused = problem
 

@@ -31,12 +31,10 @@ PREFIX = "benchmark"
 
 def serve(url: str, port: int) -> None:
     """Answer on this port as `keizoku serve` does."""
-    import uvicorn
-
     from keizoku.web.application import make_application
     from keizoku.web.door import Door
     from keizoku.web.identity.keys import new_key
-    from keizoku.web.protocol import DoorProtocol
+    from keizoku.web.process import Place, answer, bound
 
     engine, settings = make_engine(url), Settings()
     with engine.connect() as session:
@@ -44,19 +42,15 @@ def serve(url: str, port: int) -> None:
         session.commit()
         apply_roles(session, (), PREFIX)
         made = new_key(session, f"host {port}", "support", ["*"], by="benchmark", now=datetime.now(UTC))
-    import gc
-    sys.setswitchinterval(0.0005)
     door = Door(settings, settings.rules(), engine.url, "public", pool=CONNECTIONS, prefix=PREFIX)
+    place = Place(port=port)
+    sockets = bound(place)
     sys.stdout.write(f"{made.key}\n")
     sys.stdout.flush()
-    app = make_application(door)
-    gc.collect(); gc.freeze(); gc.set_threshold(20000,50,1000)
-    uvicorn.Server(
-        uvicorn.Config(
-            app, http=DoorProtocol, port=port, lifespan="off", log_config=None, access_log=False,
-            server_header=False,
-        )
-    ).run()  # fmt: skip
+    try:
+        answer(make_application(door), door, place, sockets)
+    finally:
+        door.close()
 
 
 @contextmanager
