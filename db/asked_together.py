@@ -36,6 +36,7 @@ WITHIN_S: Final = 10.0
 _NAME: Final = b"asked_together"
 _GENERIC: Final = "SET plan_cache_mode = force_generic_plan"  # planned once: planning takes longer than the answer
 
+_named: Any = namedtuple  # the columns are known when the first answer comes
 _Waiting = tuple[tuple[str | int, ...], "asyncio.Future[Any]"]
 
 
@@ -135,7 +136,7 @@ class AskedTogether:
         """The rows of a result."""
         if self._row is None:
             names = [(result.fname(place) or b"").decode() for place in range(result.nfields)]
-            self._row = namedtuple("Row", names)._make  # type: ignore[misc]
+            self._row = _named("Row", names)._make
         read = Transformer(connection)
         read.set_pgresult(result)
         return read.load_rows(0, result.ntuples, self._row)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -36,7 +37,7 @@ def test_each_has_its_own_answer_also_where_hundreds_ask_at_once(database_url: s
             for pid in before:
                 session.execute(sa.text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
             session.commit()
-        answers = []
+        answers: list[Any] = []
         while not answers or answers[-1] is None:  # what was under way has no answer: its caller asks in another way
             answers.append(await asyncio.wait_for(question.ask("a", 4), 10))
         assert (answers[-1].twice, answers[-1].pid in before) == (8, False)
