@@ -37,12 +37,13 @@ if TYPE_CHECKING:
     from keizoku.scheduler.night.nightly_run import NightResult
     from keizoku.scheduler.settings import Settings
 
-__all__ = ["ENDED", "Jobs", "NightPlace", "job_seen", "night_job"]
+__all__ = ["ENDED", "JobProgress", "Jobs", "NightPlace", "job_progress", "job_seen", "night_job"]
 
 ENDED: Final = ("done", "failed", "lost")
 TELLS_EVERY_S: Final = 0.5
 LOOKS_EVERY_S: Final = 0.2
 LOST: Final = "its process ended before it did: ask for it again, and it does what is left"
+_KEPT: Final = ("state", "business_date", "stage", "rows", "said", "nights", "steps", "began_at")
 _ALL: Final = "jobs"
 """The lock of whoever is at a job."""
 _log = logging.getLogger("keizoku.web")
@@ -77,6 +78,27 @@ class NightPlace:
             engine.dispose()
 
 
+@dataclass(frozen=True, slots=True)
+class JobProgress:
+    """A job as people watch it: what it does, how much of it is done, how long it may still take (None: not known)."""
+
+    id: str
+    state: str
+    business_date: str
+    stage: str
+    rows: int
+    said: str
+    done: int
+    whole: int
+    taken_seconds: int
+    left_seconds: int | None
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will come."""
+        return self.state in ENDED
+
+
 @dataclass
 class _Job:
     name: str
@@ -90,17 +112,25 @@ class _Job:
     rows: int = 0
     said: str = ""
     told_at: float = 0.0
+    nights: int = 1
+    """How many business dates it will write, those that were missed among them."""
+    steps: int = 0
+    """Stages that were begun."""
+    began_at: datetime | None = None
 
     def told(self, on: date, stage: str, rows: int) -> None:
         """Progress of a night (keizoku.scheduler.night.nightly_run.Progress)."""
         moved = (self.business_date, self.stage) != (str(on), stage)
         self.business_date, self.stage, self.rows = str(on), stage, self.rows + rows
+        self.steps += moved
         if moved or (rows and monotonic() - self.told_at >= TELLS_EVERY_S):
             self.tell(self)
 
     def became(self, state: str, said: str = "") -> None:
         """The next state."""
         self.said, self.state = said, state
+        if state == "running":
+            self.began_at = datetime.now(UTC)
         self.tell(self)
 
 
@@ -118,6 +148,23 @@ def job_seen(session: Session, name: str) -> tuple[str, dict[str, Any]] | None:
             return f"{row.id}-lost", _shown(row, "lost", LOST)
         row = again
     return None if row is None else (str(row.id), _shown(row, row.state, row.said))
+
+
+def job_progress(session: Session, name: str) -> JobProgress | None:
+    """The same for people: how much of it is done; None: it was never asked for."""
+    from keizoku.scheduler.night.nightly_run import STAGES
+
+    seen, row = job_seen(session, name), _newest(session, name)
+    if seen is None or row is None:
+        return None
+    state = seen[1]["state"]
+    until = row.recorded_at if state in ENDED else datetime.now(UTC)
+    taken = 0.0 if row.began_at is None else (until - row.began_at).total_seconds()
+    whole = max(row.nights * len(STAGES), row.steps, 1)
+    begun = row.steps - 1  # the newest is under way
+    left = round(taken * (whole - begun) / begun) if state == "running" and begun > 0 else None
+    done = whole if state == "done" else max(begun, 0)
+    return JobProgress(**seen[1], done=done, whole=whole, taken_seconds=round(taken), left_seconds=left)
 
 
 def _newest(session: Session, name: str) -> sa.Row[Any] | None:
@@ -172,9 +219,13 @@ class Jobs:
         """What `keizoku night` does, by the same settings."""
         from keizoku.scheduler.night.asked import run_asked
         from keizoku.scheduler.night.processes import WorkerPool
+        from keizoku.scheduler.night.run_log import run_log_state
 
         processes = WorkerPool(self._place.settings.night_jobs - 1, self._place.services)
         with self._services() as services, processes as pool:
+            missed = run_log_state(services.session, wish.dates[0]).missed
+            services.session.rollback()
+            job.nights = len(missed) + len(wish.dates)
             results = run_asked(services, wish, self._clock(), job.told, pool)
         return "; ".join(map(_said_of, results))
 
@@ -198,7 +249,7 @@ class Jobs:
 
     def _tell(self, job: _Job) -> None:
         job.told_at = monotonic()
-        values = {name: getattr(job, name) for name in ("state", "business_date", "stage", "rows", "said")}
+        values = {name: getattr(job, name) for name in _KEPT}
         with self._connect("worker") as session:
             session.execute(sa.insert(job_state).values(job=job.name, recorded_at=datetime.now(UTC), **values))
             session.commit()

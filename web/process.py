@@ -42,6 +42,8 @@ class Place:
     """The file of the directory in which the staff sign in."""
     sandbox: str = ""
     """The seed of a sandbox; empty: it is none."""
+    demo: bool = False
+    """Whether it shows the month of `keizoku demo`, which is played where it was not yet."""
     workers: int = 1
     """Processes that answer."""
 

@@ -1,6 +1,6 @@
 """What the processes of the door know of each other: when the claim form was seen to answer, how far jobs have come."""
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Table
+from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Integer, Table
 from sqlalchemy.dialects.postgresql import TEXT
 
 from keizoku.db.tables.base import identity, instant, metadata, text
@@ -24,8 +24,14 @@ job_state = Table(
     text("stage"),
     Column("rows", BigInteger, nullable=False),
     text("said"),
+    Column("nights", Integer, nullable=False),
+    Column("steps", Integer, nullable=False),
+    instant("began_at", nullable=True),
     instant("recorded_at"),
     Index("ix_job_state_job", "job", "id"),
     CheckConstraint("state IN ('queued', 'running', 'done', 'failed')", name="state"),
 )
-"""How far a job has come; its newest row counts. One that has not ended, and has no lock, was lost with its process."""
+"""How far a job has come: `steps` stages, of those of `nights` nights. Its newest row counts.
+
+One that has not ended, and whose lock nobody has, was lost with its process.
+"""

@@ -11,6 +11,7 @@ from fastapi import Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from keizoku.scheduler.reports.templates import HERE as REPORTS
 from keizoku.terms.rendering import Lang
 from keizoku.web.pages.shared.addresses import CONSOLE, home_of, with_query
 from keizoku.web.pages.shared.assets import address_of
@@ -81,7 +82,7 @@ def _say(lang: Lang, text: str, **facts: object) -> str:
 @cache
 def _environment() -> Environment:
     return Environment(
-        loader=FileSystemLoader(_TEMPLATES),
+        loader=FileSystemLoader([_TEMPLATES, REPORTS]),  # parts.html.j2: what pages and reports have in common
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
