@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+from datetime import timedelta
 from time import sleep
+from types import SimpleNamespace
 
 import pytest
 import sqlalchemy as sa
@@ -13,7 +15,8 @@ from starlette.testclient import TestClient
 
 from keizoku.db.tables.books import entry
 from keizoku.db.tables.closing import month_act, reconciliation_result
-from keizoku.web.jobs import Job
+from keizoku.terms.calendar import parse_instant
+from keizoku.web.jobs import come
 from keizoku.web.pages.shared.words import told
 from tests.integration.web.conftest import House
 from tests.integration.web.test_console import HIDDEN, seated, send
@@ -104,18 +107,19 @@ def test_the_report_and_each_export_are_made_by_a_job_and_fetched(books: House, 
             assert {"keizoku-2026-04/report.html", "keizoku-2026-04/report.xlsx"} <= set(names)
         else:
             assert len(file.content) > 100
+        answer = client.post("/console/close/verify", data={"form_token": TOKEN}, follow_redirects=False)
+        assert "unchanged: " in ended(client, answer.headers["location"])
     assert client.post("/console/close/2026-04/make/other", data={"form_token": TOKEN}).status_code == 404
 
 
-def test_how_long_a_job_takes_yet_is_told_by_what_it_has_taken() -> None:
-    job = Job("x-1", lambda _: "")
-    job.became("running")
-    left = []
-    for done, seconds in ((0, 0), (25, 10), (100, 0)):
-        job.step("entries", done, 100)
-        job.counted_from -= seconds
-        left.append(job.seconds_left)
-    assert left == [None, 30, None]
+def test_how_long_a_job_takes_yet_is_told_by_what_it_has_counted() -> None:
+    began = parse_instant("2026-05-07 09:00")
+
+    def left(done: int, seconds: int, state: str = "running") -> int | None:
+        row = SimpleNamespace(done=done, whole=100, counted_from=began)
+        return come(row, state, began + timedelta(seconds=seconds))[2]
+
+    assert (left(0, 5), left(25, 10), left(100, 40), left(25, 10, "failed")) == (None, 30, None, None)
 
 
 def test_entries_are_found_by_number_reference_day_and_sum_and_lead_to_their_documents(books: House) -> None:

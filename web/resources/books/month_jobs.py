@@ -6,12 +6,13 @@ asked for again it does what is left.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
 from keizoku.billing.closing.export_files import export_month
 from keizoku.billing.closing.exports.mapping import mapping_for
-from keizoku.billing.closing.month_close import Closed, close_month
+from keizoku.billing.closing.month_close import Closed, close_month, standing, verify
 from keizoku.billing.closing.month_standing import check_month, standing_of
 from keizoku.billing.closing.reconciliation_run import reconcile_month
 from keizoku.db.session import one_snapshot
@@ -24,29 +25,36 @@ if TYPE_CHECKING:
     from keizoku.terms.rendering import Lang
     from keizoku.web.calls.call import Call
 
-__all__ = ["check_job", "close_job", "export_job", "report_job", "want_closed"]
+__all__ = ["Queued", "check_job", "close_job", "export_job", "report_job", "verify_job", "want_closed"]
 
 _ENDINGS = {"beancount": "beancount"}
+Queued = tuple[str, Callable[[Job], str]]
+"""A job's name, and what does it."""
 
 
-def check_job(call: Call, month: Month) -> Job:
+def check_job(call: Call, month: Month) -> Queued:
     """Check a month as its close would."""
-    return Job(f"check-{month}", partial(_check, call, month), "reconcile month")
+    return f"check-{month}", partial(_check, call, month)
 
 
-def close_job(call: Call, month: Month) -> Job:
+def close_job(call: Call, month: Month) -> Queued:
     """Close a month; what a check finds ends the job, and the month stays open."""
-    return Job(f"close-{month}", partial(_close, call, month), "close list")
+    return f"close-{month}", partial(_close, call, month)
 
 
-def report_job(call: Call, month: Month, lang: Lang) -> Job:
+def report_job(call: Call, month: Month, lang: Lang) -> Queued:
     """Write a month's report: a page, a workbook, the tables behind them, as one archive."""
-    return Job(f"report-{month}", partial(_report, call, month, lang), "report")
+    return f"report-{month}", partial(_report, call, month, lang)
 
 
-def export_job(call: Call, month: Month, form: str) -> Job:
+def export_job(call: Call, month: Month, form: str) -> Queued:
     """Write a month's journal as an accounting package takes it."""
-    return Job(f"{form}-{month}", partial(_export, call, month, form), "export")
+    return f"{form}-{month}", partial(_export, call, month, form)
+
+
+def verify_job(call: Call) -> Queued:
+    """Work out the chain of hashes over all that is closed again."""
+    return f"verify-{call.today}", partial(_verify, call)
 
 
 def want_closed(done: Closed) -> None:
@@ -68,6 +76,13 @@ def _check(call: Call, month: Month, job: Job) -> str:
     return "every check holds" if good else "checks do not hold"
 
 
+def _verify(call: Call, job: Job) -> str:
+    with call.jobs.services(call.role) as services:
+        wrong = verify(services.session, job.step)
+        closed = len(standing(services.session))
+    return f"broken: {'; '.join(wrong[:3])}" if wrong else f"unchanged: {closed} closed months"
+
+
 def _close(call: Call, month: Month, job: Job) -> str:
     ours = call.settings.bank_accounts
     with call.jobs.services(call.role) as services, held(services.session, MONTH, str(month)):
@@ -86,16 +101,14 @@ def _report(call: Call, month: Month, lang: Lang, job: Job) -> str:
     from keizoku.scheduler.reports.finance_files import write_finance
 
     with call.jobs.services(call.role) as services:
-        now = call.jobs.now()
+        now, folder = call.jobs.now(), job.room()
         reconciled = reconcile_month(services.session, services.gateway, month, now, job.step)
         with one_snapshot(services.session):
             made = finance_report(services.session, services.rules, month, now, reconciled)
-            written = write_finance(made, job.room() / f"keizoku-{month}", lang, job.step)
-    archive = job.room() / f"keizoku-report-{month}.zip"
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
+            written = write_finance(made, folder / f"keizoku-{month}", lang, job.step)
+    with zipfile.ZipFile(folder / f"keizoku-report-{month}.zip", "w", zipfile.ZIP_DEFLATED) as packed:
         for each in written:
             packed.write(each, f"keizoku-{month}/{each.name}")
-    job.files.append(archive)
     return f"{len(written)} files"
 
 
@@ -106,5 +119,4 @@ def _export(call: Call, month: Month, form: str, job: Job) -> str:
             services.session, month, mapping_for(form, None), file,
             lambda at, whole: job.step("entries", at, whole), summary=call.settings.export_summary,
         )  # fmt: skip
-    job.files.append(file)
     return f"{done.entries} entries, {done.sha256}"

@@ -57,11 +57,11 @@ def show_standing(call: Call, month: MonthText) -> Any:
 
 
 def _queue_check(call: Call, _: object, *, month: str) -> None:
-    call.jobs.start(check_job(call, Month.parse(month)))
+    call.jobs.start(*check_job(call, Month.parse(month)))
 
 
 def _queue_close(call: Call, _: object, *, month: str) -> None:
-    call.jobs.start(close_job(call, Month.parse(month)))
+    call.jobs.start(*close_job(call, Month.parse(month)))
 
 
 @months.act("/months/{month}/check", command="reconcile resolve", answer=MonthJob, then=_queue_check)

@@ -30,23 +30,27 @@ def closing(view: View) -> Page:
     """Every close and reopening, and the months to choose from."""
     say = view.say
     found = view.rows("months.list_acts", table="acts")
-    verified = view.ask("months.verify_closed")
+    closed = [each for each in found.data if each["kind"] == "closed"]
     month, rows = Month.of(view.call.today), []
     for _ in range(SHOWN):
         standing = view.ask("months.show_standing", month=str(month))
         rows.append([view.month(str(month), to("close", month)), *_summary(view, standing)])
         month = month.previous()
-    wrong = verified["wrong"]
     columns = [say("Month"), say("State"), say("Checks"), say("Exceptions that wait"), say("Checked")]
     blocks: list[Block] = [
         Figures(
             [
-                Figure(say("Closed months"), view.number(verified["closed"], "#table-acts")),
                 Figure(
-                    say("Chain of hashes"),
-                    view.text(say("broken") if wrong else say("unchanged"), tone="bad" if wrong else "good"),
+                    say("Closed last"),
+                    view.month(closed[-1]["month"], to("close", closed[-1]["month"])) if closed else view.text(None),
+                    say("by {author}", author=closed[-1]["author"]) if closed else "",
                 ),
+                Figure(say("Closes and reopenings"), view.counted(found, "#table-acts")),
             ]
+        ),
+        view.acts(
+            say("What may be done"),
+            [Act(say("Verify the chain of hashes"), "", press=view.pressed(to("close", "verify")))],
         ),
         view.table(say("Months"), columns, rows, empty=say("No month yet."), name="months"),
         table_of(view, say("Closes and reopenings"), found.data, name="acts", next=found.next,

@@ -8,6 +8,7 @@ The page asks for itself anew while the job runs; without script by its link.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Form, Request, Response
@@ -30,7 +31,7 @@ from keizoku.web.pages.shared.screens import admit_to_page
 from keizoku.web.pages.shared.view import View
 from keizoku.web.pages.shared.words import word
 from keizoku.web.pages.staff.navigation import staff
-from keizoku.web.resources.books.month_jobs import export_job, report_job
+from keizoku.web.resources.books.month_jobs import Queued, export_job, report_job, verify_job
 from keizoku.web.resources.operations.jobs import JobId
 
 __all__ = ["WORK", "job"]
@@ -54,20 +55,27 @@ def job(view: View, job: JobId) -> Page:
         parts.append(say("{n} of {m}", n=f"{found['done']:,}", m=f"{found['whole']:,}"))
     if found["seconds_left"] is not None:
         parts.append(say("about {time} left", time=words.duration(max(1, found["seconds_left"]), view.ja)))
-    files = [Act(each, to("jobs", job, "files", each)) for each in found["files"]]
+    made = door_of(view.request).kept_files.made(job) if state == "done" else []
+    files = [Act(each.name, to("jobs", job, "files", each.name)) for each in made]
     running = Running(
         say("Progress"), " · ".join(parts), found["done"], max(found["whole"], 1), state not in ENDED, say("Look again")
     )
-    back = Act(say("Back to the month"), to("close", about)) if len(about) == 7 else Act(say("Nights"), to("nights"))
+    back = _back(view, kind, about)
     outcome = _outcome(view, found)
     blocks: list[Block] = [
         running,
-        *([Prose(outcome, "bad" if state == "failed" else "good")] if outcome else []),
+        *([Prose(outcome, "bad" if state == "failed" or outcome.startswith("broken") else "good")] if outcome else []),
         *([Acts(say("What it made"), files)] if files else []),
         Acts("", [back]),
     ]
     title = f"{word('job', kind, view.lang)} {words.month(about, view.ja) if len(about) == 7 else about}"
     return Page(title, blocks, above=[(say("Month close"), to("close"))] if len(about) == 7 else [])
+
+
+def _back(view: View, kind: str, about: str) -> Act:
+    if len(about) == 7:
+        return Act(view.say("Back to the month"), to("close", about))
+    return Act(view.say("Month close"), to("close")) if kind == "verify" else Act(view.say("Nights"), to("nights"))
 
 
 def _outcome(view: View, found: Any) -> str:
@@ -79,31 +87,47 @@ def _outcome(view: View, found: Any) -> str:
     return view.told("job_said", found["said"]).text
 
 
+@WORK.post("/close/verify")
+def begin_verify(request: Request, token: Annotated[str, Form(alias=FORM_FIELD)] = "") -> Response:
+    """Begin to verify what is closed, and lead to its page."""
+    return _begun(request, "close verify", token, verify_job)
+
+
 @WORK.post("/close/{month}/make/{what}")
 def make(request: Request, month: MonthText, what: str, token: Annotated[str, Form(alias=FORM_FIELD)] = "") -> Response:
     """Begin a report or an export, and lead to its page."""
     if what != "report" and what not in FORMATS:
         raise ProblemError(404, "act.unknown", "There is no such act.", what[:40])
+    about, lang = Month.parse(month), language_of(request)
+    if what == "report":
+        return _begun(request, "report", token, lambda call: report_job(call, about, lang))
+    return _begun(request, "export", token, lambda call: export_job(call, about, what))
+
+
+def _begun(request: Request, command: str, token: str, work: Callable[[Call], Queued]) -> Response:
+    """Start a job for whoever may give the command; where its page is."""
     sitting = staff.sitting(request)
-    admit_to_page(_making("report" if what == "report" else "export"), request, sitting)
+    admit_to_page(_making(command), request, sitting)
     sitting.check(request, token)
     door, (principal, role) = door_of(request), request.state.admitted
-    about = Month.parse(month)
     with door.services(role, acts=False) as services:
-        call = Call(principal, role, door.clock(), services, door.settings, door.jobs)
-    made = report_job(call, about, language_of(request)) if what == "report" else export_job(call, about, what)
-    door.jobs.start(made)
-    return RedirectResponse(to("jobs", made.name), 303, dict(PAGE_HEADERS))
+        name, begun = work(Call(principal, role, door.clock(), services, door.settings, door.jobs))
+    door.jobs.start(name, begun)
+    return RedirectResponse(to("jobs", name), 303, dict(PAGE_HEADERS))
 
 
 @WORK.get("/jobs/{job}/files/{file}")
 def made_file(request: Request, job: JobId, file: str) -> Response:
     """A file that a job made, for whoever may give the command that made it."""
-    found = door_of(request).jobs.file_of(job, file)
-    admit_to_page(_making(found[0].command if found is not None else "export"), request, staff.sitting(request))
+    admit_to_page(_making(_COMMANDS.get(job.partition("-")[0], "export")), request, staff.sitting(request))
+    found = next((each for each in door_of(request).kept_files.made(job) if each.name == file), None)
     if found is None:
         raise ProblemError(404, "file.gone", "There is no such file.", file[:80], "make it again")
-    return FileResponse(found[1], filename=found[1].name, headers=dict(PAGE_HEADERS))
+    return FileResponse(found, filename=found.name, headers=dict(PAGE_HEADERS))
+
+
+_COMMANDS: Final = {"report": "report"}
+"""A kind of jobs whose files are for another command than `export`."""
 
 
 def _making(command: str) -> Operation:
