@@ -54,6 +54,7 @@ HOSTILE: Final = """"><img src=x onerror=alert(1)><svg onload=alert(2)>{{7*7}}' 
 """What would run, if a page let it: an account, a payer, a ground, a batch."""
 
 KNOWN: Final[Mapping[str, str]] = {
+    "reading": "short_stop",
     "account": HOSTILE, "claim": HOSTILE, "letter": "N1", "month": "2026-04", "task": "documents overdue",
     "payment": "1", "kind": "product_key", "batch": HOSTILE, "code": "1140", "contract": "premium",
     "version": "2024-12-02", "name": "5.2", "on": "2026-05-07", "incident": HOSTILE, "number": "1",

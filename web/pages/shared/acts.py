@@ -316,4 +316,6 @@ def _value(lang: Lang, name: str, value: Any) -> str:
         return words.yen(value, lang == "ja")
     if key.endswith("_seconds"):
         return words.duration(value, lang == "ja")
+    if key.endswith("_rate"):
+        return words.percent(value, lang == "ja")
     return word(key, str(value), lang)

@@ -214,6 +214,15 @@ class Input:
     wrong: str = ""
     most: int | None = None
 
+    @property
+    def shown(self) -> str:
+        """What was filled in, as people read it; empty for a box, which is ticked or not."""
+        if self.type == "checkbox":
+            return ""
+        if self.type == "datetime-local":
+            return self.value.replace("T", " ")
+        return dict(self.choices).get(self.value, self.value)
+
 
 @dataclass(frozen=True, slots=True)
 class Filters:
