@@ -24,6 +24,7 @@ from keizoku.db.tables.operations import backup_copy
 from keizoku.db.tables.web import http_request
 from keizoku.terms.calendar import JST
 from keizoku.web.identity.principal import Role
+from keizoku.web.jobs import _Job, night_job
 from keizoku.web.pages.shared.addresses import back_to, of_segment, segment, to
 from keizoku.web.pages.staff.console import SCREENS
 from tests.integration.web.conftest import House
@@ -159,6 +160,32 @@ def test_a_night_is_forecast_held_and_let_go(house: House) -> None:
     with seated(house, "support") as client:
         assert client.get("/console/nights/forecast").status_code == 403
         assert "/console/nights/forecast" not in client.get("/console/nights").text
+
+
+def test_a_night_that_runs_shows_how_far_it_has_come(house: House) -> None:
+    """The page is that of any moment: without script it is asked for anew by a link, with it every two seconds."""
+    on = house.now.astimezone(JST).date()
+    where = f"/console/nights/{on}"
+    job = _Job(night_job(on), lambda _: "ok", nights=2)
+    house.door.jobs._jobs[job.name] = job
+    with seated(house, "worker", "ja") as client:
+        waits = client.get(where).text
+        assert ("順番を待っています。" in waits, 'hx-trigger="every 2s"' in waits) == (True, True)
+        job.became("running")
+        for stage, rows in (("evidence", 0), ("terms", 40), ("terms", 0), ("claims", 0)):
+            job.told(on, stage, rows)
+        running = client.get(where).text
+        assert '<progress value="2" max="20"' in running
+        assert f"{on} の「申請」を処理中です。これまでに 40 行" in running
+        assert "残り約" in running
+        job.became("done", "ok")
+        done = client.get(where).text
+        assert ('<progress value="20" max="20"' in done, "hx-trigger" in done) == (True, False)
+        job.became("failed", "another night is running")
+        assert "中断しました: another night is running" in " ".join(client.get("/console/nights").text.split())
+        del house.door.jobs._jobs[job.name]
+        answer = send(client, "nights.run", "do", on=on.isoformat())
+        assert answer == (303, f"{where}?done=nights.run")
 
 
 def test_a_hold_is_seen_where_its_account_is_behind(house: House) -> None:

@@ -51,7 +51,10 @@ MOST_FIELDS: Final = 200
 MOST_OF_A_FIELD: Final = 1024 * 1024
 """Bytes of a field that is no file."""
 _PLAIN: Final = frozenset(
-    {"account", "done", "id", "recorded", "doubts", "yen", "applied", "contract", "exception", "entry", "claim", "fact"}
+    {
+        *("account", "done", "id", "recorded", "doubts", "yen", "applied", "contract", "exception", "entry", "claim"),
+        *("fact", "held", "approved", "business_date"),
+    }
 )
 """An answer that says no more than that it was done."""
 _KEY: Final = "idempotency_key"

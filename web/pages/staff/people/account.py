@@ -236,10 +236,12 @@ def _next(view: View, state: Mapping[str, Any]) -> tuple[Any, str]:
     if state.get("held_until") and (state["suspends_on"] or state["terminates_on"] or state["unpaid_yen"]):
         held = view.say("held up to that day: nothing is charged, demanded or suspended")
         return view.day(state.get("held_until"), tone="warn"), held
-    if state["suspends_on"]:
+    if state["suspends_on"] and state["state"] == "active":
         return view.day(state["suspends_on"], tone="warn"), view.say("suspended, if nothing is paid")
     if state["terminates_on"]:
         return view.day(state["terminates_on"], tone="bad"), view.say("terminated, if nothing is paid")
+    if state["state"] == "suspended" and state["term"] and not view.call.rules.discretion.suspended_term_renews:
+        return view.day(_last_day(state["term"]), tone="warn"), view.say("the contract ends with this day")
     if state["state"] == "active" and state["term"]:
         ends = state["ended_on"]
         return (view.day(ends), view.say("the contract ends")) if ends else (
