@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
-from keizoku.web.jobs import _Job, night_job
+from keizoku.web.jobs import _Job
 from keizoku.web.pages.staff.console import SCREENS
 from tests.integration.web.conftest import House, lived_schema, open_house
-from tests.worlds.console_world import Sitting, addresses_of, fill, staff_of
+from tests.worlds.console_world import Sitting, addresses_of, fill, night_under_way, staff_of
 from tests.worlds.listening import listening
 from tests.worlds.role_walk import leave_unanswered
 
@@ -86,11 +86,10 @@ def console(house_of_console: House) -> Iterator[str]:
 
 
 @pytest.fixture
-def watched(house_of_console: House) -> _Job:
-    """A night that the test moves on, as the door's own would be."""
-    job = _Job(night_job(date(2026, 5, 7)), lambda _: "ok")
-    house_of_console.door.jobs._jobs[job.name] = job
-    return job
+def watched(house_of_console: House) -> Iterator[_Job]:
+    """A night that the test moves on."""
+    with night_under_way(house_of_console.door.jobs, date(2026, 5, 7)) as job:
+        yield job
 
 
 def looked_at(page: Page, address: str, source: str) -> list[str]:

@@ -24,11 +24,10 @@ from keizoku.db.tables.operations import backup_copy
 from keizoku.db.tables.web import http_request
 from keizoku.terms.calendar import JST
 from keizoku.web.identity.principal import Role
-from keizoku.web.jobs import _Job, night_job
 from keizoku.web.pages.shared.addresses import back_to, of_segment, segment, to
 from keizoku.web.pages.staff.console import SCREENS
 from tests.integration.web.conftest import House
-from tests.worlds.console_world import TOKEN, Sitting, addresses_of, fill, staff_of, walked
+from tests.worlds.console_world import TOKEN, Sitting, addresses_of, fill, night_under_way, staff_of, tiles, walked
 from tests.worlds.role_walk import leave_unanswered
 
 
@@ -109,12 +108,6 @@ def test_acts_are_offered_to_the_role_that_may_do_them(house: House) -> None:
         assert send(client, "accounts.suspend", "do", account="a5", ground="x")[0] == 403
 
 
-def tiles(page: str) -> dict[str, str]:
-    """The figures of a page by their label, without marks: value and note."""
-    found = re.findall(r'<div class="key"><dt>(.*?)</dt>(.*?)</div>', page, re.DOTALL)
-    return {label: " ".join(re.sub("<[^>]*>", " ", rest).split()) for label, rest in found}
-
-
 def test_the_morning_says_whether_night_gateway_and_backup_are_well(house: House) -> None:
     with seated(house, "support") as client:
         said = tiles(client.get("/console").text)
@@ -166,11 +159,10 @@ def test_a_night_that_runs_shows_how_far_it_has_come(house: House) -> None:
     """The page is that of any moment: without script it is asked for anew by a link, with it every two seconds."""
     on = house.now.astimezone(JST).date()
     where = f"/console/nights/{on}"
-    job = _Job(night_job(on), lambda _: "ok", nights=2)
-    house.door.jobs._jobs[job.name] = job
-    with seated(house, "worker", "ja") as client:
+    with seated(house, "worker", "ja") as client, night_under_way(house.door.jobs, on) as job:
         waits = client.get(where).text
         assert ("順番を待っています。" in waits, 'hx-trigger="every 2s"' in waits) == (True, True)
+        job.nights = 2
         job.became("running")
         for stage, rows in (("evidence", 0), ("terms", 40), ("terms", 0), ("claims", 0)):
             job.told(on, stage, rows)
@@ -178,12 +170,12 @@ def test_a_night_that_runs_shows_how_far_it_has_come(house: House) -> None:
         assert '<progress value="2" max="20"' in running
         assert f"{on} の「申請」を処理中です。これまでに 40 行" in running
         assert "残り約" in running
+        job.became("failed", "another night is running")
+        assert "中断しました: another night is running" in " ".join(client.get("/console/nights").text.split())
         job.became("done", "ok")
         done = client.get(where).text
         assert ('<progress value="20" max="20"' in done, "hx-trigger" in done) == (True, False)
-        job.became("failed", "another night is running")
-        assert "中断しました: another night is running" in " ".join(client.get("/console/nights").text.split())
-        del house.door.jobs._jobs[job.name]
+    with seated(house, "worker", "ja") as client:
         answer = send(client, "nights.run", "do", on=on.isoformat())
         assert answer == (303, f"{where}?done=nights.run")
 
