@@ -49,3 +49,13 @@ def printed(page: Page) -> list[int]:
     lines = [len([line for line in each.extract_text().splitlines() if line.strip()]) for each in paper.pages]
     assert min(lines) >= FEWEST_LINES, lines
     return lines
+
+
+def barred_nowhere(page: Page) -> None:
+    """What axe finds, by day and by night: nothing."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        found = Axe().run(page).response["violations"]
+        assert [(scheme, each["id"], each["nodes"][0]["html"]) for each in found] == []
