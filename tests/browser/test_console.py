@@ -8,8 +8,6 @@ import json
 import uuid
 from collections.abc import Iterator
 from datetime import date
-from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,6 +18,7 @@ from keizoku.web.pages.staff.console import SCREENS
 from tests.integration.web.conftest import House, lived_schema, open_house
 from tests.worlds.console_world import Sitting, addresses_of, fill, night_under_way, staff_of
 from tests.worlds.listening import listening
+from tests.worlds.looks import axe
 from tests.worlds.role_walk import leave_unanswered
 
 if TYPE_CHECKING:
@@ -50,14 +49,6 @@ TOO_WIDE = "document.documentElement.scrollWidth - document.documentElement.clie
 PRINTED = """() => [...document.querySelectorAll("nav, form button, .skip")]
     .filter(each => each.getClientRects().length).map(each => each.outerHTML.slice(0, 120))"""
 """What nobody can follow or press on paper, and is printed all the same."""
-
-
-def axe() -> str:
-    """The source of axe-core, as its package brings it."""
-    spec = find_spec("axe_playwright_python")
-    assert spec is not None
-    assert spec.origin is not None
-    return (Path(spec.origin).parent / "axe.min.js").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
