@@ -3098,18 +3098,24 @@ REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION keizoku_ob
 
 CREATE OR REPLACE FUNCTION keizoku_claim_decision_refers() RETURNS trigger LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $guard$
-DECLARE bad text;
+DECLARE bad text; lacks boolean;
 BEGIN
-  EXECUTE format('SELECT reasoning_id FROM (SELECT DISTINCT reasoning_id FROM new_rows WHERE reasoning_id IS NOT NULL) given '
-    'WHERE NOT EXISTS (SELECT FROM %I.claim_reasoning found WHERE found.id = given.reasoning_id OFFSET 0) LIMIT 1', TG_TABLE_SCHEMA)
-    INTO bad;
-  IF bad IS NOT NULL THEN
+  EXECUTE format('WITH given AS MATERIALIZED (SELECT DISTINCT reasoning_id FROM new_rows WHERE reasoning_id IS NOT NULL) '
+    'SELECT (SELECT count(*) FROM given) <> '
+    '(SELECT count(*) FROM %I.claim_reasoning WHERE id = ANY (ARRAY(SELECT reasoning_id FROM given)))', TG_TABLE_SCHEMA)
+    INTO lacks;
+  IF lacks THEN
+    EXECUTE format('SELECT reasoning_id FROM new_rows WHERE reasoning_id NOT IN (SELECT id FROM %I.claim_reasoning) LIMIT 1',
+      TG_TABLE_SCHEMA) INTO bad;
     RAISE EXCEPTION 'reasoning_id % of claim_decision is no row of claim_reasoning', bad USING ERRCODE = 'foreign_key_violation';
   END IF;
-  EXECUTE format('SELECT review_id FROM (SELECT DISTINCT review_id FROM new_rows WHERE review_id IS NOT NULL) given '
-    'WHERE NOT EXISTS (SELECT FROM %I.month_to_review found WHERE found.id = given.review_id OFFSET 0) LIMIT 1', TG_TABLE_SCHEMA)
-    INTO bad;
-  IF bad IS NOT NULL THEN
+  EXECUTE format('WITH given AS MATERIALIZED (SELECT DISTINCT review_id FROM new_rows WHERE review_id IS NOT NULL) '
+    'SELECT (SELECT count(*) FROM given) <> '
+    '(SELECT count(*) FROM %I.month_to_review WHERE id = ANY (ARRAY(SELECT review_id FROM given)))', TG_TABLE_SCHEMA)
+    INTO lacks;
+  IF lacks THEN
+    EXECUTE format('SELECT review_id FROM new_rows WHERE review_id NOT IN (SELECT id FROM %I.month_to_review) LIMIT 1',
+      TG_TABLE_SCHEMA) INTO bad;
     RAISE EXCEPTION 'review_id % of claim_decision is no row of month_to_review', bad USING ERRCODE = 'foreign_key_violation';
   END IF;
   RETURN NULL;
@@ -3120,12 +3126,15 @@ CREATE TRIGGER claim_decision_refers AFTER INSERT ON claim_decision REFERENCING 
 
 CREATE OR REPLACE FUNCTION keizoku_line_refers() RETURNS trigger LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $guard$
-DECLARE bad text;
+DECLARE bad text; lacks boolean;
 BEGIN
-  EXECUTE format('SELECT entry_id FROM (SELECT DISTINCT entry_id FROM new_rows WHERE entry_id IS NOT NULL) given '
-    'WHERE NOT EXISTS (SELECT FROM %I.entry found WHERE found.id = given.entry_id OFFSET 0) LIMIT 1', TG_TABLE_SCHEMA)
-    INTO bad;
-  IF bad IS NOT NULL THEN
+  EXECUTE format('WITH given AS MATERIALIZED (SELECT DISTINCT entry_id FROM new_rows WHERE entry_id IS NOT NULL) '
+    'SELECT (SELECT count(*) FROM given) <> '
+    '(SELECT count(*) FROM %I.entry WHERE id = ANY (ARRAY(SELECT entry_id FROM given)))', TG_TABLE_SCHEMA)
+    INTO lacks;
+  IF lacks THEN
+    EXECUTE format('SELECT entry_id FROM new_rows WHERE entry_id NOT IN (SELECT id FROM %I.entry) LIMIT 1',
+      TG_TABLE_SCHEMA) INTO bad;
     RAISE EXCEPTION 'entry_id % of line is no row of entry', bad USING ERRCODE = 'foreign_key_violation';
   END IF;
   RETURN NULL;
@@ -3136,12 +3145,15 @@ CREATE TRIGGER line_refers AFTER INSERT ON line REFERENCING NEW TABLE AS new_row
 
 CREATE OR REPLACE FUNCTION keizoku_receipt_refers() RETURNS trigger LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $guard$
-DECLARE bad text;
+DECLARE bad text; lacks boolean;
 BEGIN
-  EXECUTE format('SELECT account FROM (SELECT DISTINCT account FROM new_rows WHERE account IS NOT NULL) given '
-    'WHERE NOT EXISTS (SELECT FROM %I.account found WHERE found.id = given.account OFFSET 0) LIMIT 1', TG_TABLE_SCHEMA)
-    INTO bad;
-  IF bad IS NOT NULL THEN
+  EXECUTE format('WITH given AS MATERIALIZED (SELECT DISTINCT account FROM new_rows WHERE account IS NOT NULL) '
+    'SELECT (SELECT count(*) FROM given) <> '
+    '(SELECT count(*) FROM %I.account WHERE id = ANY (ARRAY(SELECT account FROM given)))', TG_TABLE_SCHEMA)
+    INTO lacks;
+  IF lacks THEN
+    EXECUTE format('SELECT account FROM new_rows WHERE account NOT IN (SELECT id FROM %I.account) LIMIT 1',
+      TG_TABLE_SCHEMA) INTO bad;
     RAISE EXCEPTION 'account % of receipt is no row of account', bad USING ERRCODE = 'foreign_key_violation';
   END IF;
   RETURN NULL;
@@ -3152,18 +3164,24 @@ CREATE TRIGGER receipt_refers AFTER INSERT ON receipt REFERENCING NEW TABLE AS n
 
 CREATE OR REPLACE FUNCTION keizoku_allocation_refers() RETURNS trigger LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $guard$
-DECLARE bad text;
+DECLARE bad text; lacks boolean;
 BEGIN
-  EXECUTE format('SELECT receipt_id FROM (SELECT DISTINCT receipt_id FROM new_rows WHERE receipt_id IS NOT NULL) given '
-    'WHERE NOT EXISTS (SELECT FROM %I.receipt found WHERE found.id = given.receipt_id OFFSET 0) LIMIT 1', TG_TABLE_SCHEMA)
-    INTO bad;
-  IF bad IS NOT NULL THEN
+  EXECUTE format('WITH given AS MATERIALIZED (SELECT DISTINCT receipt_id FROM new_rows WHERE receipt_id IS NOT NULL) '
+    'SELECT (SELECT count(*) FROM given) <> '
+    '(SELECT count(*) FROM %I.receipt WHERE id = ANY (ARRAY(SELECT receipt_id FROM given)))', TG_TABLE_SCHEMA)
+    INTO lacks;
+  IF lacks THEN
+    EXECUTE format('SELECT receipt_id FROM new_rows WHERE receipt_id NOT IN (SELECT id FROM %I.receipt) LIMIT 1',
+      TG_TABLE_SCHEMA) INTO bad;
     RAISE EXCEPTION 'receipt_id % of allocation is no row of receipt', bad USING ERRCODE = 'foreign_key_violation';
   END IF;
-  EXECUTE format('SELECT invoice_id FROM (SELECT DISTINCT invoice_id FROM new_rows WHERE invoice_id IS NOT NULL) given '
-    'WHERE NOT EXISTS (SELECT FROM %I.invoice found WHERE found.id = given.invoice_id OFFSET 0) LIMIT 1', TG_TABLE_SCHEMA)
-    INTO bad;
-  IF bad IS NOT NULL THEN
+  EXECUTE format('WITH given AS MATERIALIZED (SELECT DISTINCT invoice_id FROM new_rows WHERE invoice_id IS NOT NULL) '
+    'SELECT (SELECT count(*) FROM given) <> '
+    '(SELECT count(*) FROM %I.invoice WHERE id = ANY (ARRAY(SELECT invoice_id FROM given)))', TG_TABLE_SCHEMA)
+    INTO lacks;
+  IF lacks THEN
+    EXECUTE format('SELECT invoice_id FROM new_rows WHERE invoice_id NOT IN (SELECT id FROM %I.invoice) LIMIT 1',
+      TG_TABLE_SCHEMA) INTO bad;
     RAISE EXCEPTION 'invoice_id % of allocation is no row of invoice', bad USING ERRCODE = 'foreign_key_violation';
   END IF;
   RETURN NULL;
@@ -3174,12 +3192,15 @@ CREATE TRIGGER allocation_refers AFTER INSERT ON allocation REFERENCING NEW TABL
 
 CREATE OR REPLACE FUNCTION keizoku_settlement_refers() RETURNS trigger LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $guard$
-DECLARE bad text;
+DECLARE bad text; lacks boolean;
 BEGIN
-  EXECUTE format('SELECT invoice_id FROM (SELECT DISTINCT invoice_id FROM new_rows WHERE invoice_id IS NOT NULL) given '
-    'WHERE NOT EXISTS (SELECT FROM %I.invoice found WHERE found.id = given.invoice_id OFFSET 0) LIMIT 1', TG_TABLE_SCHEMA)
-    INTO bad;
-  IF bad IS NOT NULL THEN
+  EXECUTE format('WITH given AS MATERIALIZED (SELECT DISTINCT invoice_id FROM new_rows WHERE invoice_id IS NOT NULL) '
+    'SELECT (SELECT count(*) FROM given) <> '
+    '(SELECT count(*) FROM %I.invoice WHERE id = ANY (ARRAY(SELECT invoice_id FROM given)))', TG_TABLE_SCHEMA)
+    INTO lacks;
+  IF lacks THEN
+    EXECUTE format('SELECT invoice_id FROM new_rows WHERE invoice_id NOT IN (SELECT id FROM %I.invoice) LIMIT 1',
+      TG_TABLE_SCHEMA) INTO bad;
     RAISE EXCEPTION 'invoice_id % of settlement is no row of invoice', bad USING ERRCODE = 'foreign_key_violation';
   END IF;
   RETURN NULL;
@@ -3190,12 +3211,15 @@ CREATE TRIGGER settlement_refers AFTER INSERT ON settlement REFERENCING NEW TABL
 
 CREATE OR REPLACE FUNCTION keizoku_interest_checkpoint_refers() RETURNS trigger LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $guard$
-DECLARE bad text;
+DECLARE bad text; lacks boolean;
 BEGIN
-  EXECUTE format('SELECT invoice_id FROM (SELECT DISTINCT invoice_id FROM new_rows WHERE invoice_id IS NOT NULL) given '
-    'WHERE NOT EXISTS (SELECT FROM %I.invoice found WHERE found.id = given.invoice_id OFFSET 0) LIMIT 1', TG_TABLE_SCHEMA)
-    INTO bad;
-  IF bad IS NOT NULL THEN
+  EXECUTE format('WITH given AS MATERIALIZED (SELECT DISTINCT invoice_id FROM new_rows WHERE invoice_id IS NOT NULL) '
+    'SELECT (SELECT count(*) FROM given) <> '
+    '(SELECT count(*) FROM %I.invoice WHERE id = ANY (ARRAY(SELECT invoice_id FROM given)))', TG_TABLE_SCHEMA)
+    INTO lacks;
+  IF lacks THEN
+    EXECUTE format('SELECT invoice_id FROM new_rows WHERE invoice_id NOT IN (SELECT id FROM %I.invoice) LIMIT 1',
+      TG_TABLE_SCHEMA) INTO bad;
     RAISE EXCEPTION 'invoice_id % of interest_checkpoint is no row of invoice', bad USING ERRCODE = 'foreign_key_violation';
   END IF;
   RETURN NULL;
@@ -3206,18 +3230,24 @@ CREATE TRIGGER interest_checkpoint_refers AFTER INSERT ON interest_checkpoint RE
 
 CREATE OR REPLACE FUNCTION keizoku_bank_act_refers() RETURNS trigger LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $guard$
-DECLARE bad text;
+DECLARE bad text; lacks boolean;
 BEGIN
-  EXECUTE format('SELECT line_id FROM (SELECT DISTINCT line_id FROM new_rows WHERE line_id IS NOT NULL) given '
-    'WHERE NOT EXISTS (SELECT FROM %I.bank_line found WHERE found.id = given.line_id OFFSET 0) LIMIT 1', TG_TABLE_SCHEMA)
-    INTO bad;
-  IF bad IS NOT NULL THEN
+  EXECUTE format('WITH given AS MATERIALIZED (SELECT DISTINCT line_id FROM new_rows WHERE line_id IS NOT NULL) '
+    'SELECT (SELECT count(*) FROM given) <> '
+    '(SELECT count(*) FROM %I.bank_line WHERE id = ANY (ARRAY(SELECT line_id FROM given)))', TG_TABLE_SCHEMA)
+    INTO lacks;
+  IF lacks THEN
+    EXECUTE format('SELECT line_id FROM new_rows WHERE line_id NOT IN (SELECT id FROM %I.bank_line) LIMIT 1',
+      TG_TABLE_SCHEMA) INTO bad;
     RAISE EXCEPTION 'line_id % of bank_act is no row of bank_line', bad USING ERRCODE = 'foreign_key_violation';
   END IF;
-  EXECUTE format('SELECT receipt_id FROM (SELECT DISTINCT receipt_id FROM new_rows WHERE receipt_id IS NOT NULL) given '
-    'WHERE NOT EXISTS (SELECT FROM %I.receipt found WHERE found.id = given.receipt_id OFFSET 0) LIMIT 1', TG_TABLE_SCHEMA)
-    INTO bad;
-  IF bad IS NOT NULL THEN
+  EXECUTE format('WITH given AS MATERIALIZED (SELECT DISTINCT receipt_id FROM new_rows WHERE receipt_id IS NOT NULL) '
+    'SELECT (SELECT count(*) FROM given) <> '
+    '(SELECT count(*) FROM %I.receipt WHERE id = ANY (ARRAY(SELECT receipt_id FROM given)))', TG_TABLE_SCHEMA)
+    INTO lacks;
+  IF lacks THEN
+    EXECUTE format('SELECT receipt_id FROM new_rows WHERE receipt_id NOT IN (SELECT id FROM %I.receipt) LIMIT 1',
+      TG_TABLE_SCHEMA) INTO bad;
     RAISE EXCEPTION 'receipt_id % of bank_act is no row of receipt', bad USING ERRCODE = 'foreign_key_violation';
   END IF;
   RETURN NULL;
