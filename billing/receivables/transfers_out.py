@@ -1,12 +1,14 @@
 """Money out by bank (総合振込): proposed by one person, approved by another, written into a file that the bank takes.
 
-    proposed ── approved by somebody else ──> approved ── file ──> sent (2140 / 1110) ── the bank's line ──> done
+    proposed ── approved by somebody else ──> approved ── file ──> sent ── the bank's line ──> done
         └── rejected                                             └── the bank sends it back ──> failed (1110 / 2140)
 
     approved before a restore ── rejected by people (a file that the backup does not know may have sent it)
 
 Always holds (by the database): whoever approves is not whoever proposed; a transfer is sent once. What is proposed is
 kept back from the deposit that it is of. A file is made of rows that stay, so it can be written again, byte for byte.
+2140 / 1110 is booked with the file, on the day on which the bank is to pay: until then the money lies at the bank, and
+we owe it. What comes back before that day is booked back on it.
 """
 
 from collections.abc import Sequence
@@ -137,7 +139,7 @@ def decide(session: Session, order_id: int, approve: bool, by: str, ground: str,
 
 
 def send(session: Session, payer: Payer, on: date, by: str, now: datetime) -> WrittenFile:
-    """Everything approved, as a file for the bank to pay on a day; booked (2140 / 1110). The caller commits.
+    """Everything approved, as a file for the bank to pay on a day; booked on it (2140 / 1110). The caller commits.
 
     So that the file is there when the rows are: what is written first appears when the commit is done.
     """
@@ -167,8 +169,8 @@ def send(session: Session, payer: Payer, on: date, by: str, now: datetime) -> Wr
     number = session.execute(sa.insert(transfer_file).values(values).returning(transfer_file.c.id)).scalar_one()
     for row in rows:
         use = DepositUse(row.account, "refunded", row.origin, row.yen, by, f"transfer {row.id}: {row.ground}", BANK)
-        use_id = use_deposit(session, use, now)
-        posting = Posting("deposit_refunded", f"deposit:{use_id}", jst_day(now), {"yen": row.yen}, row.account)
+        use_id = use_deposit(session, use, now, used_on=on)
+        posting = Posting("deposit_refunded", f"deposit:{use_id}", on, {"yen": row.yen}, row.account)
         post(session, [posting], now)
         if row.origin == CARD:
             end_tasks_when_all_went_back(session, row.account, by, row.ground, now)
@@ -233,10 +235,13 @@ def sent_back(session: Session, order_id: int, by: str, ground: str, now: dateti
         session.rollback()
         raise Refused("transfer_out.state", f"transfer {order_id} is {state}: only what was sent comes back")
     lock_accounts(session, [row.account])
+    paid_on = sa.select(transfer_file.c.paid_on).join(transfer_act, transfer_act.c.file_id == transfer_file.c.id)
+    sent_on = session.scalars(paid_on.where(transfer_act.c.order_id == order_id, transfer_act.c.kind == SENT_OFF)).one()
+    on = max(jst_day(now), sent_on)  # refused before its day: as if it had not been
     use = DepositUse(row.account, "refunded", row.origin, -row.yen, by, ground, BANK)
-    use_id = use_deposit(session, use, now)
+    use_id = use_deposit(session, use, now, used_on=on)
     amounts = {"yen": row.yen}
-    post(session, [Posting("deposit_refund_failed", f"deposit:{use_id}", jst_day(now), amounts, row.account)], now)
+    post(session, [Posting("deposit_refund_failed", f"deposit:{use_id}", on, amounts, row.account)], now)
     _note(session, row, FAILED, by, ground, now, use_id=use_id)
     session.commit()
 

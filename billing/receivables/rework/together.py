@@ -111,7 +111,8 @@ def _decided(session: Session, rules: Rules, payments: Sequence[Payment], on: da
     decided = []
     for payment in payments:
         account = payment.account
-        owed_items, costs_yen, booked_yen = items.get(account, ()), costs.get(account, 0), booked.get(account, 0)
+        owed_items: Sequence[OpenItem] = items.get(account, ())
+        costs_yen, booked_yen = costs.get(account, 0), booked.get(account, 0)
         kind = None if costs_yen else _kind_of(payment, owed_items, booked_yen)
         outcome = None if kind is None else alike.get(kind)
         if outcome is None:
