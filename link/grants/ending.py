@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -33,21 +34,32 @@ __all__ = ["due_ends", "end_grant", "end_if_due", "revoke_left", "settle_renewal
 
 TOLD = ("refused", "lapsed", "partner_ended")
 """Ends that the customer did not bring about: a letter says so."""
+AT_THIS_MOMENT = ("revoked", "refused", "replaced")
+"""Ends that happen when they are recorded; the others have an instant of their own."""
 
 
 def end_grant(session: Session, account: str, grant_id: int, end: LinkEnd, now: datetime) -> bool:
-    """Record that a grant has ended; False: it had. The account is locked. Does not commit."""
-    ended = session.execute(
+    """Record that a grant has ended; False: it had. The account is locked. Does not commit.
+
+    None ends before it was granted, and what ends it at this moment comes after all uses that it had: so it is written
+    though the clock that says `end.at` has been set back.
+    """
+    latest: list[sa.ColumnElement[Any]] = [link_grant.c.granted_at]
+    if end.cause in AT_THIS_MOMENT:
+        used = sa.select(sa.func.max(link_use.c.begun_at)).where(link_use.c.grant_id == grant_id)
+        latest.append(used.scalar_subquery())
+    at = session.scalar(
         sa.update(link_grant)
         .where(link_grant.c.id == grant_id, link_grant.c.ended_at.is_(None))
-        .values(ended_at=end.at, ended_cause=end.cause, end_recorded_at=now)
-    ).rowcount
-    if not ended:
+        .values(ended_at=sa.func.greatest(end.at, *latest), ended_cause=end.cause, end_recorded_at=now)
+        .returning(link_grant.c.ended_at)
+    )
+    if at is None:
         return False
     session.execute(
         sa.update(link_token)
         .where(link_token.c.grant_id == grant_id, link_token.c.ended_at.is_(None))
-        .values(ended_at=end.at, ended_cause="grant_ended", end_recorded_at=now)
+        .values(ended_at=at, ended_cause="grant_ended", end_recorded_at=now)
     )
     session.execute(
         sa.update(link_kept)
@@ -60,7 +72,7 @@ def end_grant(session: Session, account: str, grant_id: int, end: LinkEnd, now: 
             account,
             "link_ended",
             str(grant_id),
-            {"cause": end.cause, "ended_at": end.at.isoformat(), "partner": link_policy(jst_day(now)).partner_name},
+            {"cause": end.cause, "ended_at": at.isoformat(), "partner": link_policy(jst_day(now)).partner_name},
             now,
         )
     return True

@@ -144,7 +144,7 @@ link_grant = Table(
     CheckConstraint(
         "(ended_at IS NULL) = (ended_cause IS NULL) AND (ended_at IS NULL) = (end_recorded_at IS NULL)", name="ended"
     ),
-    CheckConstraint("consent_until > granted_at", name="forward"),
+    CheckConstraint("consent_until > granted_at AND ended_at >= granted_at", name="forward"),
     Index("uq_link_grant_one_living", "account", unique=True, postgresql_where=sql("ended_at IS NULL")),
     Index("ix_link_grant_account", "account"),
     Index("ix_link_grant_consent_until", "consent_until", postgresql_where=sql("ended_at IS NULL")),
