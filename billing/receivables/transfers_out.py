@@ -26,6 +26,7 @@ from keizoku.billing.receivables.customer_deposits import (
     DepositUse,
     deposit_of,
     end_tasks_when_all_went_back,
+    kept_back,
     use_deposit,
 )
 from keizoku.billing.receivables.open_items import lock_accounts
@@ -98,7 +99,7 @@ def propose(session: Session, account: str, yen: int, to: BankAccount, by: str, 
         raise Refused("transfer_out.unfit", f"{bad.args[0]}: {bad.args[1]}", bad.args[2]) from None
     lock_accounts(session, [account])
     held = deposit_of(session, account)
-    kept = _kept_back(session, account)
+    kept = kept_back(session, account)
     origin = SENT if yen <= held.sent_yen - kept[SENT] else CARD
     free = held.card_free_yen - kept[CARD] if origin == CARD else held.sent_yen - kept[SENT]
     if yen > free:
@@ -160,6 +161,7 @@ def send(session: Session, payer: Payer, on: date, by: str, now: datetime) -> Wr
         session.rollback()
         raise Refused("transfer_out.none", "no approved transfer waits to be sent")
     lock_accounts(session, sorted({row.account for row in rows}))
+    _want_held(session, rows)
     content = _content(payer, on, rows)
     digest = sha256(content).hexdigest()
     values = {
@@ -176,6 +178,23 @@ def send(session: Session, payer: Payer, on: date, by: str, now: datetime) -> Wr
             end_tasks_when_all_went_back(session, row.account, by, row.ground, now)
         _note(session, row, SENT_OFF, by, f"file {number}", now, file_id=number, use_id=use_id)
     return WrittenFile(number, on, len(rows), sum(row.yen for row in rows), digest, content)
+
+
+def _want_held(session: Session, rows: Sequence[sa.Row[tuple[object, ...]]]) -> None:
+    """Refuses to send more than is held by now: a deposit pays what falls due while a transfer waits."""
+    wanted: dict[tuple[str, str], list[sa.Row[tuple[object, ...]]]] = {}
+    for row in rows:
+        wanted.setdefault((row.account, row.origin), []).append(row)
+    for (account, origin), several in wanted.items():
+        held = deposit_of(session, account)
+        held_yen = held.sent_yen if origin == SENT else held.card_free_yen
+        if sum(row.yen for row in several) > held_yen:
+            session.rollback()
+            raise Refused(
+                "transfer_out.not_held",
+                f"transfer {', '.join(str(row.id) for row in several)}: account {account} holds {held_yen} yen by now",
+                "reject it (`keizoku transfer reject`), and propose what is left",
+            )
 
 
 def in_doubt(session: Session) -> list[sa.Row[tuple[object, ...]]]:
@@ -314,15 +333,6 @@ def _order(session: Session, order_id: int) -> sa.Row[tuple[object, ...]]:
 def _state(session: Session, order_id: int) -> str:
     newest = sa.select(transfer_act.c.kind).where(transfer_act.c.order_id == order_id)
     return session.scalar(newest.order_by(transfer_act.c.id.desc()).limit(1)) or "proposed"
-
-
-def _kept_back(session: Session, account: str) -> dict[str, int]:
-    """What open transfers of the account wait to take, by where the money came from."""
-    kept = {SENT: 0, CARD: 0}
-    for row in session.execute(sa.select(transfer_order).where(transfer_order.c.account == account)):
-        if _state(session, row.id) in ("proposed", APPROVED):
-            kept[row.origin] += row.yen
-    return kept
 
 
 def _note(

@@ -294,3 +294,24 @@ def test_what_a_bank_refuses_before_its_day_never_left_it(engine: sa.Engine, tmp
             assert bank_said(services.session, month, ())[0][:2] == (True, "1110 is what the bank states of 1 accounts")
         night = run_night(services, date(2026, 6, 2), parse_instant("2026-06-02 02:30"), whole_audit=True)
         assert (night.certificate, night.differences) == ("ok", ())
+
+
+def test_what_waits_in_a_transfer_is_not_given_back_a_second_time(engine: sa.Engine) -> None:
+    with services_on(engine) as services:
+        with_deposit(services)
+        order = propose(services)
+        with pytest.raises(Refused, match="between 1 and 0 can go back") as twice:
+            services.billing.refund_deposit("taro", by="kato", ground=GROUND, now=NOW)
+        assert twice.value.code == "deposit.amount"
+        assert "800 of it in transfers under way" in str(twice.value)
+        services.billing.decide_transfer(order, approve=True, by="sato", ground=GROUND, now=NOW)
+        services.session.execute(
+            sa.text(
+                "INSERT INTO deposit_use (account, kind, origin, yen, used_on, recorded_at) "
+                "VALUES ('taro', 'applied', 'sent', 500, '2026-04-20', now())"  # a fee that fell due meanwhile took it
+            )
+        )
+        with pytest.raises(Refused, match="account taro holds 300 yen by now") as less:
+            services.billing.send_transfers(PAYER, date(2026, 4, 21), by="kato", now=NOW)
+        assert less.value.code == "transfer_out.not_held"
+        services.billing.decide_transfer(order, approve=False, by="kato", ground=GROUND, now=NOW)
