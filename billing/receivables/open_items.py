@@ -28,6 +28,7 @@ from keizoku.terms.rules import Rules
 
 invoice_due_on: Final = sa.func.least(invoice.c.due_on, invoice.c.accelerated_on)
 """When an invoice is due: on its day, or the earlier one on which it became due at once."""
+_Days = tuple[date, date | None, tuple[tuple[date, date], ...], Fraction | None]
 
 
 class OpenItem(NamedTuple):
@@ -97,13 +98,15 @@ def load_open_items(
     bill = _bills(invoice_ids)
     accounts = accounts if account is None else [account]
     latest = _latest_checkpoints(bill, accounts, contract_ids, of_each=not with_accrued)
-    owe_interest = sa.select(latest.c.invoice_id).where(latest.c.accrued_unpaid_yen > 0)
     owing: sa.ColumnElement[bool] = bill.c.state == "open"
     if with_accrued and accounts is not None:
-        # each by its own index: in one condition with an OR it would read every invoice
-        still_open = sa.select(bill).where(owing, bill.c.account.in_(_each(accounts)))
-        rest = sa.select(bill).where(~owing, bill.c.id.in_(owe_interest))
-        bill, owing = still_open.union_all(rest).cte("owing").prefix_with("MATERIALIZED"), sa.true()
+        # each looked up by its own index: joined, a large table may be read whole for every chunk
+        of = sa.select(sa.func.unnest(texts(accounts)).label("account")).distinct().subquery()
+        one = sa.select(bill).where(bill.c.account == of.c.account, owing).offset(0).lateral("one")
+        paid = sa.select(bill).where(bill.c.id == latest.c.invoice_id, ~owing).offset(0).lateral("paid")
+        left = sa.select(paid).select_from(latest.join(paid, sa.true())).where(latest.c.accrued_unpaid_yen > 0)
+        both = sa.select(one).select_from(of.join(one, sa.true())).union_all(left).cte("owing")
+        bill, owing = both.prefix_with("MATERIALIZED"), sa.true()
     elif with_accrued:
         owing = sa.or_(owing, latest.c.accrued_unpaid_yen > 0)
     query = _query(bill, latest, None).where(owing)
@@ -251,9 +254,6 @@ def _query(bill: sa.FromClause, latest: sa.FromClause, as_of: AsOf | None) -> sa
     )
 
 
-_Days = tuple[date, date | None, tuple[tuple[date, date], ...], Fraction | None]
-
-
 def _assemble(
     session: Session, rules: Rules, rows: Sequence[sa.Row[Any]], on: date, as_of: AsOf | None
 ) -> list[OpenItem]:
@@ -363,9 +363,8 @@ def _checkpoint_of_each(bill: sa.FromClause, as_of: AsOf | None) -> sa.FromClaus
 
 def _lost_last(bill: sa.FromClause, column: sa.Column[Any], as_of: AsOf | None) -> sa.ScalarSelect[Any]:
     """The last day, or instant, of a dispute that took an invoice's payment back."""
-    query = sa.select(sa.func.max(column)).where(
-        settlement.c.invoice_id == bill.c.id, settlement.c.kind == "dispute", settlement.c.yen < 0
-    )
+    of = settlement.c
+    query = sa.select(sa.func.max(column)).where(of.invoice_id == bill.c.id, of.kind == "dispute", of.yen < 0)
     if as_of is not None:
         query = query.where(as_of.has(settlement.c.settled_on, settlement.c.recorded_at))
     return query.scalar_subquery()

@@ -121,14 +121,13 @@ def propose(session: Session, account: str, yen: int, to: BankAccount, by: str, 
 
 
 def decide(session: Session, order_id: int, approve: bool, by: str, ground: str, now: datetime) -> None:
-    """Another person approves a transfer, or anybody rejects it; commits. Raises Refused.
+    """Another person approves a transfer, or anybody rejects it before it is in a file; commits. Raises Refused.
 
     One that was approved before a restore is rejected in the end, whether it was sent meanwhile or not.
     """
     want_to_add(session, transfer_act)
     row = _order(session, order_id)
-    doubted = not approve and order_id in {each.id for each in in_doubt(session)}
-    if (state := _state(session, order_id)) != "proposed" and not doubted:
+    if (state := _state(session, order_id)) != "proposed" and (approve or state != APPROVED):
         session.rollback()
         raise Refused("transfer_out.state", f"transfer {order_id} is {state} already")
     if approve and by.strip().casefold() == row.proposed_by.casefold():

@@ -311,7 +311,10 @@ def test_what_waits_in_a_transfer_is_not_given_back_a_second_time(engine: sa.Eng
                 "VALUES ('taro', 'applied', 'sent', 500, '2026-04-20', now())"  # a fee that fell due meanwhile took it
             )
         )
+        services.session.commit()
         with pytest.raises(Refused, match="account taro holds 300 yen by now") as less:
             services.billing.send_transfers(PAYER, date(2026, 4, 21), by="kato", now=NOW)
         assert less.value.code == "transfer_out.not_held"
         services.billing.decide_transfer(order, approve=False, by="kato", ground=GROUND, now=NOW)
+        assert [each.state for each in transfers(services.session)] == ["rejected"]
+        assert services.billing.refund_deposit("taro", by="kato", ground=GROUND, now=NOW).yen == 300
