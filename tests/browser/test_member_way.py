@@ -18,11 +18,12 @@ from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.scheduler.night.schedule import night_at
 from keizoku.terms.calendar import parse_instant
 from keizoku.web.identity.browser import Site
-from tests.browser.test_console import HEARD, axe
+from tests.browser.test_console import HEARD
 from tests.integration.web.conftest import NOW, House, lived_schema, open_house
 from tests.integration.web.test_member_pages import addresses
 from tests.stripe_double.running import running_double
 from tests.worlds.listening import listening
+from tests.worlds.looks import axe
 from tests.worlds.stripe_js import serve_stripe_js
 from tests.worlds.stripe_proxy import KEY
 
@@ -34,7 +35,9 @@ pytest.importorskip("axe_playwright_python", reason="the extra `browser` is not 
 pytestmark = pytest.mark.browser
 
 __all__ = ["lived_schema"]  # a fixture of this file too
-PHONE, DESK, ZOOMED = ({"width": 390, "height": 844}, {"width": 1280, "height": 900}, {"width": 640, "height": 450})
+PHONE: Any = {"width": 390, "height": 844}
+DESK: Any = {"width": 1280, "height": 900}
+ZOOMED: Any = {"width": 640, "height": 450}
 """A desk at 200 % has half its width."""
 WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
@@ -73,7 +76,7 @@ def step(lived_schema: tuple[sa.Engine, str]) -> Iterator[Doorstep]:
 def phone(browser: Browser, step: Doorstep) -> Iterator[BrowserContext]:
     """A phone whose language is Japanese; what it says on its console and asks of others fails the test."""
     step.house.now = NOW
-    context = browser.new_context(viewport=PHONE, extra_http_headers={"Accept-Language": "ja"})  # type: ignore[arg-type]
+    context = browser.new_context(viewport=PHONE, extra_http_headers={"Accept-Language": "ja"})
     told = watched(context, step.address)
     yield context
     context.close()
@@ -143,7 +146,7 @@ def test_6_1__the_end_of_use_in_the_last_minute_and_a_minute_later(
     context = browser.new_context(
         viewport=PHONE,
         java_script_enabled=script,
-        extra_http_headers={"Accept-Language": "ja"},  # type: ignore[arg-type]
+        extra_http_headers={"Accept-Language": "ja"},
     )
     page = step.enter(context, account)
     page.goto(f"{step.address}/member/acts/contracts.end_of_use")
@@ -165,7 +168,7 @@ def test_5_4__a_card_is_saved_in_stripes_own_form(
                  "stripe_publishable_key": "pk_test_1"}  # fmt: skip
         settings = type(step.house.door.settings)(**{**step.house.door.settings.model_dump(), **given})
         monkeypatch.setattr(step.house.door, "settings", settings)
-        context = browser.new_context(viewport=PHONE, extra_http_headers={"Accept-Language": "ja"})  # type: ignore[arg-type]
+        context = browser.new_context(viewport=PHONE, extra_http_headers={"Accept-Language": "ja"})
         told = watched(
             context, step.address, "https://js.stripe.com/", "https://api.stripe.com/", "https://hooks.stripe.com/"
         )
@@ -206,7 +209,7 @@ def test_5_4__a_card_is_saved_in_stripes_own_form(
 
 def test_who_signed_out_or_went_away_leaves_nothing_on_the_phone(browser: Browser, step: Doorstep) -> None:
     step.house.now = NOW
-    context = browser.new_context(viewport=PHONE, extra_http_headers={"Accept-Language": "ja"})  # type: ignore[arg-type]
+    context = browser.new_context(viewport=PHONE, extra_http_headers={"Accept-Language": "ja"})
     page = step.enter(context, "u02")
     page.clock.install()
     page.goto(f"{step.address}/member/data")
@@ -229,8 +232,9 @@ def test_who_signed_out_or_went_away_leaves_nothing_on_the_phone(browser: Browse
 def test_every_page_of_a_member_is_whole(browser: Browser, step: Doorstep, lang: str) -> None:
     step.house.now = NOW
     source, wrong = axe(), []
-    first, other = ("light", "dark") if lang == "ja" else ("dark", "light")
-    context = browser.new_context(viewport=PHONE, extra_http_headers={"Accept-Language": lang})  # type: ignore[arg-type]
+    first: Any = "light" if lang == "ja" else "dark"
+    other: Any = "dark" if lang == "ja" else "light"
+    context = browser.new_context(viewport=PHONE, extra_http_headers={"Accept-Language": lang})
     told = watched(context, step.address)
     for account in ("u02", "u01", "store1"):
         page = step.enter(context, account)
@@ -244,8 +248,8 @@ def test_every_page_of_a_member_is_whole(browser: Browser, step: Doorstep, lang:
             for place, size, scheme in (("phone", PHONE, first), ("desk", DESK, other), ("200 %", ZOOMED, first)):
                 if place != "phone" and account != "u02":
                     continue
-                page.set_viewport_size(size)  # type: ignore[arg-type]
-                page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+                page.set_viewport_size(size)
+                page.emulate_media(color_scheme=scheme)
                 if page.evaluate(WIDER) > 0:
                     wrong.append(f"{path}: too wide, {place}")
                 if place != "200 %":

@@ -255,7 +255,7 @@ def test_every_refusal_is_told_in_whole_sentences_with_what_to_do() -> None:
     for kind in {*codes(), *own, "session.none", "http.404"}:
         problem = {"type": f"/v1/problems/{kind}", "findings": [], "detail": "account u01: x", "title": "t"}
         for lang in ("ja", "en"):
-            told = told_to_member(problem, lang)  # type: ignore[arg-type]
+            told = told_to_member(problem, lang)
             said = f"{told['title']} {told['remedy']}"
             assert (told["title"] != "", told["remedy"] != "", "u01" in said) == (True, True, False), kind
             ending = "。" if lang == "ja" else "."
