@@ -41,7 +41,7 @@ ACTS: Any = {"accounts.release": SimpleNamespace(name="accounts.release", kind="
     ids=["the act of a command", "a day", "a sum and numbers", "nothing more"],
 )
 def test_a_refusal_is_told_whole(refused: Refused, title: str, facts: str, remedy: str) -> None:
-    problem = {
+    problem: dict[str, Any] = {
         "type": f"/v1/problems/{refused.code}", "title": "", "detail": refused.sentence, "remedy": refused.remedy,
         "clause": None, "findings": [],
     }  # fmt: skip
