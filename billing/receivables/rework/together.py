@@ -23,6 +23,7 @@ from keizoku.billing.receivables.cash_application import (
     write_marks,
 )
 from keizoku.billing.receivables.interest_bookings import interest_booked_by, write_bookings
+from keizoku.billing.receivables.of_account import of_invoices
 from keizoku.billing.receivables.open_items import by_account, costs_open_by, load_open_items, lock_accounts
 from keizoku.billing.receivables.rework.received_money import ALLOCATION, RECEIPT, Payment, ReceivedMoney
 from keizoku.billing.receivables.settlement import settle
@@ -60,7 +61,7 @@ def _with_later(session: Session, accounts: Collection[str], on: date) -> frozen
         sa.select(receipt.c.account).where(receipt.c.account == wanted, receipt.c.received_on > on),
         sa.select(deposit_use.c.account).where(deposit_use.c.account == wanted, deposit_use.c.used_on > on),
         sa.select(settlement.c.account).where(
-            settlement.c.account == wanted, settlement.c.kind.in_(("card", "set_off")), settlement.c.settled_on > on
+            of_invoices(settlement, wanted), settlement.c.kind.in_(("card", "set_off")), settlement.c.settled_on > on
         ),
     )
     return frozenset(session.scalars(found))
