@@ -239,7 +239,7 @@ def _store_reports(session: Session, account: str) -> Iterator[Event]:
     rows = session.execute(
         sa.select(store_report, term.c.starts_on)
         .join(term, term.c.id == store_report.c.term_id)
-        .where(store_report.c.account == account)
+        .where(term.c.account == account)
     )
     for row in rows:
         facts = {"term_on": row.starts_on.isoformat(), "gross_yen": row.gross_yen, "fee_yen": row.fee_yen}

@@ -1,6 +1,6 @@
 """Looks at every screen of a world as a browser does, and tells of each how long its first byte takes and what it asks.
 
-    with open_door(url) as door: for look in looks(...): look_at(door, look)
+with open_door(url) as door: for look in looks(...): look_at(door, look)
 """
 
 from __future__ import annotations
@@ -8,12 +8,14 @@ from __future__ import annotations
 import asyncio
 import re
 import statistics
+import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote
 
 import sqlalchemy as sa
 
@@ -26,31 +28,40 @@ from keizoku.web.identity.browser import Site
 from keizoku.web.identity.principal import MEMBER, Principal
 from keizoku.web.pages.members.pages import SCREENS as MEMBER_SCREENS
 from keizoku.web.pages.shared.addresses import segment
+from keizoku.web.pages.shared.kept import BESIDE
 from keizoku.web.pages.staff.console import SCREENS
+from tests.worlds.screen_plans import WholeRead, whole_reads
 
 if TYPE_CHECKING:
     from datetime import datetime
 
 __all__ = ["Browser", "Look", "Seen", "looks", "open_browser", "statements"]
 
+LONGEST_BESIDE_S: Final = 300
 HOST: Final = "billing.example"
 ASKED_MORE: Final[Mapping[str, tuple[str, ...]]] = {
-    "/console": (),
-    "/console/accounts": ("?state=active", "?state=suspended", "?state=applied", "?state=ended", "?overdue=yes",
-                          "?rows.after=n05-5", "?rows.after=z", "?file=csv&table=rows"),
+    "/console/accounts": ("?state=active", "?state=suspended", "?state=applied", "?state=ended", "?state=rejected",
+                          "?overdue=yes", "?rows.after={account}", "?rows.after=z", "?file=csv&table=rows",
+                          "?overdue=yes&file=csv&table=rows"),
     "/console/tasks": ("?kind=bank_unmatched", "?kind=application_waiting", "?account={account}", "?snoozed=yes",
-                       "?file=csv&table=rows"),
-    "/console/search": ("?q={account}", "?q=n05-", "?q=500", "?q=12345", "?q=2026-06-10", "?q=nobody", "?q={claim}"),
+                       "?file=csv&table=rows", "?rows.after={task}"),
+    "/console/search": ("?q={account}", "?q=n05-", "?q=500", "?q=12345", "?q=2026-06-10", "?q=nobody", "?q={claim}",
+                        "?q={task}", "?q={letter}"),
     "/console/documents": ("?from_on=2026-05-01&to_on=2026-05-31", "?from_yen=500&to_yen=500",
-                           "?from_yen=777&to_yen=777", "?account={account}", "?file=csv&table=rows"),
+                           "?from_yen=777&to_yen=777", "?account={account}", "?file=csv&table=rows",
+                           "?rows.after={document}"),
     "/console/letters": ("?kind=renewal", "?also_sent=yes", "?account={account}&also_sent=yes"),
-    "/console/claims": ("?month=2026-04", "?account={troubled}"),
-    "/console/ledger": ("?from_on=2026-05-01&to_on=2026-05-31", "?to_on=2026-06-30"),
-    "/console/ledger/entries": ("?from_on=2026-06-10&to_on=2026-06-10", "?from_yen=500&to_yen=500",
-                                "?from_yen=777&to_yen=777", "?account={account}", "?code=1131",
-                                "?code=1131&from_on=2026-06-01&to_on=2026-06-30", "?file=csv&table=rows"),
+    "/console/claims": ("?month=2026-04", "?account={troubled}", "?rows.after={claim}"),
+    "/console/ledger": ("?as_of=2026-05-31",),
+    "/console/ledger/accounts/{code}": ("?since=2026-04-01&as_of=2026-04-30", "?customer={account}",
+                                        "?lines.after={entry}"),
+    "/console/ledger/entries": ("?from_on=2026-06-10&to_on=2026-06-10", "?from_on=2026-04-01&to_on=2026-04-30",
+                                "?from_yen=500&to_yen=500", "?from_yen=777&to_yen=777", "?account={account}",
+                                "?late=yes", "?entries.after={entry}", "?account={account}&file=csv&table=entries"),
     "/console/overdue": ("?file=csv&table=rows",),
     "/console/outages": ("?month=2026-04",),
+    "/console/bank/statement": ("?file=csv&table=lines", "?lines.after={payment}"),
+    "/console/sla/{month}/history": ("?known.after=10",),
 }  # fmt: skip
 """What else an address of a screen is asked for."""
 
@@ -94,15 +105,28 @@ class Browser:
     staff: str
     member: str
     told: list[tuple[str, Any, Any]]
-    """The statements since it was emptied last, with their connection and values."""
+    """The statements since it was emptied last, with their values and connection."""
+    planned: list[tuple[str, Sequence[WholeRead]]] | None = None
+    """Where it is a list: the statements, each with what it reads whole, by its plan at the moment that it is sent."""
+
+    def note(self, text: str, values: Any, connection: Any) -> None:
+        """A statement is about to be sent. Those of other threads are worked out beside the page: they are not its."""
+        if threading.current_thread().name.startswith(BESIDE):
+            return
+        self.told.append((text, values, connection))
+        if self.planned is not None:
+            self.planned.append((text, whole_reads(connection, text, values)))
 
     def look(self, at: Look, times: int = 1) -> Seen:
-        """Look so many times, after once for nothing."""
+        """Look so many times, after once for nothing and when nothing is worked out beside a page any more."""
         seen = Seen()
         for turn in range(times + (times > 1)):
             self.told.clear()
             status, wall, cpu, body = asyncio.run(self._ask(at))
             seen.status, seen.body, seen.asked = status, body, [text for text, _, _ in self.told]
+            if not turn and times > 1:
+                for each in [each for each in threading.enumerate() if each.name.startswith(BESIDE)]:
+                    each.join(LONGEST_BESIDE_S)
             if turn or times == 1:
                 seen.wall.append(wall)
                 seen.cpu.append(cpu)
@@ -113,7 +137,7 @@ class Browser:
         token = self.member if at.member else self.staff
         scope = {
             "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "https",
-            "path": path, "raw_path": path.encode(), "query_string": query.encode(), "root_path": "",
+            "path": unquote(path), "raw_path": path.encode(), "query_string": query.encode(), "root_path": "",
             "headers": [(b"host", HOST.encode()), (b"cookie", f"__Host-keizoku={token}; kz_lang=en".encode())],
             "client": ("127.0.0.1", 1), "server": (HOST, 443),
         }  # fmt: skip
@@ -152,19 +176,20 @@ def open_browser(url: sa.URL, schema: str, prefix: str, now: datetime, account: 
                 for who in (everybody, one)
             ]
             session.commit()
-        with statements(told):
-            yield Browser(door, make_application(door), *tokens, told)
+        browser = Browser(door, make_application(door), tokens[0], tokens[1], told)
+        with statements(browser.note):
+            yield browser
     finally:
         door.close()
 
 
 @contextmanager
-def statements(told: list[tuple[str, Any, Any]]) -> Iterator[None]:
+def statements(told: Callable[[str, Any, Any], object]) -> Iterator[None]:
     """Whatever is sent to a database meanwhile, with its values and its connection."""
 
-    def note(connection: Any, cursor: Any, text: str, values: Any, context: Any, many: bool) -> None:  # noqa: FBT001
+    def note(connection: Any, cursor: Any, text: str, values: Any, context: Any, many: bool) -> None:
         del cursor, context, many
-        told.append((text, values, connection))
+        told(text, values, connection)
 
     sa.event.listen(sa.Engine, "before_cursor_execute", note)
     try:
@@ -182,33 +207,44 @@ def looks(session: Session, account: str, troubled: str) -> list[Look]:
             if screen.name in ("console.endpoint", "console.batch"):
                 continue
             names = re.findall(r"\{(\w+)\}", screen.path)
-            own = {**known, "number": known[f"{screen.name}.number"]} if "number" in names else known
+            own = {**known, **{name: known.get(f"{screen.name}.{name}", known.get(name, "")) for name in names}}
             if any(not own.get(name) for name in names):
                 continue
-            path = re.sub(r"\{(\w+)\}", lambda part, own=own: segment(own[part[1]]), screen.path)
+            path = screen.path
+            for name in names:
+                path = path.replace(f"{{{name}}}", segment(own[name]))
             found.append(Look(screen.name, path, member))
-            for more in ASKED_MORE.get(screen.path, ()):
-                found.append(Look(screen.name, path + more.format(**known), member))
+            more = ASKED_MORE.get(screen.path, ())
+            found += [Look(screen.name, path + each.format(**known), member) for each in more]
     return found
+
+
+_A_TASK: Final = """
+    SELECT coalesce((SELECT concat('T', max(id)) FROM review_task WHERE closed_at IS NULL HAVING count(*) > 0),
+                    (SELECT concat('application ', min(account)) FROM contract
+                     WHERE approved_at IS NULL AND rejected_at IS NULL))
+"""
 
 
 def _known(session: Session, account: str, troubled: str) -> dict[str, str]:
     def first(text: str) -> str:
         return str(session.execute(sa.text(text), {"account": account, "troubled": troubled}).scalar() or "")
 
+    claims = "SELECT max(id) FROM claim WHERE account = :account"
     invoice = first("SELECT max(id) FROM invoice WHERE account = :account")
     document = first("SELECT max(id) FROM issued_document WHERE account = :account")
     return {
         "account": account, "troubled": troubled, "claim": first("SELECT max(id) FROM claim"),
         "letter": "N" + first("SELECT max(id) FROM user_notice WHERE account = :account"),
-        "month": "2026-04", "task": "T" + first("SELECT max(id) FROM review_task WHERE closed_at IS NULL"),
+        "month": "2026-04", "task": first(_A_TASK),
         "payment": first("SELECT min(id) FROM bank_line"), "kind": "product_key", "batch": "shops", "code": "1131",
         "contract": "premium", "version": "2024-12-02", "name": "5.2",
         "on": first("SELECT max(business_date) FROM certificate"), "incident": first("SELECT min(id) FROM incident"),
         "console.invoice.number": invoice, "member.invoice.number": invoice, "console.document.number": document,
         "member.document.number": document,
         "console.entry.number": first("SELECT max(id) FROM entry WHERE account = :account"),
-        "console.proposal.number": "", "console.link.number": "",
+        "console.proposal.number": "", "member.claim.claim": first(claims), "document": document,
+        "entry": first("SELECT min(id) FROM entry WHERE account = :account"),
     }  # fmt: skip
 
 

@@ -18,9 +18,9 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from keizoku.billing.closing.issue_run import issue_month
 from keizoku.billing.closing.month_close import close_month
 from keizoku.billing.contracts.code_batches import BatchOrder
-from keizoku.billing.closing.issue_run import issue_month
 from keizoku.billing.documents.issued_documents import Issuing
 from keizoku.billing.rules.documents.issuer import Issuer
 from keizoku.db.embedded import EmbeddedServer
@@ -53,7 +53,7 @@ _SERVER: Final = {"fsync": "off", "synchronous_commit": "off", "full_page_writes
 _NOT_COPIED: Final = frozenset({
     "web_session", "sign_in_link", "api_key", "stage_run", "certificate", "gateway_binding", "proposal",
     "simulated_card", "simulated_charge", "simulated_refund", "simulated_dispute", "simulated_link_order",
-    "payer_rule", "bank_act", "restoration", "gateway_cursor",
+    "payer_rule", "bank_act", "restoration", "gateway_cursor", "credit_refund", "gateway_dispute",
 })  # fmt: skip
 _NUMBERED: Final = "'^([a-z_]+:)([0-9]+)(.*)$'"
 """A name that begins with a kind and the number of a row: term:12."""
@@ -169,7 +169,7 @@ def _owner(table: sa.Table, seen: tuple[str, ...] = ()) -> str:
             of_above = _owner(above, (*seen, table.name))
             if of_above:
                 inner = of_above.replace("r.", f"{above.name}_.")
-                return f"(SELECT {inner} FROM {above.name} {above.name}_ WHERE {above.name}_.{key.column.name} = r.{column.name})"  # noqa: E501, S608
+                return f"(SELECT {inner} FROM {above.name} {above.name}_ WHERE {above.name}_.{key.column.name} = r.{column.name})"  # noqa: E501
     return ""
 
 
@@ -178,7 +178,7 @@ def _copy(table: sa.Table) -> str:
     values = [_value(table, column) for column in table.columns if column.computed is None]
     names = ", ".join(column.name for column in table.columns if column.computed is None)
     return (
-        f"INSERT INTO {table.name} ({names}) OVERRIDING SYSTEM VALUE SELECT {', '.join(values)} FROM {table.name} r "  # noqa: S608
+        f"INSERT INTO {table.name} ({names}) OVERRIDING SYSTEM VALUE SELECT {', '.join(values)} FROM {table.name} r "
         f"JOIN life ON life.account = {_owner(table)} CROSS JOIN LATERAL generate_series(1, life.times) AS n "
         f"WHERE true ORDER BY n"
     )
@@ -242,6 +242,12 @@ _BESIDE: Final = (
        WHERE demanded_on < '2026-07-07' ORDER BY id""",
     """INSERT INTO saved_card (account, customer_id, payment_method_id, setup_id, recorded_at)
        SELECT account, 'cus_' || id, 'pm_' || id, 'seti_' || id, applied_at FROM contract WHERE method = 'card'""",
+    """INSERT INTO credit_refund (credit_id, attempt_id, account, key, yen, requested_on, requested_at, outcome,
+                                  gateway_id, settled_on, settled_at, answer_recorded_at)
+       SELECT DISTINCT ON (credit.id) credit.id, attempt.id, credit.account, 'refund-' || credit.id, 1,
+              DATE '2026-06-01', TIMESTAMPTZ '2026-06-01 02:30+09', 'succeeded', 're_' || credit.id, DATE '2026-06-01',
+              TIMESTAMPTZ '2026-06-01 02:30+09', TIMESTAMPTZ '2026-06-01 02:30+09'
+       FROM credit JOIN payment_attempt AS attempt ON attempt.account = credit.account WHERE credit.id >= :stride""",
     """INSERT INTO review_task (kind, subject, detail, opened_at)
        SELECT 'refund_failed', 'refund ' || n, jsonb_build_object('account', 'n00-' || n, 'yen', 100, 'code', 'x'),
               TIMESTAMPTZ '2026-07-01 02:30+09' + n * interval '1 minute' FROM generate_series(10, :left_open) AS n""",
@@ -253,8 +259,9 @@ _BESIDE: Final = (
               TIMESTAMPTZ '2026-06-10 12:30+09' + n % 600 * interval '1 second', TIMESTAMPTZ '2026-06-11 02:30+09'
        FROM generate_series(1, :contracts / 10) AS n""",
     """INSERT INTO event_batch (type, items, recorded_at)
-       SELECT 'invoice.issued', jsonb_build_array(jsonb_build_array('n00-' || n, n::text, '2026-07-01T00:00:00+00:00')),
-              TIMESTAMPTZ '2026-07-01 00:00+09' + n * interval '1 second' FROM generate_series(1, :contracts / 5) AS n""",
+       SELECT 'invoice.issued', jsonb_build_array(jsonb_build_array('n00-' || n, n::text, '2026-07-01T00:00+00:00')),
+              TIMESTAMPTZ '2026-07-01 00:00+09' + n * interval '1 second'
+       FROM generate_series(1, :contracts / 5) AS n""",
     """INSERT INTO account_read (account, question, reader)
        SELECT 'n00-' || 1 + n % 1000, 'account show', 'support' FROM generate_series(1, :contracts / 5) AS n""",
     """INSERT INTO http_request (received_at, principal, role, method, route, account, status, act, milliseconds)

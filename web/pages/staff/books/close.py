@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from keizoku.billing.closing.month_close import standing
 from keizoku.terms import words
 from keizoku.terms.calendar import Month
 from keizoku.web.calls.values import MonthText
 from keizoku.web.pages.shared.addresses import to
 from keizoku.web.pages.shared.blocks import Block, Figure, Figures, Page
+from keizoku.web.pages.shared.kept import worked_out
 from keizoku.web.pages.shared.plain import table_of
 from keizoku.web.pages.shared.view import View
 from keizoku.web.pages.staff.navigation import staff
@@ -21,7 +23,8 @@ def closing(view: View) -> Page:
     """Every close and reopening, and the months to choose from."""
     say = view.say
     found = view.rows("months.list_acts", table="acts")
-    verified = view.ask("months.verify_closed")
+    chain = worked_out(view, "months.verify_closed")
+    verified = chain.answer or {"closed": None, "wrong": None}
     month, months = Month.of(view.call.today), []
     for _ in range(SHOWN):
         months.append([view.month(str(month), to("close", month))])
@@ -30,10 +33,12 @@ def closing(view: View) -> Page:
     blocks: list[Block] = [
         Figures(
             [
-                Figure(say("Closed months"), view.number(verified["closed"])),
+                Figure(say("Closed months"), view.number(verified["closed"]), chain.note(view)),
                 Figure(
                     say("Chain of hashes"),
-                    view.text(say("broken") if wrong else say("unchanged"), tone="bad" if wrong else "good"),
+                    view.text(say("broken") if wrong else say("unchanged"), tone="bad" if wrong else "good")
+                    if chain.answer
+                    else view.text(None),
                 ),
             ]
         ),
@@ -48,8 +53,9 @@ def closing(view: View) -> Page:
 def close(view: View, month: MonthText) -> Page:
     """One month: where it stands, what differs, and what may be done."""
     say = view.say
-    found = view.ask("months.show", month=month)
-    deferred = view.ask("ledger.deferred", month=month)
+    shown, owed = worked_out(view, "months.show", month=month), worked_out(view, "ledger.deferred", month=month)
+    deferred = owed.answer or {"closing_yen": None, "plans": []}
+    found = shown.answer or {"closed": _closed(view, month), "balances": {}, "exceptions": {}, "unexplained": None}
     state = "closed" if found["closed"] else "open"
     rows = [
         [
@@ -68,7 +74,11 @@ def close(view: View, month: MonthText) -> Page:
     blocks: list[Block] = [
         Figures(
             [
-                Figure(say("State"), view.word("state", state, tone="good" if found["closed"] else "warn")),
+                Figure(
+                    say("State"),
+                    view.word("state", state, tone="good" if found["closed"] else "warn"),
+                    shown.note(view),
+                ),
                 Figure(
                     say("Differences to explain"),
                     view.number(found["unexplained"], to("tasks", kind="reconciliation_exception")),
@@ -78,11 +88,16 @@ def close(view: View, month: MonthText) -> Page:
         ),
         view.acts(say("What may be done"), [view.act(name, month=month) for name in names]),
         view.table(say("Differences"), [say("Kind"), say("How many")], differing,
-                   empty=say("Nothing differs."), name="differences"),
+                   empty=shown.note(view) or say("Nothing differs."), name="differences"),
         view.table(say("Balances"), [say("Ledger account"), say("Opening"), say("Moved"), say("Closing")], rows,
-                   empty=say("Nothing was posted."), name="balances"),
+                   empty=shown.note(view) or say("Nothing was posted."), name="balances"),
         table_of(view, say("Deferred revenue by plan"), [
             {key: value for key, value in each.items() if key != "movements"} for each in deferred["plans"]
-        ], name="plans"),
+        ], name="plans", empty=owed.note(view)),
     ]  # fmt: skip
     return Page(words.month(month, view.ja), blocks, above=[(say("Month close"), to("close"))])
+
+
+def _closed(view: View, month: str) -> bool:
+    """Whether a close of the month is in force."""
+    return any(each.month == month for each in standing(view.call.session))

@@ -8,11 +8,13 @@ from typing import Annotated, Any, Final
 from pydantic import Field, TypeAdapter
 
 from keizoku.billing.ledger.entry_search import Sought, entries_found
+from keizoku.billing.ledger.queries import account_lines
 from keizoku.web.calls.answering import jsonable
 from keizoku.web.calls.call import number_in
 from keizoku.web.calls.values import Day, Number
 from keizoku.web.pages.shared.addresses import to
 from keizoku.web.pages.shared.blocks import Block, Facts, Figure, Figures, Filters, Input, Page
+from keizoku.web.pages.shared.kept import worked_out
 from keizoku.web.pages.shared.plain import shown
 from keizoku.web.pages.shared.view import ROWS, View
 from keizoku.web.pages.staff.navigation import staff
@@ -27,7 +29,8 @@ Code = Annotated[str, Field(pattern="^[0-9]{4}$")]
 def ledger(view: View) -> Page:
     """Every account's debit, credit and balance."""
     say, as_of = view.say, view.query.get("as_of", "")
-    found = view.ask("ledger.trial_balance", **({"as_of": as_of} if as_of else {}))
+    trial = worked_out(view, "ledger.trial_balance", **({"as_of": as_of} if as_of else {}))
+    found = trial.answer or {"accounts": []}
     rows = [
         [
             view.code(each["code"], to("ledger", "accounts", each["code"])),
@@ -51,7 +54,15 @@ def ledger(view: View) -> Page:
     ]
     blocks: list[Block] = [
         Filters((Input("as_of", say("As of the end of"), "date", as_of),), say("Show")),
-        view.table(say("Trial balance"), columns, rows, empty=say("Nothing was posted."), name="trial", total=total),
+        view.table(
+            say("Trial balance"),
+            columns,
+            rows,
+            empty=trial.note(view) or say("Nothing was posted."),
+            name="trial",
+            note=trial.note(view) if rows else "",
+            total=total if rows else (),
+        ),
         view.acts(say("What may be done"), [view.act("ledger.post")]),
     ]
     return Page(say("Ledger"), blocks, tabs=_tabs(view, ""))
@@ -65,7 +76,8 @@ def ledger_account(view: View, code: Code) -> Page:
     after = query.get("lines.after", "")
     if after.isdecimal():
         more["after_entry"] = int(after)
-    found = view.ask("ledger.account", code=code, limit=ROWS, **more)
+    whole = worked_out(view, "ledger.account", code=code, limit=ROWS, **more)
+    found = whole.answer or _without_balances(view, code, more)
     lines = found["lines"]
     rows = [
         [
@@ -89,10 +101,26 @@ def ledger_account(view: View, code: Code) -> Page:
         say("Show"),
     )
     following = found["next_after_entry"]
-    table = view.table(say("Lines"), columns, rows, empty=say("Nothing was posted."), name="lines",
+    note = whole.note(view) if whole.answer else say("The balances are being worked out.")
+    table = view.table(say("Lines"), columns, rows, empty=say("Nothing was posted."), name="lines", note=note,
                        next=None if following is None else str(following))  # fmt: skip
-    name = next((each[view.lang] for each in view.ask("ledger.trial_balance")["accounts"] if each["code"] == code), "")
+    name = found[view.lang] if lines else ""
     return Page(f"{code} {name}", [filters, table], above=[(say("Ledger"), to("ledger"))])
+
+
+def _without_balances(view: View, code: str, more: dict[str, Any]) -> dict[str, Any]:
+    """The lines alone: what stood before them is a sum over all the books."""
+    days: dict[str, Any] = {key: _DAY.validate_python(more[key]) for key in ("since", "as_of") if key in more}
+    page = account_lines(
+        view.call.session,
+        code,
+        **days,
+        customer=more.get("customer"),
+        limit=ROWS,
+        after_entry=more.get("after_entry", 0),
+    )
+    found: dict[str, Any] = jsonable(page)
+    return found
 
 
 @staff.screen("/ledger/entries", command="ledger find", resource="ledger")
@@ -102,9 +130,19 @@ def entries(view: View) -> Page:
     from_on, to_on = (_DAY.validate_python(query[key]) if query.get(key) else None for key in ("from_on", "to_on"))
     from_yen, to_yen = view.whole_number("from_yen"), view.whole_number("to_yen")
     sought = Sought(from_on, to_on, from_yen, to_yen, query.get("account"), late_only="late" in query)
-    found = entries_found(
-        view.call.session, sought, limit=ROWS + 1, after=number_in(query.get("entries.after", "")) or 0
-    )
+    after = number_in(query.get("entries.after", "")) or 0
+    found: list[Any] = []
+    note = ""
+    if from_yen is None and to_yen is None and not sought.late_only:
+        found = [each.to_json() for each in entries_found(view.call.session, sought, limit=ROWS + 1, after=after,
+                                                          by_day=True)]  # fmt: skip
+    else:  # there is no index on a sum of lines
+        asked = {"from_on": query.get("from_on"), "to_on": query.get("to_on"), "from_yen": from_yen, "to_yen": to_yen,
+                 "account": query.get("account"), "late_only": sought.late_only}  # fmt: skip
+        looked = worked_out(view, "ledger.find", **{key: value for key, value in asked.items() if value})
+        rest = looked.answer or []
+        start = next((place + 1 for place, each in enumerate(rest) if each["id"] == after), 0)
+        found, note = rest[start : start + ROWS + 1], looked.note(view)
     rows = [
         [
             view.code(each["id"], to("ledger", "entries", each["id"])),
@@ -128,8 +166,9 @@ def entries(view: View) -> Page:
         ),
         say("Show"),
     )
-    following = str(found[ROWS - 1].id) if len(found) > ROWS else None
-    table = view.table("", columns, rows, empty=say("No entry is like this."), name="entries", next=following)
+    following = str(found[ROWS - 1]["id"]) if len(found) > ROWS else None
+    table = view.table("", columns, rows, empty=note or say("No entry is like this."), name="entries", next=following,
+                       note=note if rows else "")  # fmt: skip
     return Page(say("Ledger"), [filters, table], tabs=_tabs(view, "entries"))
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final
 
+from keizoku.terms.refusal import Refused
 from keizoku.web.calls.values import Number
 from keizoku.web.pages.shared.addresses import to
 from keizoku.web.pages.shared.blocks import Block, Cell, Facts, Figure, Figures, Page
+from keizoku.web.pages.shared.kept import worked_out
 from keizoku.web.pages.shared.plain import shown, table_of
 from keizoku.web.pages.shared.view import View
 from keizoku.web.pages.shared.words import named, word
@@ -15,6 +18,7 @@ from keizoku.web.pages.staff.navigation import staff
 
 __all__ = ["bank", "payment", "statement", "transfers"]
 
+_NOT_YET: Final[dict[str, Any]] = {"ledger_yen": None, "lines_yen": None, "rest_yen": None, "unmet": []}
 _OPEN: Final = ("match", "send_back", "payout", "fee", "transfer", "other")
 
 
@@ -23,8 +27,10 @@ def bank(view: View) -> Page:
     """What waits to be matched."""
     say = view.say
     waiting = view.rows("bank.list_payments", open_only=True, table="waiting")
-    suggested = view.rows("bank.suggest", table="suggestions")
-    balance = view.ask("bank.balance")
+    compared = worked_out(view, "bank.suggest")
+    suggested = compared.page(view, "suggestions", "id")
+    control = worked_out(view, "bank.balance")
+    balance: dict[str, Any] = control.answer or _NOT_YET
     may = view.may("bank.match")
     rows = [
         [
@@ -52,13 +58,13 @@ def bank(view: View) -> Page:
             say("Whose they may be"),
             [*columns, *([say("Match")] if may else [])],
             rows,
-            empty=say("Nothing is suggested."),
+            empty=compared.note(view) or say("Nothing is suggested."),
             name="suggestions",
             next=suggested.next,
         ),
         _payments(view, say("Waiting"), waiting.data, waiting.next, "waiting"),
         table_of(view, say("In one book and not in the other"), balance["unmet"], name="unmet",
-                 empty=say("Books and bank agree.")),
+                 empty=control.note(view) or say("Books and bank agree.")),
     ]  # fmt: skip
     return Page(say("Bank and matching"), blocks, tabs=_tabs(view, ""))
 
@@ -112,17 +118,16 @@ def transfers(view: View) -> Page:
 def payment(view: View, payment: Number) -> Page:
     """One line, and what may become of it."""
     say = view.say
-    rows = view.rows("bank.suggest", table="all", limit=10_000).data
-    mine = [each for each in rows if each["id"] == payment]
+    mine = [each for each in worked_out(view, "bank.suggest").answer or () if each["id"] == payment]
     names = (*_OPEN, "unmatch")
     acts = view.acts(say("What may be done"), [view.act(f"bank.{name}", payment=payment) for name in names])
     suggested = [
         Facts(say("Whose it may be"), [(each["account"], _reasons(view, each)) for each in mine])
     ] if mine else []  # fmt: skip
     item: list[Block] = []
-    for each in view.rows("tasks.list_tasks", kind="bank_unmatched", table="all", limit=10_000).data:
-        if each["id"] == f"payment {payment}":
-            item = shown(view, "", {**each["detail"], "yen": each["amount_yen"]})
+    with suppress(Refused):  # it waits no more
+        each = view.ask("tasks.show", task=f"payment {payment}")
+        item = shown(view, "", {**each["detail"], "yen": each["amount_yen"]})
     return Page(say("Payment {number}", number=payment), [*item, *suggested, acts],
                 above=[(say("Bank and matching"), to("bank"))])  # fmt: skip
 

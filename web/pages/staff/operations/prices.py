@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from keizoku.web.pages.shared.blocks import Block, Filters, Input, Page
+from keizoku.web.pages.shared.kept import worked_out
 from keizoku.web.pages.shared.plain import shown, table_of
 from keizoku.web.pages.shared.view import View
 from keizoku.web.pages.staff.navigation import staff
@@ -18,7 +19,8 @@ _DAYS = ("announced", "for_new_from", "for_renewals_from")
 def prices(view: View) -> Page:
     """Plans, their prices, and a simulation."""
     say, query = view.say, view.query
-    plans = view.rows("prices.list_plans", table="plans")
+    counted = worked_out(view, "prices.list_plans")
+    plans = counted.page(view, "plans", "plan")
     found = view.rows("prices.list_prices", table="prices")
     filters = Filters(
         (
@@ -37,7 +39,7 @@ def prices(view: View) -> Page:
         say("Simulate"),
     )
     blocks: list[Block] = [
-        table_of(view, say("Plans"), plans.data, name="plans", empty=say("There is no plan.")),
+        table_of(view, say("Plans"), plans.data, name="plans", empty=counted.note(view) or say("There is no plan.")),
         table_of(view, say("Prices"), found.data, name="prices", next=found.next, empty=say("There is no price.")),
         filters,
     ]

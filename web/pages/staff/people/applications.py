@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from keizoku.web.pages.shared.addresses import to
 from keizoku.web.pages.shared.blocks import Block, Figure, Figures, Page
+from keizoku.web.pages.shared.kept import worked_out
 from keizoku.web.pages.shared.plain import table_of
 from keizoku.web.pages.shared.view import View
 from keizoku.web.pages.staff.navigation import staff
@@ -55,7 +56,8 @@ def overdue(view: View) -> Page:
     found = view.rows("accounts.list_accounts", overdue=True)
     held = view.rows("proposals.list_proposals", table="proposals", state="waiting")
     demands = view.rows("payments.list_demands", table="demands")
-    deposits = view.rows("payments.list_deposits", table="deposits")
+    held_for = worked_out(view, "payments.list_deposits")
+    deposits = held_for.page(view, "deposits", "account")
     blocks: list[Block] = [
         Figures(
             [
@@ -70,6 +72,6 @@ def overdue(view: View) -> Page:
             empty=say("No interest was demanded."),
         ),
         table_of(view, say("Deposits"), deposits.data, name="deposits", next=deposits.next,
-                 empty=say("We hold no deposit.")),
+                 empty=held_for.note(view) or say("We hold no deposit.")),
     ]  # fmt: skip
     return Page(say("Overdue"), blocks, say("The next step of each, and its day, if nothing more is paid."))

@@ -8,6 +8,7 @@ from typing import Any
 from keizoku.web.calls.values import Id
 from keizoku.web.pages.shared.addresses import to
 from keizoku.web.pages.shared.blocks import Block, Filters, Input, Page
+from keizoku.web.pages.shared.kept import worked_out
 from keizoku.web.pages.shared.plain import shown, table_of
 from keizoku.web.pages.shared.view import View
 from keizoku.web.pages.shared.words import word
@@ -24,14 +25,15 @@ def codes(view: View) -> Page:
     say = view.say
     blocks: list[Block] = []
     for kind in _KINDS:
-        found = view.rows("codes.list_batches", kind=kind, table=kind)
+        counted = worked_out(view, "codes.list_batches", kind=kind)
+        found = counted.page(view, kind, "batch")
 
         def leads(row: Mapping[str, Any], kind: str = kind) -> str:
             return to("codes", kind, row["batch"])
 
         blocks.append(
             table_of(view, word("choice", kind, view.lang), found.data, name=kind, next=found.next,
-                     empty=say("No batch was issued."), hrefs={"batch": leads})
+                     empty=counted.note(view) or say("No batch was issued."), hrefs={"batch": leads})
         )  # fmt: skip
     on = view.query.get("on", "")
     blocks.append(Filters((Input("on", say("Not used yet, on the base date"), "date", on),), say("Show")))
