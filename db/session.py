@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 __all__ = [
     "NO_SPACE", "OLDEST_SERVER", "CopyText", "DatabaseError", "DiskFullError", "RightError", "Rows", "Session",
     "backend_of", "check_server", "copy_rows", "copy_together", "driver_cursor", "leader_lock", "libpq_address",
-    "make_engine", "normalised_url", "numbers", "open_session", "plain_array", "release_leader_lock",
-    "server_version", "text_array", "texts", "try_leader_lock", "try_leader_lock_until_commit",
+    "lock_is_held",
+    "make_engine", "normalised_url", "numbers", "open_session", "plain_array", "psycopg_of",
+    "release_leader_lock", "server_version", "text_array", "texts", "try_leader_lock", "try_leader_lock_until_commit",
 ]  # fmt: skip
 
 Session = sa.Connection
@@ -130,7 +131,7 @@ def one_snapshot(session: Session) -> Iterator[Session]:
     Uncommitted changes of the session are rolled back first.
     """
     session.rollback()
-    connection = _psycopg(session)
+    connection = psycopg_of(session)
     connection.isolation_level, connection.read_only = psycopg.IsolationLevel.REPEATABLE_READ, True  # set by the BEGIN
     try:
         yield session
@@ -312,7 +313,7 @@ class PreparedQuery:
             answer = self.rows(session, values)
             session.commit()
             return answer
-        connection = _psycopg(session)
+        connection = psycopg_of(session)
         usual = connection.autocommit
         connection.autocommit = True
         try:
@@ -338,16 +339,16 @@ def driver_cursor(session: Session) -> psycopg.Cursor[Any]:
 
 def backend_of(session: Session) -> int:
     """The process of the server that works for this session; on the server's machine."""
-    return _psycopg(session).info.backend_pid
+    return psycopg_of(session).info.backend_pid
 
 
 def _driver_connection(session: Session) -> psycopg.Connection[Any]:
     if not session.in_transaction():
         session.begin()
-    return _psycopg(session)
+    return psycopg_of(session)
 
 
-def _psycopg(session: Session) -> psycopg.Connection[Any]:
+def psycopg_of(session: Session) -> psycopg.Connection[Any]:
     """The driver's connection, whether a transaction is under way or not."""
     connection: psycopg.Connection[Any] = session.connection.driver_connection  # type: ignore[assignment]
     return connection
@@ -392,8 +393,21 @@ def _call_lock(session: Session, function: str, name: str) -> bool:
     return bool(row["done"])
 
 
+def lock_is_held(session: Session, name: str) -> bool:
+    """Whether any session has the lock of that name in this session's schema."""
+    [row] = _IS_HELD.rows(session, {"name": name})
+    return bool(row["held"])
+
+
 LOCK_KEY = "hashtextextended(concat('keizoku/', current_schema(), '/', {name}), 0)"
 _KEY = LOCK_KEY.format(name="CAST(:name AS text)")
+_IS_HELD = PreparedQuery(
+    sa.text(
+        "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND granted "  # noqa: S608
+        "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
+        f"AND (classid\\:\\:bigint << 32 | objid\\:\\:bigint) = {_KEY}) AS held"
+    )
+)
 _LOCK_CALLS = {
     function: PreparedQuery(sa.text(f"SELECT {function}({_KEY}) AS done"))
     for function in ("pg_try_advisory_lock", "pg_try_advisory_xact_lock", "pg_advisory_unlock")

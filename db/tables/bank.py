@@ -134,11 +134,11 @@ bank_act = Table(
     "bank_act",
     metadata,
     identity(),
-    Column("line_id", BigInteger, ForeignKey("bank_line.id"), nullable=False),
+    Column("line_id", BigInteger, nullable=False),  # refers by SHARED_REFERENCES (guards)
     text("kind"),
     Column("change", Integer, nullable=False),
     Column("account", TEXT, nullable=True),
-    Column("receipt_id", BigInteger, ForeignKey("receipt.id"), nullable=True),
+    Column("receipt_id", BigInteger, nullable=True),  # refers by SHARED_REFERENCES (guards)
     text("author"),
     text("ground", nullable=True),
     instant("recorded_at"),
@@ -159,6 +159,7 @@ bank_act = Table(
         name="kind",
     ),
     Index("ix_bank_act_line_id", "line_id"),
+    Index("ix_bank_act_receipt_id", "receipt_id", postgresql_where=sql("receipt_id IS NOT NULL")),
     Index("ix_bank_act_about", "about", postgresql_where=sql("about IS NOT NULL")),
 )
 

@@ -7,17 +7,19 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator
-from importlib.util import find_spec
-from pathlib import Path
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
 
+from keizoku.web.jobs import _Job
 from keizoku.web.pages.staff.console import SCREENS
-from tests.integration.web.conftest import lived_schema, open_house
-from tests.worlds.console_world import Sitting, addresses_of, fill, staff_of
+from tests.integration.web.conftest import House, lived_schema, open_house
+from tests.worlds.console_world import Sitting, addresses_of, fill, night_under_way, staff_of
 from tests.worlds.listening import listening
+from tests.worlds.looks import axe
+from tests.worlds.role_walk import leave_unanswered
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -39,52 +41,82 @@ MORE = ("/console/accounts/u01", "/console/accounts/u01/money", "/console/claims
         "/console/acts/evidence.add_incident", "/console/no-such-page")  # fmt: skip
 
 
-def axe() -> str:
-    """The source of axe-core, as its package brings it."""
-    spec = find_spec("axe_playwright_python")
-    assert spec is not None
-    assert spec.origin is not None
-    return (Path(spec.origin).parent / "axe.min.js").read_text(encoding="utf-8")
+WIDTHS = (1280, 640, 390)
+"""Of a desk, of the same at 200 %, of a phone; in pixels."""
+A4 = 718
+"""The width of what is printed on A4 with margins of a centimetre, in pixels."""
+TOO_WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+PRINTED = """() => [...document.querySelectorAll("nav, form button, .skip")]
+    .filter(each => each.getClientRects().length).map(each => each.outerHTML.slice(0, 120))"""
+"""What nobody can follow or press on paper, and is printed all the same."""
 
 
 @pytest.fixture(scope="module")
-def console(lived_schema: tuple[sa.Engine, str]) -> Iterator[str]:
-    """The address of a console at which a worker sits, with hostile names on every screen."""
+def house_of_console(lived_schema: tuple[sa.Engine, str]) -> Iterator[House]:
+    """The door behind the console."""
     with open_house(*lived_schema) as house:
+        yield house
 
-        def upload(path: str, content: bytes) -> int:
-            headers = {"Content-Type": "application/octet-stream", "Idempotency-Key": uuid.uuid4().hex}
-            return house.ask("POST", path, content=content, headers=headers)[0]
 
-        house.door.settings = house.door.settings.model_copy(update={"issuer_name": "Example KK"})
-        fill(house.act, upload)
-        house.door.signed_in = Sitting(staff_of("worker"))
-        with listening(house.client.app, lifespan="off") as port:
-            yield f"http://127.0.0.1:{port}"
+@pytest.fixture(scope="module")
+def console(house_of_console: House) -> Iterator[str]:
+    """The address of a console at which a worker sits, with hostile names on every screen."""
+    house = house_of_console
+
+    def upload(path: str, content: bytes) -> int:
+        headers = {"Content-Type": "application/octet-stream", "Idempotency-Key": uuid.uuid4().hex}
+        return house.ask("POST", path, content=content, headers=headers)[0]
+
+    house.door.settings = house.door.settings.model_copy(update={"issuer_name": "Example KK"})
+    with house.engine.connect() as session:
+        leave_unanswered(session)
+    fill(house.act, upload)
+    house.door.signed_in = Sitting(staff_of("worker"))
+    with listening(house.client.app, lifespan="off") as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture
+def watched(house_of_console: House) -> Iterator[_Job]:
+    """A night that the test moves on."""
+    with night_under_way(house_of_console.door.jobs, date(2026, 5, 7)) as job:
+        yield job
 
 
 def looked_at(page: Page, address: str, source: str) -> list[str]:
-    """What is wrong with a page."""
+    """What is wrong with a page: light and dark, on a desk, at twice the size of its letters, on a phone, on paper."""
+    page.emulate_media(media="screen", color_scheme="light")
+    page.set_viewport_size({"width": WIDTHS[0], "height": 900})
     page.goto(address)
     wrong = [f"CSP {each}" for each in page.evaluate("window.broken")]
     page.evaluate(source)
-    found: dict[str, Any] = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-    for rule in found["violations"]:
-        first = rule["nodes"][0]
-        wrong.append(f"axe {rule['id']}: {first['html'][:160]} {json.dumps(first['any'][:1])[:300]}")
-    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    if wide > 0:
-        wrong.append(f"{wide} pixels too wide")
+    wrong += broken_rules(page, "{resultTypes: ['violations']}")
+    page.emulate_media(color_scheme="dark")
+    wrong += [f"dark: {each}" for each in broken_rules(page, "{runOnly: ['color-contrast', 'link-in-text-block']}")]
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        wrong += [f"{wide} pixels too wide at {width}" for wide in [page.evaluate(TOO_WIDE)] if wide > 0]
+    wrong += [f"on a phone: {each}" for each in broken_rules(page, "{runOnly: ['target-size']}")]
+    page.emulate_media(media="print", color_scheme="light")
+    page.set_viewport_size({"width": A4, "height": 900})
+    wrong += [f"{wide} pixels too wide on paper" for wide in [page.evaluate(TOO_WIDE)] if wide > 0]
+    wrong += [f"on paper: {each}" for each in page.evaluate(PRINTED)]
     return [f"{address}: {each}" for each in wrong]
 
 
-@pytest.mark.parametrize(
-    ("lang", "scheme", "width"), [("ja", "light", 1280), ("en", "dark", 390)], ids=["wide", "phone"]
-)
-def test_every_screen_is_whole(browser: Browser, console: str, lang: str, scheme: Any, width: int) -> None:
-    context = browser.new_context(
-        viewport={"width": width, "height": 900}, color_scheme=scheme, extra_http_headers={"Accept-Language": lang}
-    )
+def broken_rules(page: Page, options: str) -> list[str]:
+    """Rules of axe that the page breaks as it is shown."""
+    found: dict[str, Any] = page.evaluate(f"axe.run(document, {options})")
+    return [
+        f"axe {rule['id']}: {node['html'][:160]} {json.dumps(node['any'][:1])[:300]}"
+        for rule in found["violations"]
+        for node in rule["nodes"][:1]
+    ]
+
+
+@pytest.mark.parametrize("lang", ["ja", "en"])
+def test_every_screen_is_whole(browser: Browser, console: str, lang: str) -> None:
+    context = browser.new_context(extra_http_headers={"Accept-Language": lang})
     context.add_init_script(HEARD)
     page = context.new_page()
     asked: list[str] = []
@@ -97,7 +129,7 @@ def test_every_screen_is_whole(browser: Browser, console: str, lang: str, scheme
     for path in (*addresses_of(SCREENS), *MORE):
         wrong += looked_at(page, console + path, source)
     context.close()
-    assert wrong == []
+    assert not wrong, "\n".join(wrong)
     assert [each for each in said if "404 (Not Found)" not in each] == []
     assert [each for each in asked if not each.startswith(f"{console}/")] == []
 
@@ -121,3 +153,16 @@ def test_an_act_is_looked_at_and_done(browser: Browser, console: str, script: bo
     page.get_by_role("link", name="Lift the suspension").click()
     page.get_by_role("button", name="Show what it would change").click()
     context.close()
+
+
+def test_a_night_that_runs_is_watched_to_its_end(browser: Browser, console: str, watched: _Job) -> None:
+    page = browser.new_page(extra_http_headers={"Accept-Language": "en"})
+    page.goto(f"{console}/console/nights/{watched.name.removeprefix('night-')}")
+    assert "waits for its turn" in page.locator("#running").inner_text()
+    watched.became("running")
+    watched.told(date(2026, 5, 7), "terms", 40)
+    page.get_by_text("Stage terms of contracts of 2026-05-07: 40 rows so far").wait_for(timeout=5_000)
+    watched.became("done", "ok")
+    page.get_by_text("It is done").wait_for(timeout=5_000)
+    assert page.locator("[hx-trigger]").count() == 0
+    page.close()

@@ -27,13 +27,24 @@ __all__ = [
     "Line",
     "Page",
     "Picture",
+    "Press",
     "Prose",
+    "Running",
+    "Send",
     "Story",
     "Table",
 ]
 
 Tone = Literal["", "good", "bad", "warn", "soft"]
 NOTHING: Final = "—"
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    """A button that does an act at once, by its own form: where it is sent, and what it says."""
+
+    action: str
+    fields: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +57,7 @@ class Cell:
     kind: Literal["text", "number", "code", "state", "day"] = "text"
     tone: Tone = ""
     lang: str | None = None
+    press: Press | None = None
 
     def __str__(self) -> str:
         return self.text
@@ -75,10 +87,11 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Names and values, one under another."""
+    """Names and values, one under another. `look`: how its values are set, a class of the style sheet."""
 
     title: str
     rows: Sequence[tuple[str, Cell]]
+    look: str = ""
     kind: ClassVar[str] = "facts"
 
 
@@ -104,12 +117,14 @@ class Table:
     note: str = ""
     total: Sequence[Cell] = ()
     sorted_by: str = ""
+    tools: bool = True
+    """Whether it may be put into another order and taken as a file: not where its page is no address."""
     kind: ClassVar[str] = "table"
 
     @property
     def whole(self) -> bool:
         """Whether all rows are here, so that they can be put into another order."""
-        return self.next is None and not self.paged
+        return self.tools and self.next is None and not self.paged
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,12 +158,28 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
+class Running:
+    """Work under way: asked for anew while it lasts (by script; without it by a link), and the page anew at its end."""
+
+    title: str
+    said: str
+    done: int
+    whole: int
+    lasts: bool
+    again: str
+    kind: ClassVar[str] = "running"
+
+
+@dataclass(frozen=True, slots=True)
 class Act:
     """A link to the form of an act, with what is known of it filled in."""
 
     title: str
     href: str
     said: str = ""
+    strong: bool = False
+    press: Press | None = None
+    """It is done at once; `href` is the form for those who want to see it first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +198,8 @@ class Prose:
 
     text: str
     tone: Tone = ""
+    href: str | None = None
+    """Where it leads, as a whole."""
     kind: ClassVar[str] = "prose"
 
 
@@ -176,15 +209,28 @@ class Input:
 
     name: str
     label: str
-    type: Literal["text", "number", "date", "month", "datetime-local", "select", "textarea", "checkbox", "file"] = (
-        "text"
-    )
+    type: Literal[
+        "text", "number", "date", "month", "datetime-local", "select", "textarea", "checkbox", "file", "hidden"
+    ] = "text"
     value: str = ""
     needed: bool = False
     choices: Sequence[tuple[str, str]] = ()
     hint: str = ""
     wrong: str = ""
     most: int | None = None
+    in_words: str = ""
+    """Its value in words, where it is neither a choice nor an instant."""
+
+    @property
+    def shown(self) -> str:
+        """What was filled in, as people read it; empty for a box, which is ticked or not."""
+        if self.type == "checkbox":
+            return ""
+        if self.in_words:
+            return self.in_words
+        if self.type == "datetime-local":
+            return self.value.replace("T", " ")
+        return dict(self.choices).get(self.value, self.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +253,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """A form of boxes to tick and lines of one's own: looked at on this page (`look`), then brought to an act (`act`).
+    """A form of boxes to tick and a time of one's own: looked at on this page (`look`), then brought to an act (`act`).
 
     `look` and `act`: (the button's words, the address). `hidden`: what the act is given besides.
     """
@@ -216,14 +262,28 @@ class Choices:
     name: str
     items: Sequence[Choice]
     other: str
-    own: str
+    pair: tuple[tuple[str, str, str], tuple[str, str, str]]
+    """A beginning and an end of one's own: (name, label, value) each."""
     look: tuple[str, str]
     act: tuple[str, str]
     hidden: Mapping[str, str]
     kind: ClassVar[str] = "choices"
 
 
-Block = Figures | Facts | Table | Story | Picture | Acts | Prose | Filters | Choices
+@dataclass(frozen=True, slots=True)
+class Send:
+    """A button that does something by itself; what it does is said beside it. `hidden`: what it brings."""
+
+    title: str
+    href: str
+    said: str = ""
+    hidden: Mapping[str, str] = field(default_factory=dict)
+    strong: bool = True
+    name: str = ""
+    kind: ClassVar[str] = "send"
+
+
+Block = Figures | Facts | Table | Story | Picture | Acts | Prose | Filters | Choices | Running | Send
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ An act that asks the gateway, or runs as a job, cannot be taken back; it is not 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -23,6 +23,7 @@ from keizoku.terms.policy import UncoveredDateError
 from keizoku.terms.refusal import Refused
 from keizoku.web.calls.answering import jsonable
 from keizoku.web.calls.call import Call
+from keizoku.web.pages.shared.blocks import Block
 
 if TYPE_CHECKING:
     from fastapi import Request
@@ -45,7 +46,10 @@ class _NotTriedError(Exception):
 
 
 class _Nobody:
-    """A gateway of which nothing can be asked."""
+    """A gateway of which nothing can be asked; under which name the bank shows its payouts is a setting."""
+
+    def __init__(self, bank_names: tuple[str, ...]) -> None:
+        self.bank_names = bank_names
 
     def __getattr__(self, name: str) -> Any:
         raise _NotTriedError(name)
@@ -61,27 +65,40 @@ class Effects:
     """(what would be new in the account's story, its clause)."""
     changes: tuple[tuple[str, Any, Any], ...] = ()
     """(the name of a value, what it is, what it would be)."""
+    blocks: Sequence[Block] = ()
+    """What these pages show of it besides."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
     story: AccountHistory | None
-    months: Mapping[str, tuple[int, int]]
+    months: Mapping[str, tuple[int, int, str | None]]
 
 
-def effects_of(door: Door, operation: Operation, request: Request, arguments: dict[str, Any], lang: Lang) -> Effects:
-    """Do an act, look at what it changed, and take it back. Raises what the act raises."""
-    if operation.repeat == "again" or operation.real_gateway:
+def effects_of(
+    door: Door,
+    operation: Operation,
+    request: Request,
+    arguments: dict[str, Any],
+    lang: Lang,
+    preview: Callable[[Call, Mapping[str, Any]], Sequence[Block]] | None = None,
+) -> Effects:
+    """Do an act, look at what it changed, and take it back. Raises what the act raises.
+
+    `preview`: what is shown of its answer besides, while it is done and can be asked about.
+    """
+    if operation.repeat == "again" or operation.real_gateway or operation.then is not None:
         return Effects(tried=False)
     principal, role = request.state.admitted
     with door.services(role, acts=False) as services:
-        outside = replace(services, gateway=cast("Gateway", _Nobody()))
+        outside = replace(services, gateway=cast("Gateway", _Nobody(door.settings.processor_bank_names)))
         call = Call(principal, role, door.clock(), outside, door.settings, door.jobs, approver=principal.name)
         before = _seen(call, arguments)
         try:
             with rehearsal(services.session):
                 answer = jsonable(operation.handler(call, **arguments))
-                return _compared(answer, before, _seen(call, arguments), lang)
+                found = _compared(answer, before, _seen(call, arguments), lang)
+                return found if preview is None else replace(found, blocks=preview(call, found.answer))
         except _NotTriedError:
             return Effects(tried=False)
 
@@ -98,12 +115,12 @@ def _seen(call: Call, arguments: Mapping[str, Any]) -> _Seen:
     return _Seen(story, _months(call, arguments))
 
 
-def _months(call: Call, arguments: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
-    """month -> (unusable seconds, unknown ones), of the months that the act's own period touches."""
+def _months(call: Call, arguments: Mapping[str, Any]) -> dict[str, tuple[int, int, str | None]]:
+    """month -> (unusable seconds, unknown ones, the share of a fee that is reached), where the act's period lies."""
     from_at, to_at = arguments.get("from_at"), arguments.get("to_at")
     if not isinstance(from_at, datetime) or not isinstance(to_at, datetime) or to_at <= from_at:
         return {}
-    found: dict[str, tuple[int, int]] = {}
+    found: dict[str, tuple[int, int, str | None]] = {}
     for at in (from_at, to_at):
         month = Month.of(jst_day(at))
         if month.first_on <= call.today:
@@ -111,7 +128,8 @@ def _months(call: Call, arguments: Mapping[str, Any]) -> dict[str, tuple[int, in
                 budget = budget_of(call.session, call.rules, month, call.now + _SOON)
             except (UncoveredDateError, LookupError):
                 continue
-            found[str(month)] = budget.unusable, budget.unknown
+            reached = [each["rate"] for each in budget.to_json()["tiers"] if each["reached"]]
+            found[str(month)] = budget.unusable, budget.unknown, reached[-1] if reached else None
     return found
 
 
@@ -130,10 +148,12 @@ def _compared(answer: Any, before: _Seen, after: _Seen, lang: Lang) -> Effects:
             old, new = jsonable(was[name]) if was is not None else None, jsonable(after.story.state[name])
             if old != new:
                 changes.append((name, old, new))
-    for month, (unusable, unknown) in after.months.items():
-        old_unusable, old_unknown = before.months.get(month, (None, None))
+    for month, (unusable, unknown, rate) in after.months.items():
+        old_unusable, old_unknown, old_rate = before.months.get(month, (None, None, None))
         if old_unusable != unusable:
             changes.append((f"unusable_seconds {month}", old_unusable, unusable))
         if old_unknown != unknown:
             changes.append((f"unknown_seconds {month}", old_unknown, unknown))
+        if old_rate != rate:
+            changes.append((f"claim_rate {month}", old_rate, rate))
     return Effects(True, answer if isinstance(answer, Mapping) else {}, tuple(sentences), tuple(changes))

@@ -9,8 +9,17 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from keizoku.billing.accounts.account_views import unknown_charges
+from keizoku.billing.accounts.gateway_views import GatewayNews, PayoutRow, gateway_news, payout_list
 from keizoku.billing.accounts.invoice_explanation import explain_invoice
 from keizoku.billing.accounts.liability_explanation import explain_liability
+from keizoku.billing.accounts.money_explanation import (
+    CreditStory,
+    ReceiptStory,
+    RefundStory,
+    explain_credit,
+    explain_receipt,
+    explain_refund,
+)
 from keizoku.billing.accounts.read_models import UnknownCharge
 from keizoku.billing.cards.dispute_choices import disputes
 from keizoku.billing.documents.interest_demands import demand_of, demands
@@ -210,6 +219,40 @@ def list_demands(call: Call, *, account: Id | None = None) -> Listing:
 def show_demand(call: Call, number: Number) -> Any:
     """One demand, with its letter in both languages."""
     return demand_of(call.session, number)
+
+
+@payments.question("/receipts/{number}", command="explain invoice", answer=ReceiptStory)
+def receipt(call: Call, number: Number) -> Any:
+    """A payment explained: costs, interest, fees, deposit; what took it back, what an earlier one changed."""
+    return explain_receipt(call.session, number)
+
+
+@payments.question("/credits/{number}", command="explain invoice", answer=CreditStory)
+def credit(call: Call, number: Number) -> Any:
+    """A credit explained: its claim and how it was reckoned, the invoices that it reduced, what is left."""
+    return explain_credit(call.session, number)
+
+
+@payments.question("/refunds/{key}", command="explain invoice", answer=RefundStory)
+def refund(call: Call, key: Id) -> Any:
+    """A refund to a card explained, by our key or the gateway's id."""
+    return explain_refund(call.session, key)
+
+
+@payments.list("/payouts", command="payments unknown", row=PayoutRow)
+def payouts(call: Call) -> Listing:
+    """Payouts of the gateway, the newest first: what each was made of, and the bank's line that it arrived as."""
+
+    def read(limit: int, after: str) -> Any:
+        return payout_list(call.session, limit=limit, before=number_in(after))
+
+    return Listing(read)
+
+
+@payments.question("/gateway-news", command="payments unknown", answer=GatewayNews)
+def news(call: Call) -> Any:
+    """When the gateway last told of something, by event and by balance, and whether it may push its events."""
+    return gateway_news(call.session, pushed=call.settings.stripe_webhook_secret() is not None)
 
 
 def _without_folder(findings: Any, name: str) -> list[dict[str, Any]]:
