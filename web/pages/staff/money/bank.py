@@ -170,8 +170,8 @@ def unmet_table(view: View, unmet: Any, note: str = "") -> Block:
         for each in unmet
     ]
     columns = [say("About"), say("What it is"), say("Since"), say("Age"), say("Sum"), say("What to do")]
-    return view.table(say("In one book and not in the other"), columns, rows, empty=note or say("Books and bank agree."),
-                      name="unmet")  # fmt: skip
+    return view.table(say("In one book and not in the other"), columns, rows, name="unmet",
+                      empty=note or say("Books and bank agree."))  # fmt: skip
 
 
 def about_cell(view: View, about: str | None) -> Cell:
