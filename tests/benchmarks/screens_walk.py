@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Browser", "Look", "Seen", "looks", "open_browser", "statements"]
 
+NOT_LOOKED_AT: Final = ("console.endpoint", "console.batch", "console.forecast")
+"""An endpoint and a batch that the world may lack; the forecast is a whole night, rehearsed."""
 LONGEST_BESIDE_S: Final = 300
 HOST: Final = "billing.example"
 ASKED_MORE: Final[Mapping[str, tuple[str, ...]]] = {
@@ -204,7 +206,7 @@ def looks(session: Session, account: str, troubled: str) -> list[Look]:
     found = []
     for screens, member in ((SCREENS, False), (MEMBER_SCREENS, True)):
         for screen in screens:
-            if screen.name in ("console.endpoint", "console.batch"):
+            if screen.name in NOT_LOOKED_AT:
                 continue
             names = re.findall(r"\{(\w+)\}", screen.path)
             own = {**known, **{name: known.get(f"{screen.name}.{name}", known.get(name, "")) for name in names}}
