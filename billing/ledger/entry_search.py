@@ -20,6 +20,10 @@ from keizoku.terms.read_model import ReadModel
 __all__ = ["EntryFound", "Sought", "entries_found", "entry_count"]
 
 
+PARTS: Final = ("deposit", "credit", "closed", "over", "key", "fee", "returned")
+"""What keys of events say behind the number of a document, where it has more than one entry."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sought:
     """What is looked for; conditions that are stated hold together. Days and sums include both ends."""
@@ -31,6 +35,9 @@ class Sought:
     account: str | None = None
     late_after_days: int = 7
     late_only: bool = False
+    number: int | None = None
+    reference: str | None = None
+    """What it was posted for: the key of its event, with or without what the key says of its part."""
 
     def conditions(self) -> Iterator[sa.ColumnElement[bool]]:
         """As conditions of a query."""
@@ -44,6 +51,10 @@ class Sought:
             yield self.to_yen >= _YEN
         if self.account is not None:
             yield entry.c.account == self.account
+        if self.number is not None:
+            yield entry.c.id == self.number
+        if self.reference is not None:
+            yield entry.c.event_key.in_([self.reference, *(f"{self.reference}:{part}" for part in PARTS)])
         if self.late_only:
             yield self.late_after_days < _DAYS
 
@@ -72,13 +83,8 @@ _RECORDED_ON: Final = sa.cast(sa.func.timezone("Asia/Tokyo", entry.c.recorded_at
 _DAYS: Final[sa.ColumnElement[int]] = sa.type_coerce(_RECORDED_ON - entry.c.posted_on, sa.Integer)
 
 
-def entries_found(
-    session: Session, sought: Sought, *, limit: int | None = None, after: int = 0, by_day: bool = False
-) -> list[EntryFound]:
-    """The entries that meet every condition, in the order of recording; at most `limit`, behind `after`.
-
-    `by_day`: where days are asked for, in the order of their days, which an index gives.
-    """
+def entries_found(session: Session, sought: Sought, *, limit: int | None = None, after: int = 0) -> list[EntryFound]:
+    """The entries that meet every condition, in the order of recording; at most `limit`, behind `after`."""
     query = sa.select(
         entry.c.id,
         entry.c.posted_on,
@@ -90,17 +96,7 @@ def entries_found(
         entry.c.account,
         sa.cast(_YEN, sa.BigInteger).label("yen"),
     )
-    query = _of(query, sought)
-    if by_day and (sought.from_on or sought.to_on):
-        if after:
-            last = entry.alias("last")
-            place = sa.tuple_(entry.c.posted_on, entry.c.id)
-            query = query.where(
-                place > sa.select(last.c.posted_on, last.c.id).where(last.c.id == after).scalar_subquery()
-            )
-        found = session.execute(query.order_by(entry.c.posted_on, entry.c.id).limit(limit))
-    else:
-        found = session.execute(query.where(entry.c.id > after).order_by(entry.c.id).limit(limit))
+    found = session.execute(_of(query, sought).where(entry.c.id > after).order_by(entry.c.id).limit(limit))
     return [EntryFound(**row._mapping) for row in found]
 
 
