@@ -59,6 +59,8 @@ AS_IT_STANDS: Final[Mapping[str, frozenset[tuple[str, str]]]] = {
         ("handover", "uq_handover_demand_id"), ("handover", "uq_handover_letter_id"),
         ("handover", "uq_handover_notice_id"),
     }),
+    # payouts with the lines of the bank that they came by: it reads every act on a line, as the bank's control does
+    "FROM gateway_payout AS told": frozenset({("bank_act", "pk_bank_act")}),
     "SELECT contract_fact.account, max": frozenset({("contract_fact", "Seq Scan")}),
 }  # fmt: skip
 """Statements by their beginning, and what they may read as they do: the planner of a small world knows no values."""
