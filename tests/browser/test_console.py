@@ -7,17 +7,19 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator
-from importlib.util import find_spec
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
 
+from keizoku.web.jobs import Job
 from keizoku.web.pages.staff.console import SCREENS
-from tests.integration.web.conftest import lived_schema, open_house
-from tests.worlds.console_world import Sitting, addresses_of, fill, staff_of
+from tests.integration.web.conftest import House, lived_schema, open_house
+from tests.worlds.console_world import Sitting, addresses_of, fill, night_under_way, staff_of
 from tests.worlds.listening import listening
+from tests.worlds.looks import axe
 from tests.worlds.role_walk import leave_unanswered
 
 if TYPE_CHECKING:
@@ -50,30 +52,36 @@ PRINTED = """() => [...document.querySelectorAll("nav, form button, .skip")]
 """What nobody can follow or press on paper, and is printed all the same."""
 
 
-def axe() -> str:
-    """The source of axe-core, as its package brings it."""
-    spec = find_spec("axe_playwright_python")
-    assert spec is not None
-    assert spec.origin is not None
-    return (Path(spec.origin).parent / "axe.min.js").read_text(encoding="utf-8")
+@pytest.fixture(scope="module")
+def house_of_console(lived_schema: tuple[sa.Engine, str]) -> Iterator[House]:
+    """The door behind the console."""
+    with open_house(*lived_schema) as house:
+        yield house
 
 
 @pytest.fixture(scope="module")
-def console(lived_schema: tuple[sa.Engine, str]) -> Iterator[str]:
+def console(house_of_console: House) -> Iterator[str]:
     """The address of a console at which a worker sits, with hostile names on every screen."""
-    with open_house(*lived_schema) as house:
+    house = house_of_console
 
-        def upload(path: str, content: bytes) -> int:
-            headers = {"Content-Type": "application/octet-stream", "Idempotency-Key": uuid.uuid4().hex}
-            return house.ask("POST", path, content=content, headers=headers)[0]
+    def upload(path: str, content: bytes) -> int:
+        headers = {"Content-Type": "application/octet-stream", "Idempotency-Key": uuid.uuid4().hex}
+        return house.ask("POST", path, content=content, headers=headers)[0]
 
-        house.door.settings = house.door.settings.model_copy(update={"issuer_name": "Example KK"})
-        with house.engine.connect() as session:
-            leave_unanswered(session)
-        fill(house.act, upload)
-        house.door.signed_in = Sitting(staff_of("worker"))
-        with listening(house.client.app, lifespan="off") as port:
-            yield f"http://127.0.0.1:{port}"
+    house.door.settings = house.door.settings.model_copy(update={"issuer_name": "Example KK"})
+    with house.engine.connect() as session:
+        leave_unanswered(session)
+    fill(house.act, upload)
+    house.door.signed_in = Sitting(staff_of("worker"))
+    with listening(house.client.app, lifespan="off") as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture
+def watched(house_of_console: House) -> Iterator[Job]:
+    """A night that the test moves on."""
+    with night_under_way(house_of_console.door.jobs, date(2026, 5, 7)) as job:
+        yield job
 
 
 def looked_at(page: Page, address: str, source: str) -> list[str]:
@@ -146,3 +154,65 @@ def test_an_act_is_looked_at_and_done(browser: Browser, console: str, script: bo
     page.get_by_role("link", name="Lift the suspension").click()
     page.get_by_role("button", name="Show what it would change").click()
     context.close()
+
+
+MUFG = (
+    '"日付","摘要","摘要内容","支払い金額","預かり金額","差引残高","メモ","未資金化区分","入払区分"\n'
+    '"2026/5/1","振込1","ヤマダ タロウ","","500","1,000,500","","","入金"\n'
+    '"2026/5/2","手数料","フリコミテスウリヨウ","330","","1,000,170","","","出金"\n'
+)
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["with script", "without script"])
+def test_a_bank_file_is_sent_looked_at_and_taken(browser: Browser, console: str, tmp_path: Path, script: bool) -> None:
+    file = tmp_path / ("mufg.csv" if script else "again.csv")
+    file.write_text(MUFG, encoding="cp932")
+    context = browser.new_context(java_script_enabled=script, extra_http_headers={"Accept-Language": "ja"})
+    page = context.new_page()
+    page.goto(f"{console}/console/bank")
+    page.get_by_role("link", name="銀行のファイルを取り込む").click()
+    page.get_by_label("ファイル", exact=True).set_input_files(file)
+    page.get_by_role("button", name="変更内容を見る").click()
+    shown = page.locator("main").inner_text()
+    if script:
+        assert "三菱UFJ銀行" in shown
+        assert "ヤマダ タロウ" in shown
+    else:
+        assert "取込み済み" in shown
+    page.get_by_role("button", name="銀行のファイルを取り込む").click()
+    assert "実行しました" in page.get_by_role("status").inner_text()
+    assert "/console/bank/files/" in page.url
+    context.close()
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["with script", "without script"])
+def test_a_month_is_checked_while_its_progress_is_shown(browser: Browser, console: str, script: bool) -> None:
+    context = browser.new_context(java_script_enabled=script, extra_http_headers={"Accept-Language": "en"})
+    page = context.new_page()
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.goto(f"{console}/console/close/2026-03")
+    page.get_by_role("button", name="Check the month").click()
+    assert "/console/jobs/check-2026-03" in page.url
+    if script:  # the page asks for itself
+        page.locator("section.running[hx-get]").wait_for(state="detached", timeout=30_000)
+    while page.get_by_role("link", name="Look again").count():
+        page.get_by_role("link", name="Look again").click()
+    assert "done" in page.get_by_role("status").last.inner_text()
+    page.get_by_role("link", name="Back to the month").click()
+    assert "Checks that hold" in page.locator("main").inner_text()
+    assert said == []
+    context.close()
+
+
+def test_a_night_that_runs_is_watched_to_its_end(browser: Browser, console: str, watched: Job) -> None:
+    page = browser.new_page(extra_http_headers={"Accept-Language": "en"})
+    page.goto(f"{console}/console/nights/{watched.name.removeprefix('night-')}")
+    assert "waits for its turn" in page.locator("#running").inner_text()
+    watched.became("running")
+    watched.told(date(2026, 5, 7), "terms", 40)
+    page.get_by_text("Stage terms of contracts of 2026-05-07: 40 rows so far").wait_for(timeout=5_000)
+    watched.became("done", "ok")
+    page.get_by_text("It is done").wait_for(timeout=5_000)
+    assert page.locator("[hx-trigger]").count() == 0
+    page.close()
