@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
 import sqlalchemy as sa
 
+from keizoku.billing.cards.saved_cards import CardSetup
+from keizoku.billing.services.cards import CardService
 from keizoku.db.tables.contracts import contract_fact
 from keizoku.db.tables.web import http_request
 from tests.integration.web.conftest import House
+from tests.worlds.link_world import everything_in
 
 
 def test_a_question_is_answered_from_the_read_model(house: House) -> None:
@@ -137,3 +141,16 @@ def test_stripes_calls_are_refused_where_no_endpoint_is_set(house: House) -> Non
     assert house.client.get("/v1/nowhere").headers["content-type"] == "application/problem+json"
     large = house.client.post("/v1/webhooks/stripe", content=b" " * 2_000_000)
     assert (large.status_code, large.json()["type"]) == (413, "/v1/problems/size")
+
+
+def test_5_4__the_secret_of_stripes_form_is_in_the_first_answer_and_kept_nowhere(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = CardSetup("seti_1", "seti_1_secret_2")
+    monkeypatch.setattr(CardService, "begin_card", lambda *_, **__: begun)
+    told = [house.act("/v1/accounts/a1/cards/begin", key="card-once") for _ in range(2)]
+    assert told == [
+        (200, {"account": "a1", "setup": "seti_1", "client_secret": secret}) for secret in ("seti_1_secret_2", None)
+    ]
+    with house.engine.connect() as session:
+        assert "seti_1_secret_2" not in everything_in(session)

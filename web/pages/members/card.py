@@ -91,6 +91,8 @@ def card_back(view: MemberView) -> Page:
 def form(request: Request, form: Annotated[dict[str, str], FormOf("cards.begin")]) -> Response:
     """Begin to save a card, and show Stripe's form for it."""
     begun = did(request, form, "cards.begin")
+    if begun["client_secret"] is None:  # the same button twice: only the first answer has it
+        return form_again(request)
     lang, door = language_of(request), request.app.state.door
     page = Page(say("Enter a card", lang), [], above=[(say("Your card", lang), at_home("card"))])
     return drawn_page(

@@ -17,7 +17,7 @@ __all__ = ["cards"]
 cards = Resource("cards", "Saved cards. Card numbers never reach us: the gateway keeps them.")
 
 SavedCard = listed("SavedCard", card=str, saved_at=datetime, ended_at=datetime | None, charged=bool)
-Setup = listed("CardSetup", account=str, setup=str, client_secret=str)
+Setup = listed("CardSetup", account=str, setup=str, client_secret=str | None)
 Kept = listed("CardKept", account=str, kept=bool)
 Detached = listed("CardDetached", account=str, card=str, ended=bool)
 Recorded = listed("NewCard", account=str, done=bool)
@@ -31,9 +31,10 @@ def list_cards(call: Call, account: Id) -> Listing:
 
 @cards.act("/accounts/{account}/cards/begin", command="card begin", answer=Setup, repeat="again", member=True)
 def begin(call: Call, account: Id) -> Any:
-    """Begin to save a card: the client secret for Stripe's form on the page of its holder."""
+    """Begin to save a card: the client secret for Stripe's form. It is in this answer and kept nowhere."""
     setup = call.billing.begin_card(account, now=call.now)
-    return {"account": account, "setup": setup.setup_id, "client_secret": setup.client_secret}
+    call.reveal["client_secret"] = setup.client_secret
+    return {"account": account, "setup": setup.setup_id, "client_secret": None}
 
 
 @cards.act("/accounts/{account}/cards/finish", command="card finish", answer=Kept, repeat="again", member=True)
