@@ -24,7 +24,7 @@ from pydantic_settings import (
 )
 
 from keizoku.billing.gateway.port import BANK_NAMES
-from keizoku.db.schema_name import SCHEMA_NAME
+from keizoku.limits import SCHEMA_NAME
 from keizoku.scheduler.addresses import masked
 from keizoku.scheduler.document_settings import DocumentSettings
 from keizoku.scheduler.door_settings import DoorSettings

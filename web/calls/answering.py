@@ -18,12 +18,12 @@ from contextlib import AbstractContextManager, nullcontext
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast, runtime_checkable
 
-import sqlalchemy as sa
 from fastapi import Request, Response
 from pydantic_core import to_jsonable_python
 
 from keizoku.db.account_reads import accounts_read
 from keizoku.db.act_keys import KeyTakenError, once, said_before
+from keizoku.db.locks import try_leader_lock_until_commit
 from keizoku.terms.read_model import to_json as mapping_to_json
 from keizoku.web.calls.call import Call, Listing, door_of, no_cursor
 from keizoku.web.calls.problems import ProblemError
@@ -145,8 +145,7 @@ def _done_once(operation: Operation, call: Call, written: str, content: Mapping[
         return answer
 
     session = call.session
-    held = session.execute(sa.select(sa.func.pg_try_advisory_xact_lock(sa.func.hashtextextended(key, 0)))).scalar_one()
-    if not held:
+    if not try_leader_lock_until_commit(session, key):
         raise ProblemError(
             409,
             "idempotency.running",
