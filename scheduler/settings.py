@@ -218,6 +218,13 @@ class Settings(
             raise ValueError("a name has letters, and no control characters")
         return names
 
+    @field_validator("notices_url")
+    @classmethod
+    def _can_be_fetched(cls, address: str) -> str:
+        if address and not address.startswith(("https://", "http://")):
+            raise ValueError("has to begin with https:// or http://")
+        return address
+
     @field_validator("transfer_payer")
     @classmethod
     def _payer(cls, written: str) -> str:
