@@ -24,6 +24,7 @@ from keizoku.terms.policy import UncoveredDateError, UnknownReadingError
 from keizoku.terms.refusal import Refused
 from keizoku.web.calls.lean import Lean
 from keizoku.web.calls.operation import Operation, ProblemForm
+from keizoku.web.calls.paths import IdsInPaths
 from keizoku.web.calls.problems import ProblemError, of_refusal
 from keizoku.web.calls.size_limit import SizeLimit
 from keizoku.web.description import SERVERS, bounded
@@ -84,6 +85,7 @@ def make_application(door: Door | None) -> FastAPI:
     app.add_middleware(SizeLimit)
     if door is not None:
         app.add_middleware(Lean, door=door, operations=operations(), headers=_HEADERS)
+    app.add_middleware(IdsInPaths)
     return app
 
 

@@ -11,7 +11,8 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final, NoReturn
 
 from fastapi import Request, Response
-from fastapi.routing import APIRoute
+
+from keizoku.web.calls.paths import PathRoute
 
 __all__ = ["StrictRoute", "strict_json"]
 
@@ -33,7 +34,7 @@ def strict_json(content: bytes) -> Any:
         raise json.JSONDecodeError("nested too deeply", "", 0) from None
 
 
-class StrictRoute(APIRoute):
+class StrictRoute(PathRoute):
     """A route whose bodies are read so."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

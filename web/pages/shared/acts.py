@@ -23,6 +23,7 @@ from keizoku.terms import words
 from keizoku.terms.refusal import Refused, code_of
 from keizoku.web.calls.answering import done
 from keizoku.web.calls.call import door_of
+from keizoku.web.calls.paths import PathRoute
 from keizoku.web.calls.problems import ProblemError, of_refusal
 from keizoku.web.identity.browser import FORM_FIELD
 from keizoku.web.pages.shared.act_fields import inputs_of, values_of
@@ -64,7 +65,7 @@ Form = Annotated[dict[str, str], Depends(_form_of)]
 
 def acts_router(family: Screens) -> APIRouter:
     """The router of all acts, for a family of pages."""
-    router = APIRouter(prefix=f"{family.home}/acts", include_in_schema=False)
+    router = APIRouter(prefix=f"{family.home}/acts", include_in_schema=False, route_class=PathRoute)
 
     @router.get("/{name}")
     def show(request: Request, name: str) -> Response:

@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from keizoku.terms.rendering import Lang
+from keizoku.web.calls.paths import written_path
 from keizoku.web.pages.shared.addresses import CONSOLE, home_of, with_query
 from keizoku.web.pages.shared.assets import address_of
 from keizoku.web.pages.shared.words import say, word
@@ -58,13 +59,14 @@ def render(template: str, request: Request, lang: Lang, **more: Any) -> Markup:
     query = query_of(request)
 
     def here(**changed: object) -> str:
-        return with_query(request.url.path, **{**query, **changed})
+        return with_query(written_path(request), **{**query, **changed})
 
     found = _environment().get_template(template)
     return Markup(  # noqa: S704 - the templates escape what they are given
         found.render(
             say=partial(_say, lang), word=lambda kind, value: word(kind, value, lang), lang=lang, here=here,
-            query=query, home=home_of(request.url.path) or CONSOLE, path=request.url.path, asset=address_of, **more,
+            query=query, home=home_of(request.url.path) or CONSOLE, path=written_path(request), asset=address_of,
+            **more,
         )
     )  # fmt: skip
 

@@ -23,6 +23,7 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import ValidationError
 
 from keizoku.web.calls.operation import Operation
+from keizoku.web.calls.paths import PathRoute, written_path
 from keizoku.web.calls.problems import ProblemError
 from keizoku.web.pages.shared.addresses import CONSOLE, of_segment
 from keizoku.web.pages.shared.blocks import Page, Table
@@ -69,7 +70,7 @@ class Screens:
     screens: list[Operation] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.router = APIRouter(prefix=self.home, include_in_schema=False)
+        self.router = APIRouter(prefix=self.home, include_in_schema=False, route_class=PathRoute)
 
     def sitting(self, request: Request) -> SignedIn:
         """How those are known who sit at these pages."""
@@ -116,7 +117,7 @@ class Screens:
         lang, query = language_of(request), query_of(request)
         with door.admitted(made, request, account) as call:
             operations = request.app.state.operations
-            where = str(request.url.path) + (f"?{request.url.query}" if request.url.query else "")
+            where = written_path(request) + (f"?{request.url.query}" if request.url.query else "")
             view = self.view(call, request, lang, operations, query, self.sitting(request).token(request), where)
             try:
                 page = made.handler(view, **given)
