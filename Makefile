@@ -86,7 +86,7 @@ audit: $(VENV)/.installed-test  ## known vulnerabilities of the pinned versions,
 browser: $(VENV)/.installed-browser  ## wants chromium and libreoffice-calc
 	@$(BIN)/python -m pytest -m browser
 
-door: $(VENV)/.installed-test $(VENV)/node/.installed  ## wants Node 18 and npm: Spectral, and the clients in examples/http
+door: $(VENV)/.installed-test $(VENV)/node/.installed  ## wants Node 18, npm and chromium: Spectral, Lighthouse, and the clients in examples/http
 	@$(BIN)/python -m pytest -q -m node tests/node
 
 $(VENV)/node/.installed: tests/node/package.json tests/node/package-lock.json
