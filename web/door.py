@@ -35,6 +35,7 @@ from keizoku.web.identity.keys import digest_of, key_holder
 from keizoku.web.identity.members import account_of_claim
 from keizoku.web.identity.principal import MEMBER, ROLES, Principal, Role
 from keizoku.web.jobs import Jobs, NightPlace
+from keizoku.web.kept_files import KeptFiles
 from keizoku.web.pages.shared.signed_in import BY_COOKIE, MEMBER_BY_COOKIE, SignedIn
 from keizoku.web.request_log import Entry, RequestLog
 
@@ -93,6 +94,8 @@ class Door:
     """How members are."""
     log: RequestLog = field(init=False)
     jobs: Jobs = field(init=False)
+    kept_files: KeptFiles = field(default_factory=KeptFiles)
+    """What browsers sent, between the look at an act and the act."""
     _engines: dict[Role, sa.Engine] = field(init=False)
     _letters: Mapping[str, Mapping[str, str]] = field(init=False)
     """The operator's own sentences, read once."""
@@ -133,6 +136,7 @@ class Door:
     def close(self) -> None:
         """End what runs, write the log, and let the connections go."""
         self.jobs.close()
+        self.kept_files.close()
         self.log.close()
         for kept in self._kept_open.values():
             while not kept.empty():

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import partial
 from queue import SimpleQueue
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from keizoku.db.session import make_engine
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from keizoku.scheduler.night.nightly_run import NightResult
     from keizoku.scheduler.settings import Settings
 
-__all__ = ["ENDED", "Jobs", "NightPlace", "night_job"]
+__all__ = ["ENDED", "JobProgress", "Jobs", "NightPlace", "night_job"]
 
 ENDED: Final = ("done", "failed")
 _log = logging.getLogger("keizoku.web")
@@ -62,6 +63,27 @@ class NightPlace:
             engine.dispose()
 
 
+@dataclass(frozen=True, slots=True)
+class JobProgress:
+    """A job as people watch it: what it does, how much of it is done, how long it may still take (None: not known)."""
+
+    id: str
+    state: str
+    business_date: str
+    stage: str
+    rows: int
+    said: str
+    done: int
+    whole: int
+    taken_seconds: int
+    left_seconds: int | None
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will come."""
+        return self.state in ENDED
+
+
 @dataclass
 class _Job:
     name: str
@@ -73,18 +95,38 @@ class _Job:
     said: str = ""
     mark: str = field(default_factory=lambda: secrets.token_hex(4))
     version: int = 1
+    nights: int = 1
+    """How many business dates it will write, those that were missed among them."""
+    steps: int = 0
+    """Stages that were begun."""
+    began: float | None = None
+    ended: float | None = None
 
     def told(self, on: date, stage: str, rows: int) -> None:
         """Progress of a night (keizoku.scheduler.night.nightly_run.Progress)."""
         moved = (self.business_date, self.stage) != (str(on), stage)
         self.business_date, self.stage, self.rows = str(on), stage, self.rows + rows
+        self.steps += moved
         if moved or rows:
             self.version += 1
 
     def became(self, state: str, said: str = "") -> None:
         """The next state."""
         self.said, self.state = said, state
+        if state == "running":
+            self.began = monotonic()
+        elif state in ENDED:
+            self.ended = monotonic()
         self.version += 1
+
+    def come(self, steps_of_a_night: int) -> JobProgress:
+        """How far it has come, and how long it may still take."""
+        whole = max(self.nights * steps_of_a_night, self.steps, 1)
+        taken = 0.0 if self.began is None else (self.ended or monotonic()) - self.began
+        begun = self.steps - 1  # the newest is under way
+        left = round(taken * (whole - begun) / begun) if self.state == "running" and begun > 0 else None
+        done = whole if self.state == "done" else max(begun, 0)
+        return JobProgress(**self.shown(), done=done, whole=whole, taken_seconds=round(taken), left_seconds=left)
 
     def shown(self) -> dict[str, Any]:
         """As it is answered."""
@@ -127,6 +169,13 @@ class Jobs:
         job = self._jobs.get(name)
         return None if job is None else job.shown()
 
+    def progress_of(self, name: str) -> JobProgress | None:
+        """The same for people: how much of it is done; None: this process has none of the name."""
+        from keizoku.scheduler.night.nightly_run import STAGES
+
+        job = self._jobs.get(name)
+        return None if job is None else job.come(len(STAGES))
+
     def seen(self, name: str) -> tuple[str, dict[str, Any]] | None:
         """(the mark of the newest state, that state); None: this process has no job of the name."""
         job = self._jobs.get(name)
@@ -142,9 +191,13 @@ class Jobs:
         """What `keizoku night` does, by the same settings."""
         from keizoku.scheduler.night.asked import run_asked
         from keizoku.scheduler.night.processes import WorkerPool
+        from keizoku.scheduler.night.run_log import run_log_state
 
         processes = WorkerPool(self._place.settings.night_jobs - 1, self._place.services)
         with self._services() as services, processes as pool:
+            missed = run_log_state(services.session, wish.dates[0]).missed
+            services.session.rollback()
+            job.nights = len(missed) + len(wish.dates)
             results = run_asked(services, wish, self._clock(), job.told, pool)
         return "; ".join(map(_said_of, results))
 

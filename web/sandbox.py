@@ -36,7 +36,10 @@ if TYPE_CHECKING:
     from keizoku.scheduler.settings import Settings
     from keizoku.web.door import Door
 
-__all__ = ["BEGINS", "SEEDS", "Sandbox", "fresh_keys", "is_sandbox", "open_sandbox", "sandbox_settings"]
+__all__ = [
+    "BEGINS", "SEEDS", "Sandbox", "fresh_keys", "is_sandbox", "open_sandbox",
+    "outside_of_nothing", "sandbox_settings",
+]  # fmt: skip
 
 BEGINS: Final = parse_instant("2026-04-01 09:00")
 """Where a new sandbox's clock stands."""
@@ -115,15 +118,20 @@ def sandbox_settings(settings: Settings) -> Settings:
     """The settings under which a sandbox works: a database of its own, simulated cards, nothing outside."""
     from keizoku.db.embedded import default_data_dir
 
+    if settings.database_url is None:
+        own: dict[str, Any] = {"data_dir": Path(settings.data_dir or default_data_dir()) / "sandbox"}
+    else:
+        own = {"database_schema": f"{settings.database_schema}_sandbox"}
+    partner = "none" if settings.link_partner == "none" else "simulated"
+    return outside_of_nothing(settings, {"link_partner": partner, **own})
+
+
+def outside_of_nothing(settings: Settings, own: Mapping[str, Any]) -> Settings:
+    """These settings, so that nothing leaves this machine: simulated cards, a simulated partner, no mail."""
     changes: dict[str, Any] = {
         "gateway": "simulated", "mail_host": "", "stripe_webhook_secret_file": None, "link_authorize_url": None,
-        "link_token_url": None, "link_revoke_url": None, "link_api_base": None,
-        "link_partner": "none" if settings.link_partner == "none" else "simulated",
+        "link_token_url": None, "link_revoke_url": None, "link_api_base": None, "link_partner": "simulated", **own,
     }  # fmt: skip
-    if settings.database_url is None:
-        changes["data_dir"] = Path(settings.data_dir or default_data_dir()) / "sandbox"
-    else:
-        changes["database_schema"] = f"{settings.database_schema}_sandbox"
     return settings.model_copy(update=changes)
 
 

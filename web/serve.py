@@ -15,6 +15,8 @@ from keizoku.scheduler.app import services_on
 from keizoku.scheduler.cli.shared.context import bring_up_to_date, open_database
 from keizoku.scheduler.cli.shared.inputs import recorder
 from keizoku.scheduler.cli.shared.output import UserError, note
+from keizoku.terms.calendar import iso_jst
+from keizoku.web.demo import demo_sandbox, demo_settings
 from keizoku.web.door import Door
 from keizoku.web.form_health import FormHealth
 from keizoku.web.identity.browser import Site
@@ -47,6 +49,8 @@ class Place:
     """The file of the directory in which the staff sign in."""
     sandbox: str = ""
     """The seed of a sandbox; empty: it is none."""
+    demo: bool = False
+    """Whether it shows the month of `keizoku demo`, which is played where it was not yet."""
 
 
 def serve(settings: Settings, place: Place, started: Callable[[str], None] = note) -> None:
@@ -57,6 +61,8 @@ def serve(settings: Settings, place: Place, started: Callable[[str], None] = not
         from keizoku.web.application import make_application
         from keizoku.web.protocol import DoorProtocol
 
+    if place.demo:
+        settings = demo_settings(settings)
     settings = sandbox_settings(settings) if place.sandbox else settings
     site = site_at(settings, place)
     directory = directory_at(place, site)
@@ -65,7 +71,7 @@ def serve(settings: Settings, place: Place, started: Callable[[str], None] = not
         door.directory = directory
         health = FormHealth(door) if site is not None and not site.local and door.sandbox is None else None
         try:
-            keys = _keys_of(door) if door.sandbox is not None else {}
+            keys = _keys_of(door) if place.sandbox else {}
             app = make_application(door)
             config = uvicorn.Config(
                 app,
@@ -88,7 +94,10 @@ def serve(settings: Settings, place: Place, started: Callable[[str], None] = not
             for role, key in keys.items():
                 started(f"{role} key: {key}")
             if place.local:
-                started(f"open {local_link(door)} (once, within 15 minutes)")
+                started(f"open {local_link(door)} (once{'' if place.demo else ', within 15 minutes'})")
+            if place.demo:
+                at = iso_jst(door.clock())[:16].replace("T", " ")
+                started(f"the demo's clock stands at {at} in Japan; press Ctrl-C to end")
             try:
                 if health is not None:
                     health.start()
@@ -146,7 +155,12 @@ def _door(settings: Settings, database: Database, place: Place, site: Site | Non
     """The door on this database; where it is the embedded one, its roles are made."""
     if place.sandbox and not database.embedded:
         upgrade(database.session)
-    bring_up_to_date(database)
+    try:
+        bring_up_to_date(database)
+    except UserError:
+        if place.demo:
+            raise UserError("the demo here was made by another build: `keizoku demo` makes it anew") from None
+        raise
     if database.embedded:
         apply_roles(database.session)
     database.session.rollback()
@@ -155,8 +169,10 @@ def _door(settings: Settings, database: Database, place: Place, site: Site | Non
         engine = database.session.engine
         with services_on(engine, settings, clock="given", reader=None) as services:
             sandbox = open_sandbox(services, place.sandbox)
+    elif place.demo:
+        sandbox = demo_sandbox(database.session)
     elif is_sandbox(database.session):
-        raise UserError("this database is a sandbox: `keizoku serve --sandbox` serves it")
+        raise UserError("this database is a sandbox's or the demo's: serve it with --sandbox, or --local --demo")
     door = Door(settings, settings.rules(), database.url, database.schema, sandbox, place.threads, site=site)
     try:
         door.check()

@@ -63,12 +63,13 @@ class CreditTaken(ReadModel):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SettledPart(ReadModel):
-    """What settled an invoice since: by what kind, when, and when that was recorded."""
+    """What settled an invoice since: by what kind, when, when recorded; `source`: the receipt, where it is one."""
 
     kind: str
     yen: int
     settled_on: date
     recorded_at: JapanInstant
+    source: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +226,12 @@ def _settlements(session: Session, invoice_id: int) -> tuple[SettledPart, ...]:
         .where(settlement.c.invoice_id == invoice_id, settlement.c.kind != "credit")
         .order_by(settlement.c.settled_on, settlement.c.id)
     )
-    return tuple(SettledPart(row.kind, row.yen, row.settled_on, row.recorded_at) for row in rows)
+    return tuple(
+        SettledPart(
+            row.kind, row.yen, row.settled_on, row.recorded_at, row.source_id if row.kind == "receipt" else None
+        )
+        for row in rows
+    )  # fmt: skip
 
 
 def _about(event: Event, invoice_id: int) -> bool:

@@ -11,6 +11,7 @@ not charged for it is our own delay, whose days count against nobody.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -22,7 +23,7 @@ from keizoku.db.tables.people import account_hold, account_hold_end
 from keizoku.terms.calendar import day_start_at, jst_day
 from keizoku.terms.refusal import Refused, want_signed
 
-__all__ = ["held_until", "hold", "in_force", "release"]
+__all__ = ["AccountHold", "held_until", "hold", "holds", "in_force", "release"]
 
 _OPEN = ~sa.exists().where(account_hold_end.c.hold_id == account_hold.c.id)
 
@@ -31,6 +32,25 @@ def in_force(session: Session, today: date) -> set[str]:
     """The accounts that are held on a day."""
     held = sa.select(account_hold.c.account).where(account_hold.c.until_on >= today, _OPEN)
     return set(session.scalars(held))
+
+
+@dataclass(frozen=True, slots=True)
+class AccountHold:
+    """A hold that is in force: whose, by whom, until the end of which day, and why."""
+
+    account: str
+    until_on: date
+    author: str
+    ground: str
+    recorded_at: datetime
+
+
+def holds(session: Session, today: date) -> list[AccountHold]:
+    """The holds that are in force on a day, the one that ends first at the head."""
+    row = account_hold.c
+    held = sa.select(row.account, row.until_on, row.author, row.ground, row.recorded_at)
+    found = session.execute(held.where(row.until_on >= today, _OPEN).order_by(row.until_on, row.id))
+    return [AccountHold(**each._mapping) for each in found]
 
 
 def held_until(session: Session, account: str, on: date, known_at: datetime) -> date | None:

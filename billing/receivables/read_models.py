@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Annotated
 
-from keizoku.terms.read_model import Key, ReadModel
+from keizoku.terms.read_model import JapanInstant, Key, ReadModel
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,6 +41,19 @@ class BankLineView(ReadModel):
     by: str | None
     why: str | None
     source: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BankActView(ReadModel):
+    """An act about a line of the bank: who said what it is, and why; `receipt` is the payment that it became."""
+
+    kind: str
+    account: str | None
+    receipt: int | None
+    about: str | None
+    by: str
+    why: str | None
+    recorded_at: JapanInstant
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -158,6 +158,7 @@ bank_act = Table(
         name="kind",
     ),
     Index("ix_bank_act_line_id", "line_id"),
+    Index("ix_bank_act_receipt_id", "receipt_id", postgresql_where=sql("receipt_id IS NOT NULL")),
     Index("ix_bank_act_about", "about", postgresql_where=sql("about IS NOT NULL")),
 )
 

@@ -33,10 +33,12 @@ backup_copy = Table(
     text("why", nullable=True),
     instant("taken_at"),
     instant("recorded_at"),
-    CheckConstraint("outcome IN ('stored', 'failed', 'removed')", name="outcome"),
+    CheckConstraint("outcome IN ('stored', 'failed', 'removed', 'verified', 'unsound')", name="outcome"),
     CheckConstraint("(outcome = 'stored') <= (sha256 IS NOT NULL)", name="stored_is_known"),
+    CheckConstraint("(outcome = 'unsound') <= (why IS NOT NULL)", name="unsound_says_why"),
     Index("ix_backup_copy_taken_at", "taken_at"),
 )
+"""What became of each copy, and when: written or not, removed after its time, read back and found whole or unsound."""
 
 night_range = Table(
     "night_range",

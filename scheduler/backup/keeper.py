@@ -77,11 +77,12 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What verifying a copy found; no complaints: it is whole."""
+    """What verifying a copy found; no complaints: it is whole. `taken_at`: of the backup, where a copy is known."""
 
     backup: str
     store: str
     complaints: tuple[str, ...]
+    taken_at: datetime | None = None
 
 
 def run(
@@ -193,15 +194,16 @@ def verify(rules: Rules, backup: str | None = None, identity_file: Path | None =
     """Read copies back (of one backup, or of the newest): hashes, and with the key that they open to the end."""
     copies, unreadable = listed(rules)
     chosen = backup or (copies[0].backup if copies else None)
-    results = [Checked(chosen or "", line, ("the place cannot be read",)) for line in unreadable]
+    taken_at = next((each.taken_at for each in copies if each.backup == chosen), None)
+    results = [Checked(chosen or "", line, ("the place cannot be read",), taken_at) for line in unreadable]
     identity = None if identity_file is None else identity_in(identity_file)
     for store in rules.stores:
         own = [each for each in copies if each.backup == chosen and each.store == store.name]
         if not own:
             if not any(line.startswith(store.name) for line in unreadable):
-                results.append(Checked(chosen or "", store.name, ("no whole copy lies here",)))
+                results.append(Checked(chosen or "", store.name, ("no whole copy lies here",), taken_at))
             continue
-        results.append(Checked(own[0].backup, store.name, tuple(_complaints(store, own[0], identity))))
+        results.append(Checked(own[0].backup, store.name, tuple(_complaints(store, own[0], identity)), taken_at))
     return results
 
 

@@ -111,7 +111,7 @@ COMMANDS: dict[str, Target] = {
         "無人運転: 夜間処理、決済代行の知らせ、稼働状況と数値。",
     ),
     "serve": Target(
-        "keizoku.web.cli:serving",
+        "keizoku.web.serve_cli:serving",
         "Answer over HTTP: the API under /v1.",
         "HTTPで応答します: /v1 のAPI。",
     ),

@@ -1,6 +1,7 @@
 """Where the demo works: a folder of its own with a new database in it. It removes nothing else.
 
-DIR/.keizoku-demo    the marker of a demo's folder: without it nothing in the folder is touched
+DIR/.keizoku-demo    the marker of a demo's folder: without it nothing in the folder is touched; it says until when it
+                     was played, once it was
 DIR/postgresql/      the demo's database, made anew by every run
 DIR/demo.html        its page
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,8 +21,10 @@ from keizoku.db.embedded import ROOT_DIR, EmbeddedServer
 from keizoku.db.migrate import upgrade
 from keizoku.db.programs import server_account, succeeds
 from keizoku.db.session import make_engine
+from keizoku.db.tables.simulated import test_clock
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.linking import simulated_setup
+from keizoku.terms.calendar import iso_jst
 from keizoku.terms.rules import Rules
 
 if TYPE_CHECKING:
@@ -28,9 +32,13 @@ if TYPE_CHECKING:
 
     from keizoku.link.services.base import LinkSetup
 
-__all__ = ["NotADemoError", "clear", "default_dir", "examples_dir", "fresh_services", "pretended_partner"]
+__all__ = [
+    "NotADemoError", "clear", "default_dir", "demo_dir", "examples_dir", "fresh_services", "pretended_partner",
+    "stand_at", "was_played",
+]  # fmt: skip
 
 MARKER = ".keizoku-demo"
+PLAYED = "played until "
 EXAMPLES = Path("examples") / "2026-04"
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 """A demo need not survive a power cut."""
@@ -48,6 +56,26 @@ def default_dir() -> tuple[Path, str]:
         return here, ""
     there = ROOT_DIR / "demo"
     return there, f"{here.parent} is private and PostgreSQL does not run as root, so the demo works in {there}"
+
+
+def demo_dir(named: Path | None) -> tuple[Path, str]:
+    """The named folder where it is a demo's, else the default one; and why that is another than `.demo`, if it is."""
+    return (named, "") if named is not None and (named / MARKER).is_file() else default_dir()
+
+
+def was_played(folder: Path) -> bool:
+    """Whether a demo was played to its end in this folder."""
+    marker = folder / MARKER
+    return marker.is_file() and PLAYED in marker.read_text(encoding="utf-8")
+
+
+def stand_at(services: Services, folder: Path, now: datetime) -> None:
+    """The demo is played: its clock stands at `now`, and whoever opens its pages is at that morning."""
+    kept = {"now": now, "author": "demo", "recorded_at": datetime.now(UTC)}
+    services.session.execute(test_clock.insert().values(**kept))
+    services.session.commit()
+    with (folder / MARKER).open("a", encoding="utf-8") as marker:
+        marker.write(f"{PLAYED}{iso_jst(now)}\n")
 
 
 def examples_dir() -> Path | None:

@@ -60,6 +60,11 @@ def played_until() -> datetime:
     return night_at(LAST_NIGHT)
 
 
+def shown_at() -> datetime:
+    """The morning after the last night: where the clock of the demo's pages stands."""
+    return night_at(LAST_NIGHT) + timedelta(hours=6, minutes=30)
+
+
 def _do(services: Services, act: Act) -> list[str]:
     """Do one act; what the service refused or found, in words."""
     findings: Iterable[object]

@@ -8,25 +8,28 @@ was made, by the readings it was made with. Read only.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from markupsafe import Markup
 
+from keizoku.billing.rules.sla_credit import credit_yen
 from keizoku.db.account_reads import noted
 from keizoku.db.session import Session
 from keizoku.scheduler.reports.claim_states import ClaimState
 from keizoku.scheduler.reports.sentences import state_text
-from keizoku.scheduler.reports.templates import Langs, both, templates_in
+from keizoku.scheduler.reports.templates import Langs, file_page
 from keizoku.sla.claims.claim_store import load_account_months
 from keizoku.sla.claims.claim_views import claim_explanation, decided_buckets
 from keizoku.sla.claims.explanation import claim_sentences, explanation_json
 from keizoku.sla.claims.read_models import ClaimExplanation, ClaimRevision
 from keizoku.sla.months.month_facts import load_month_facts, read_spans
+from keizoku.sla.pictures.on_pages import month_on_page, waterfall_on_page
 from keizoku.sla.pictures.timeline import month_svg, name_of
 from keizoku.sla.pictures.waterfall import stacked, waterfall_svg
 from keizoku.sla.rules.claim_facts import ClaimFacts
+from keizoku.sla.rules.claims import adjudicate
 from keizoku.sla.rules.decisive_exclusion import DecisiveExclusion, decisive_exclusions
 from keizoku.sla.rules.intervals import Spans, as_iso, intersect, length, union
 from keizoku.sla.rules.unusable_time import ServiceMonth, service_month
@@ -34,13 +37,17 @@ from keizoku.terms import words
 from keizoku.terms.calendar import Month
 from keizoku.terms.decision import Decision
 from keizoku.terms.policy import Policy
+from keizoku.terms.readings import Reading
 from keizoku.terms.rendering import Lang, sentence
 from keizoku.terms.rules import Rules
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimExplained:
-    """All that the page shows. `buckets` None: not decided yet. `decisive` None: it cannot be worked out again."""
+    """All that the page shows. `buckets` None: not decided yet. `decisive` None: it cannot be worked out again.
+
+    `worth_yen`: of a claim that waits, what it would bring by what is known; None: it is decided, or taken back.
+    """
 
     explanation: ClaimExplanation
     policy: Policy
@@ -48,6 +55,8 @@ class ClaimExplained:
     buckets: Mapping[str, Spans] | None
     claimed: Spans
     decisive: tuple[DecisiveExclusion, ...] | None
+    worth_yen: int | None = None
+    readings: Mapping[str, Reading] = field(default_factory=dict)
 
     @property
     def decision(self) -> Decision | None:
@@ -86,10 +95,13 @@ def explain_claim(session: Session, rules: Rules, claim_id: str, at: datetime) -
     service = service_month(facts, policy, resolution_seconds)
     windows = explanation.claim.windows
     claimed = service.gross if windows is None else read_spans(windows)
-    if last is None:  # pending, or taken back: then it is among nobody's claims any more
-        return ClaimExplained(explanation, policy, service, None, claimed, None)
     (among,) = load_account_months(session, month, policy, [explanation.claim.account], known_at)
-    own = next(each for each in among.claims if each.claim_id == claim_id)
+    own = next((each for each in among.claims if each.claim_id == claim_id), None)
+    if last is None:  # pending, or taken back: then it is among nobody's claims any more
+        worth_yen = None if own is None else _worth_yen(ClaimFacts(own, among), service, policy)
+        return ClaimExplained(explanation, policy, service, None, claimed, None, worth_yen)
+    if own is None:
+        raise LookupError(f"a claim that is decided is not among those of its account: {claim_id}")
     for each in among.claims:
         if each.claim_id in last.united_claims:
             claimed = union(claimed, service.gross if each.windows is None else each.windows)
@@ -97,84 +109,90 @@ def explain_claim(session: Session, rules: Rules, claim_id: str, at: datetime) -
     decisive = None
     if union(*buckets.values()) == service.gross and last.decision.terms == policy.version:
         decisive = decisive_exclusions(facts, ClaimFacts(own, among), policy, resolution_seconds)
-    return ClaimExplained(explanation, policy, service, buckets, claimed, decisive)
+    known = {name: reading for version in rules.terms.versions for name, reading in version.readings.items()}
+    return ClaimExplained(explanation, policy, service, buckets, claimed, decisive, readings=known)
+
+
+def _worth_yen(facts: ClaimFacts, service: ServiceMonth, policy: Policy) -> int:
+    decision = adjudicate(facts, service, policy)
+    return credit_yen(decision.worth, policy.readings["credit_rounding"]) if decision.verdict.tier else 0
 
 
 def claim_picture(explained: ClaimExplained, lang: Lang) -> str:
-    """The two pictures of a claim as one SVG: the steps to what is recognised, and the month."""
-    return stacked(_pictures(explained, lang))
+    """The two pictures of a claim as one SVG: the steps to what is recognised, and the month.
+
+    Of a claim not decided yet, the month for everyone.
+    """
+    policy, service = explained.policy, explained.service
+    claimed = intersect(explained.claimed, service.gross)
+    return stacked([waterfall_svg(explained.buckets or service.buckets, policy, lang),
+                    month_svg(service, policy, lang, explained.buckets, claimed=claimed)])  # fmt: skip
 
 
 def claim_page(explained: ClaimExplained, langs: Langs) -> str:
-    """The page in one language or both; it runs no script and asks for nothing else."""
+    """The page, whole in each language; it runs no script and asks for nothing else."""
+    claim = explained.explanation.claim
+    title = f"{claim.id} {claim.account} {claim.month}"
+    return file_page("claim.html.j2", langs, lambda lang, ids: _page_facts(explained, lang, ids), title)
+
+
+def _page_facts(explained: ClaimExplained, lang: Lang, ids: str) -> dict[str, Any]:
+    ja = lang == "ja"
     claim, status = explained.explanation.claim, explained.explanation.status
-    outcome = ClaimState(status.outcome, status.reason)
-    by_lang = {lang: claim_sentences(explained.explanation, _lang(lang)) for lang in langs}
-    sentences = [
-        (by_lang[langs[0]][place][0], [(lang, by_lang[lang][place][1]) for lang in langs])
-        for place in range(len(by_lang[langs[0]]))
-    ]
-
-    def say(ja: object, en: object) -> Markup:
-        return both(ja, en, langs)
-
-    def moment(value: Any) -> Markup:
-        return say(words.instant(value, ja=True), words.instant(value, ja=False))
-
-    return templates_in().get_template("claim.html.j2").render(
-        langs=langs,
-        say=say,
-        moment=moment,
-        yen=lambda value: say(words.yen(value, ja=True), words.yen(value, ja=False)),
-        title=f"{claim.id} {claim.account} {claim.month}",
-        claim=claim,
-        month=say(words.month(claim.month, ja=True), words.month(claim.month, ja=False)),
-        outcome=say(state_text(outcome, "ja"), state_text(outcome, "en")),
-        status=status,
-        rate=words.percent(status.rate, ja=False) if status.rate else "0%",
-        decisive=[say(*pair) for pair in zip(
-            explained.decisive_sentences("ja"), explained.decisive_sentences("en"), strict=True)],
-        sentences=sentences,
-        pictures=[Markup(each) for each in _pictures(explained, _lang(langs[-1]))],  # noqa: S704
-        buckets=_bucket_rows(explained.buckets, langs) if explained.buckets else [],
-        gross=length(explained.service.gross),
-        decisions=[
-            (each.revision, moment(each.decided_at), say(*_outcome_texts(each)))
+    buckets = explained.buckets or explained.service.buckets
+    claimed = intersect(explained.claimed, explained.service.gross)
+    pictures = (
+        waterfall_on_page(buckets, explained.policy, lang, f"kw{ids}"),
+        month_on_page(explained.service, explained.policy, lang, explained.buckets, claimed, f"kz{ids}"),
+    )
+    return {
+        "moment": lambda value: words.instant(value, ja),
+        "yen": lambda value: words.yen(value, ja),
+        "claim": claim,
+        "month": words.month(claim.month, ja),
+        "outcome": state_text(ClaimState(status.outcome, status.reason), lang),
+        "status": status,
+        "rate": words.percent(status.rate, ja) if status.rate else "0%",
+        "worth_yen": explained.worth_yen,
+        "decisive": explained.decisive_sentences(lang),
+        "sentences": claim_sentences(explained.explanation, lang),
+        "pictures": [Markup(each) for each in pictures],  # noqa: S704 - our own drawings
+        "windows": _windows(buckets, ja),
+        "gross": length(explained.service.gross),
+        "decisions": [
+            (each.revision, words.instant(each.decided_at, ja), _outcome_text(each, lang))
             for each in explained.explanation.decisions
         ],
-        decision=explained.decision,
-    )  # fmt: skip
+        "decision": explained.decision,
+        "readings": _readings(explained, ja),
+    }
 
 
-def _pictures(explained: ClaimExplained, lang: Lang) -> list[str]:
-    """The steps and the month; of a claim not decided yet the month for everyone."""
-    policy, service = explained.policy, explained.service
-    buckets = explained.buckets or service.buckets
-    claimed = intersect(explained.claimed, service.gross)
-    own = explained.buckets
-    return [waterfall_svg(buckets, policy, lang), month_svg(service, policy, lang, own, claimed=claimed)]
+def _readings(explained: ClaimExplained, ja: bool) -> list[tuple[str, str, str]]:
+    """Question, what was chosen, and clause of each reading of the decision; one that no terms have now by its code."""
+    told = []
+    for name, chosen in explained.decision.readings.items() if explained.decision else ():
+        reading = explained.readings.get(name)
+        choice = next((each for each in reading.choices if each.name == chosen), None) if reading else None
+        question = (reading.question_ja if ja else reading.question_en) if reading else name
+        words_of = chosen if choice is None else choice.ja if ja else choice.en
+        told.append((question, words_of, reading.clause.removeprefix("premium/") if reading else ""))
+    return told
 
 
-def _bucket_rows(buckets: Mapping[str, Spans], langs: Langs) -> list[tuple[str, int, Markup]]:
-    rows = []
-    for bucket, spans in buckets.items():
-        pairs = as_iso(spans)
-        windows = both(words.windows(pairs, ja=True), words.windows(pairs, ja=False), langs[-1:]) if spans else Markup()
-        rows.append((bucket, length(spans), windows))
-    return rows
+def _windows(buckets: Mapping[str, Spans], ja: bool) -> list[tuple[str, int, str]]:
+    """Every window in order of time: when, seconds, bucket."""
+    found = sorted((span, bucket) for bucket, spans in buckets.items() for span in spans)
+    return [(words.windows(as_iso((span,)), ja), span[1] - span[0], bucket) for span, bucket in found]
 
 
-def _outcome_texts(made: ClaimRevision) -> tuple[str, str]:
+def _outcome_text(made: ClaimRevision, lang: Lang) -> str:
     granted = [step.facts["rate"] for step in made.decision.steps if step.key == "claim.granted"]
     state = ClaimState(made.decision.outcome, made.reason, made.seconds, granted[0] if granted else None)
-    return state_text(state, "ja"), state_text(state, "en")
+    return state_text(state, lang)
 
 
 def _decisive_sentence(each: DecisiveExclusion, lang: Lang) -> str:
     names = ("、" if lang == "ja" else ", ").join(name_of(bucket, lang) for bucket in each.buckets)
     facts = {"name": names, "without_seconds": each.seconds, "rate": each.tier.rate}
     return sentence("decisive.alone" if len(each.buckets) == 1 else "decisive.together", lang, facts)
-
-
-def _lang(lang: str) -> Lang:
-    return "ja" if lang == "ja" else "en"

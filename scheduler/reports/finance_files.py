@@ -3,7 +3,8 @@
     write_finance(report, Path("2026-04"), "ja")     report.html  report.xlsx  invoices.csv …  SHA256SUMS
 
 The workbook's summary recomputes every figure by a formula over the sheet behind it, and carries the value for readers
-that do not calculate. Text that begins like a formula is neutralised in both. Streamed, row by row.
+that do not calculate; beside it stand the month before, as a value, and the change. Text that begins like a formula is
+neutralised in both. Streamed, row by row.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from typing import Any
 
 from keizoku.billing.documents.atomic_files import SUMS, whole_folder
 from keizoku.scheduler.reports.finance import Figure, FinanceReport, Table
-from keizoku.scheduler.reports.finance_page import finance_page
+from keizoku.scheduler.reports.finance_page import english_name, finance_page
+from keizoku.terms import words
 from keizoku.terms.cells import cell
 from keizoku.terms.rendering import Lang
 
@@ -71,12 +73,13 @@ def write_workbook(report: FinanceReport, path: Path, lang: Lang) -> None:
     formats = {
         "head": book.add_format({"bold": True, "bottom": 1}),
         "yen": book.add_format({"num_format": "#,##0"}),
+        "number": book.add_format({"num_format": "#,##0"}),
         "count": book.add_format({"num_format": "0"}),
         "day": book.add_format({"num_format": "yyyy-mm-dd"}),
         "text": book.add_format(),
     }
     summary = book.add_worksheet("summary")
-    figures = (*report.figures, *report.ages, *report.dunning)
+    figures = report.all_figures
     summed = {figure.table for figure in figures}
     ends: dict[str, int] = {}
     cut: dict[str, int] = {}
@@ -87,10 +90,15 @@ def write_workbook(report: FinanceReport, path: Path, lang: Lang) -> None:
             cut[table.key] = most
     summary.freeze_panes(1, 0)
     summary.set_column(0, 0, 44)
-    summary.set_column(1, 1, 18, formats["yen"])
-    summary.write_row(0, 0, ["項目" if ja else "figure", "値" if ja else "value"], formats["head"])
+    summary.set_column(1, 3, 18, formats["yen"])
+    before = words.month(report.month.previous(), ja)
+    heads = ["項目", "値", before, "増減"] if ja else ["figure", "value", before, "change"]
+    summary.write_row(0, 0, heads, formats["head"])
     for at, figure in enumerate(figures, start=1):
         summary.write_string(at, 0, figure.ja if ja else figure.en)
+        if figure.prior is not None and figure.change is not None:
+            summary.write_number(at, 2, figure.prior, formats["yen"])
+            summary.write_number(at, 3, figure.change, formats["yen"])
         if figure.table in cut:  # a formula over a part would come to something else
             summary.write_number(at, 1, figure.value, formats["yen"])
             continue
@@ -140,7 +148,8 @@ def _sheet(book: Any, table: Table, formats: dict[str, Any], ja: bool, most: int
                 elif isinstance(value, date):
                     sheet.write_datetime(number, at, value, shown)
                 else:
-                    sheet.write_string(number, at, str(cell(str(value))), shown)
+                    text = english_name(str(value)) if column.key == "name" and not ja else str(value)
+                    sheet.write_string(number, at, str(cell(text)), shown)
     if number:
         sheet.autofilter(0, 0, number, len(table.columns) - 1)
     return max(number + 1, 2), whole

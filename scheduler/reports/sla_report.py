@@ -25,14 +25,14 @@ from keizoku.scheduler.files import write_whole
 from keizoku.scheduler.reports.claim_states import ClaimResult, ClaimState, claim_states, newest_award_yen
 from keizoku.scheduler.reports.sentences import row_text, state_text, windows_text
 from keizoku.scheduler.reports.sla_report_pdf import report_pdf
-from keizoku.scheduler.reports.templates import Langs, both, templates_in
+from keizoku.scheduler.reports.templates import Langs, file_page
 from keizoku.sla.claims.award_falls import open_falls
 from keizoku.sla.evidence.form_outages import form_outages
 from keizoku.sla.months.history import history_of
 from keizoku.sla.months.history_rows import HistoryRow
 from keizoku.sla.months.month_facts import NoPopulationError, load_month_facts
-from keizoku.sla.pictures.timeline import CLAUSES, LOOKS, month_svg
-from keizoku.sla.pictures.waterfall import waterfall_svg
+from keizoku.sla.pictures.on_pages import month_on_page, waterfall_on_page
+from keizoku.sla.pictures.timeline import CLAUSES, LOOKS
 from keizoku.sla.review_queue import policy_of
 from keizoku.sla.rules.claims import claim_deadline
 from keizoku.sla.rules.intervals import as_iso, length
@@ -224,46 +224,41 @@ def report_csv(report: MonthReport, lang: Lang) -> str:
 
 
 def report_page(report: MonthReport, langs: Langs) -> str:
-    """The page in one language or both; it runs no script and asks for nothing else."""
-    lang = _lang(langs[-1])
+    """The page, whole in each language; it runs no script and asks for nothing else."""
+    return file_page("report.html.j2", langs, lambda lang, ids: _page_facts(report, lang, ids), str(report.month))
+
+
+def _page_facts(report: MonthReport, lang: Lang, ids: str) -> dict[str, Any]:
     ja = lang == "ja"
-    service = report.service
-
-    def say(japanese: object, english: object) -> Markup:
-        return both(japanese, english, langs)
-
+    service, policy = report.service, report.policy
     unusable_seconds = length(service.unusable)
-    tier = report.policy.sla.tier(unusable_seconds)
-    return templates_in().get_template("report.html.j2").render(
-        langs=langs,
-        say=say,
-        report=report,
-        month=say(words.month(report.month, ja=True), words.month(report.month, ja=False)),
-        title=str(report.month),
-        made_at=words.instant(report.made_at, ja),
-        waits=[say(each.text("ja"), each.text("en")) for each in report.waits],
-        unknown=[(words.windows(as_iso((each,)), ja), each[1] - each[0]) for each in service.unknown],
-        gross=length(service.gross),
-        unusable=unusable_seconds,
-        rate=words.percent(tier.rate, ja) if tier else "0%",
-        pictures=[Markup(each) for each in (  # noqa: S704
-            waterfall_svg(service.buckets, report.policy, lang), month_svg(service, report.policy, lang))],
-        buckets=list(service.waterfall().items()),
-        windows=[
+    tier = policy.sla.tier(unusable_seconds)
+    return {
+        "report": report,
+        "month": words.month(report.month, ja),
+        "made_at": words.instant(report.made_at, ja),
+        "waits": [each.text(lang) for each in report.waits],
+        "unknown": [(words.windows(as_iso((each,)), ja), each[1] - each[0]) for each in service.unknown],
+        "gross": length(service.gross),
+        "unusable": unusable_seconds,
+        "rate": words.percent(tier.rate, ja) if tier else "0%",
+        "pictures": [Markup(each) for each in (  # noqa: S704 - our own drawings, escaped where they are made
+            waterfall_on_page(service.buckets, policy, lang, f"kw{ids}"),
+            month_on_page(service, policy, lang, ids=f"kz{ids}"))],
+        "buckets": list(service.waterfall().items()),
+        "windows": [
             (words.windows(as_iso(((part.start, part.end),)), ja), part.end - part.start, part,
-             say(sentence(f"cause.{part.cause}", "ja", {}), sentence(f"cause.{part.cause}", "en", {})))
+             sentence(f"cause.{part.cause}", lang, {}))
             for part in service.parts
         ],
-        evidence=[
-            (words.instant(each.recorded_at, ja), each, say(row_text(each, "ja"), row_text(each, "en")),
-             windows_text(each, lang))
+        "evidence": [
+            (words.instant(each.recorded_at, ja), each, row_text(each, lang), windows_text(each, lang))
             for each in report.evidence
         ],
-        claims=[(say(_result_text(result, "ja"), _result_text(result, "en")), count)
-                for result, count in report.claims.items()],
-        awarded=words.yen(report.awarded_yen, ja),
-        method=[say(*lines) for lines in zip(report.method("ja"), report.method("en"), strict=True)],
-    )  # fmt: skip
+        "claims": [(_result_text(result, lang), count) for result, count in report.claims.items()],
+        "awarded": words.yen(report.awarded_yen, ja),
+        "method": report.method(lang),
+    }  # fmt: skip
 
 
 def _result_text(result: ClaimResult, lang: Lang) -> str:

@@ -1,8 +1,10 @@
 """A month of outages as a picture: one row per day, 24 hours across, every second in the colour of its bucket.
 
 One inline SVG with text as text. Colours are those of Okabe and Ito, and each bucket has a pattern and its
-clause besides, so nothing rests on telling red from green. A pixel is 100 seconds: coordinates are whole
-hundredths of a pixel, made from whole seconds.
+clause besides, so nothing rests on telling red from green. Text, lines and ground take the colours of the page that
+the picture is on, which may be dark; a picture that is a file of its own is dark on white.
+Two frames: WIDE for a desk and for paper, NARROW for a phone. Coordinates are whole hundredths of a pixel, made from
+whole seconds.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,13 +21,50 @@ from keizoku.terms.policy import Policy
 
 Lang = Literal["ja", "en"]
 
-LEFT, TOP, ROW, BAR, PLOT = 78, 96, 23, 17, DAY_SECONDS // 100  # px
-RIGHT = LEFT + PLOT
-WIDTH = RIGHT + 118
-LEGEND_ROW, LEGEND_COLUMNS = 26, 2
+ROW, BAR, LEGEND_ROW = 23, 17, 26  # px
 THINNEST = 150  # hundredths of a pixel: what is drawn of the shortest outage
-ROOM_FOR_LABEL_SECONDS = 3_000
+ROOM_FOR_LABEL = 3_000  # hundredths of a pixel
 WEEKDAYS = {"ja": "月火水木金土日", "en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")}
+
+
+class Frame(NamedTuple):
+    """The measures of a picture, in pixels; a pixel across is so many seconds of a day."""
+
+    name: str  # a class of the picture: what a style sheet chooses it by
+    left: int
+    top: int
+    right: int  # beside the plot, for the sums of days
+    seconds: int
+    hours: int  # between two names of hours
+    legend_left: int
+    legend_columns: int
+
+    @property
+    def plot(self) -> int:
+        """The width of a day."""
+        return DAY_SECONDS // self.seconds
+
+    @property
+    def width(self) -> int:
+        """The width of the whole."""
+        return self.left + self.plot + self.right
+
+    @property
+    def legend_width(self) -> int:
+        """What a column of the legend has."""
+        return (self.plot if self.legend_columns > 1 else self.width - 2 * self.legend_left) // self.legend_columns
+
+    def across(self, seconds: int) -> int:
+        """Seconds as hundredths of a pixel."""
+        return seconds * 100 // self.seconds
+
+    def x(self, second_of_day: int) -> str:
+        """Where a second of a day is."""
+        return px(self.left * 100 + self.across(second_of_day))
+
+
+WIDE = Frame("desk", left=78, top=96, right=118, seconds=100, hours=3, legend_left=78, legend_columns=2)
+NARROW = Frame("phone", left=54, top=126, right=84, seconds=360, hours=6, legend_left=6, legend_columns=1)
 
 
 class Look(NamedTuple):
@@ -62,15 +101,24 @@ CLAUSES = {
 }
 STYLE = (
     ".keizoku-month text{font-family:system-ui,'Hiragino Sans','Noto Sans JP','Noto Sans CJK JP',"
-    "sans-serif;font-size:11px;fill:#333}"
-    ".keizoku-month .t{font-size:19px;font-weight:600;fill:#111}"
-    ".keizoku-month .s{font-size:13px;fill:#444}"
+    "sans-serif;font-size:11px;fill:#333;fill:var(--ink,#333)}"
+    ".keizoku-month .t{font-size:19px;font-weight:600}"
+    ".keizoku-month .s{font-size:13px}"
+    ".keizoku-month.phone .t{font-size:16px}"
     ".keizoku-month .e{text-anchor:end;font-variant-numeric:tabular-nums}"
     ".keizoku-month .m{text-anchor:middle}"
     ".keizoku-month .k{font-size:9.5px;font-weight:600;text-anchor:middle;fill:#000;stroke:#fff;"
     "stroke-width:2.6px;paint-order:stroke}"
     ".keizoku-month .l{font-size:12px}"
-    ".keizoku-month .q{fill:#777}"
+    ".keizoku-month.phone .l{font-size:11.5px}"
+    ".keizoku-month .q{fill:#666;fill:var(--soft,#666)}"
+    ".keizoku-month .p{fill:#fff;fill:var(--paper,#fff)}"
+    ".keizoku-month .d{fill:#f5f6f8;fill:var(--ground,#f5f6f8)}"
+    ".keizoku-month .g{fill:#1b2a49;fill:var(--night,#1b2a49);fill-opacity:.09}"
+    ".keizoku-month .u{fill:#111;fill:var(--ink,#111)}"
+    ".keizoku-month line{stroke:#111;stroke:var(--ink,#111)}"
+    ".keizoku-month .h{stroke:#c9cdd4;stroke:var(--line,#c9cdd4)}"
+    ".keizoku-month .o{stroke:#222;stroke:var(--ink,#222)}"
 )
 """Of every picture of a month."""
 
@@ -92,34 +140,50 @@ def month_svg(
     claimant: Mapping[str, Spans] | None = None,
     claimed: Spans | None = None,
     ids: str = "kz",
+    frame: Frame = WIDE,
+    sums: bool = True,
 ) -> str:
     """The month for everyone, or, with a claimant's eleven buckets, as that claimant's claim sees it.
 
     `claimed` is underlined: what the user asked for. `ids` begins the names of patterns, which are of a whole page:
-    two pictures on one page take two.
+    two pictures on one page take two. `sums`: the legend has those of the buckets, where no table beside it has them.
     """
     buckets = service.buckets if claimant is None else claimant
     days = service.month.days
-    legend_top = TOP + days * ROW + 34
-    legend_rows = -(-len(buckets) // LEGEND_COLUMNS) + (claimed is not None)
-    height = legend_top + legend_rows * LEGEND_ROW + 22
+    legend_top = frame.top + days * ROW + 34
+    legend_rows = -(-len(buckets) // frame.legend_columns) + (claimed is not None)
+    width, height = frame.width, legend_top + legend_rows * LEGEND_ROW + 22
     title, summary = _words(service, policy, buckets, lang)
-    size = f'viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}"'
+    text_left = frame.left if frame.legend_columns > 1 else frame.legend_left
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" lang="{lang}" class="keizoku-month">',
+        opened(frame.name, width, height, lang),
         f"<title>{escape(title)}</title><desc>{escape(summary)}</desc>",
         f"<style>{STYLE}</style><defs>{patterns(buckets, ids)}</defs>",
-        f'<rect width="{WIDTH}" height="{height}" rx="8" fill="#fff"/>',
-        f'<text class="t" x="{LEFT}" y="34">{escape(title)}</text>',
-        f'<text class="s" x="{LEFT}" y="56">{escape(summary)}</text>',
-        *_days(service, policy, lang),
-        *(_bar(block, lang, ids) for block in _blocks(service, buckets)),
-        *_underlines(service, claimed, lang),
-        *_totals(service, buckets, lang),
-        *_legend(buckets, legend_top, lang, ids, claimed),
+        f'<rect class="p" width="{width}" height="{height}" rx="8" fill="#fff"/>',
+        f'<text class="t" x="{text_left}" y="34">{escape(title)}</text>',
+        *(
+            f'<text class="s" x="{text_left}" y="{56 + 17 * at}">{escape(line)}</text>'
+            for at, line in enumerate(_lines(summary, lang) if frame.legend_columns == 1 else [summary])
+        ),
+        *_days(service, policy, lang, frame),
+        *(_bar(block, lang, ids, frame) for block in _blocks(service, buckets)),
+        *_underlines(service, claimed, lang, frame),
+        *_totals(service, buckets, lang, frame),
+        *_legend(buckets, legend_top, lang, ids, claimed, frame, sums),
         "</svg>",
     ]
     return "\n".join(parts) + "\n"
+
+
+def opened(name: str, width: int, height: int, lang: Lang) -> str:
+    """The beginning of a picture."""
+    size = f'viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" lang="{lang}" class="keizoku-month {name}">'
+
+
+def _lines(summary: str, lang: Lang) -> list[str]:
+    """A summary as the lines of a narrow picture."""
+    return summary.split("、" if lang == "ja" else ", ")
 
 
 def counting_bucket(buckets: Mapping[str, Spans]) -> str:
@@ -151,26 +215,26 @@ def patterns(buckets: Iterable[str], ids: str) -> str:
     )
 
 
-def _days(service: ServiceMonth, policy: Policy, lang: Lang) -> Iterator[str]:
+def _days(service: ServiceMonth, policy: Policy, lang: Lang, frame: Frame) -> Iterator[str]:
     """The empty calendar: hours across, days down, the night shaded."""
-    bottom = TOP + service.month.days * ROW
+    bottom = frame.top + service.month.days * ROW
     for day in range(service.month.days):
-        y = TOP + day * ROW
+        y = frame.top + day * ROW
         on = service.month.first_on + timedelta(days=day)
         weekday = WEEKDAYS[lang][on.weekday()]
         name = f"{on.day}日({weekday})" if lang == "ja" else f"{weekday} {on.day}"
         quiet = " q" if on.weekday() > 4 else ""
-        yield f'<text class="e{quiet}" x="{LEFT - 10}" y="{y + 12}">{name}</text>'
-        yield f'<rect x="{LEFT}" y="{y}" width="{PLOT}" height="{BAR}" fill="#f5f6f8"/>'
+        yield f'<text class="e{quiet}" x="{frame.left - (10 if frame is WIDE else 4)}" y="{y + 12}">{name}</text>'
+        yield f'<rect class="d" x="{frame.left}" y="{y}" width="{frame.plot}" height="{BAR}" fill="#f5f6f8"/>'
     start, end = policy.sla.night_from_second, policy.sla.night_to_second
     yield (
-        f'<rect x="{_x(start)}" y="{TOP - 4}" width="{px(end - start)}" height="{bottom - TOP + 2}" '
-        f'fill="#1b2a49" fill-opacity=".09"><title>{escape(name_of("night", lang))}</title></rect>'
+        f'<rect class="g" x="{frame.x(start)}" y="{frame.top - 4}" width="{px(frame.across(end - start))}" '
+        f'height="{bottom - frame.top + 2}" fill="#1b2a49"><title>{escape(name_of("night", lang))}</title></rect>'
     )
-    for hour in range(0, 25, 3):
-        x = _x(hour * 3600)
-        yield f'<line x1="{x}" y1="{TOP - 6}" x2="{x}" y2="{bottom - 2}" stroke="#c9cdd4" stroke-width=".7"/>'
-        yield f'<text class="m" x="{x}" y="{TOP - 12}">{hour:02}:00</text>'
+    for hour in range(0, 25, frame.hours):
+        x = frame.x(hour * 3600)
+        yield f'<line class="h" x1="{x}" y1="{frame.top - 6}" x2="{x}" y2="{bottom - 2}" stroke-width=".7"/>'
+        yield f'<text class="m" x="{x}" y="{frame.top - 12}">{hour:02}:00</text>'
 
 
 def _blocks(service: ServiceMonth, buckets: Mapping[str, Spans]) -> Iterator[_Block]:
@@ -183,15 +247,15 @@ def _blocks(service: ServiceMonth, buckets: Mapping[str, Spans]) -> Iterator[_Bl
                 yield _Block(day, start - midnight, end - midnight, bucket, whole)
 
 
-def _underlines(service: ServiceMonth, claimed: Spans | None, lang: Lang) -> Iterator[str]:
+def _underlines(service: ServiceMonth, claimed: Spans | None, lang: Lang, frame: Frame) -> Iterator[str]:
     """What the user claimed, as a line under the day's bar."""
     within = clip(claimed or (), epoch(service.month.start_at), epoch(service.month.end_at))
     for block in _blocks(service, {"claimed": within}):
         text = f"{_when(block.whole)}: {CLAIMED[lang]}"
-        width = max(block.end - block.start, THINNEST)
+        width = max(frame.across(block.end - block.start), THINNEST)
         yield (
-            f'<rect class="u" x="{_x(block.start)}" y="{TOP + block.day * ROW + BAR + 1}" width="{px(width)}" '
-            f'height="3" fill="#111"><title>{escape(text)}</title></rect>'
+            f'<rect class="u" x="{frame.x(block.start)}" y="{frame.top + block.day * ROW + BAR + 1}" '
+            f'width="{px(width)}" height="3" fill="#111"><title>{escape(text)}</title></rect>'
         )
 
 
@@ -201,25 +265,26 @@ def _when(whole: tuple[int, int]) -> str:
     return f"{start:%Y-%m-%d %H:%M:%S}–{until} JST"
 
 
-def _bar(block: _Block, lang: Lang, ids: str) -> str:
-    y = TOP + block.day * ROW
-    width = max(block.end - block.start, THINNEST)
+def _bar(block: _Block, lang: Lang, ids: str, frame: Frame) -> str:
+    y = frame.top + block.day * ROW
+    width = max(frame.across(block.end - block.start), THINNEST)
     duration = words.duration(block.whole[1] - block.whole[0], lang == "ja")
     text = f"{_when(block.whole)}, {duration}: {name_of(block.bucket, lang)}"
     label = ""
-    if block.end - block.start >= ROOM_FOR_LABEL_SECONDS:
-        middle = _x((block.start + block.end) // 2)
+    if width >= ROOM_FOR_LABEL:
+        middle = frame.x((block.start + block.end) // 2)
         label = f'<text class="k" x="{middle}" y="{y + 12}">{CLAUSES[block.bucket]}</text>'
     return (
-        f'<g><title>{escape(text)}</title><rect x="{_x(block.start)}" y="{y}" width="{px(width)}" '
+        f'<g><title>{escape(text)}</title><rect class="o" x="{frame.x(block.start)}" y="{y}" width="{px(width)}" '
         f'height="{BAR}" fill="url(#{ids}-{block.bucket})" stroke="#222" stroke-width=".6"/>{label}</g>'
     )
 
 
-def _totals(service: ServiceMonth, buckets: Mapping[str, Spans], lang: Lang) -> Iterator[str]:
+def _totals(service: ServiceMonth, buckets: Mapping[str, Spans], lang: Lang, frame: Frame) -> Iterator[str]:
     """What counts of each day, to the right of it."""
     look = LOOKS[counting_bucket(buckets)]
-    yield f'<text class="e" x="{WIDTH - 12}" y="{TOP - 28}">{look.ja if lang == "ja" else look.en}</text>'
+    right = frame.width - (12 if frame is WIDE else 4)
+    yield f'<text class="e" x="{right}" y="{frame.top - 28}">{look.ja if lang == "ja" else look.en}</text>'
     counting = buckets[counting_bucket(buckets)]
     first = epoch(service.month.start_at)
     for day in range(service.month.days):
@@ -227,30 +292,35 @@ def _totals(service: ServiceMonth, buckets: Mapping[str, Spans], lang: Lang) -> 
         seconds = length(clip(counting, midnight, midnight + DAY_SECONDS))
         if seconds:
             text = words.duration(seconds, lang == "ja")
-            yield f'<text class="e" x="{WIDTH - 12}" y="{TOP + day * ROW + 12}">{text}</text>'
+            yield f'<text class="e" x="{right}" y="{frame.top + day * ROW + 12}">{text}</text>'
 
 
-def _legend(buckets: Mapping[str, Spans], top: int, lang: Lang, ids: str, claimed: Spans | None) -> Iterator[str]:
-    rows = -(-len(buckets) // LEGEND_COLUMNS)
+def _legend(
+    buckets: Mapping[str, Spans], top: int, lang: Lang, ids: str, claimed: Spans | None, frame: Frame, sums: bool
+) -> Iterator[str]:
+    rows = -(-len(buckets) // frame.legend_columns)
     for place, (bucket, spans) in enumerate(buckets.items()):
-        x = LEFT + place // rows * (PLOT // LEGEND_COLUMNS + 10)
+        x = frame.legend_left + place // rows * (frame.legend_width + 10)
         y = top + place % rows * LEGEND_ROW
         seconds = length(spans)
         quiet = "" if seconds else " q"
         text = f"{seconds:,}{'秒' if lang == 'ja' else ' s'}"
         if seconds >= 60:
-            text += f" = {words.duration(seconds, lang == 'ja')}"
+            duration = words.duration(seconds, lang == "ja")
+            text = f"{text} = {duration}" if frame is WIDE else duration
         yield (
-            f'<rect x="{x}" y="{y}" width="26" height="15" fill="url(#{ids}-{bucket})" stroke="#222" '
+            f'<rect class="o" x="{x}" y="{y}" width="26" height="15" fill="url(#{ids}-{bucket})" stroke="#222" '
             f'stroke-width=".6"/><text class="l{quiet}" x="{x + 36}" y="{y + 12}">'
             f"{escape(name_of(bucket, lang))}</text>"
-            f'<text class="l e{quiet}" x="{x + PLOT // LEGEND_COLUMNS - 10}" y="{y + 12}">{text}</text>'
         )
+        if sums:
+            right = x + frame.legend_width - (10 if frame is WIDE else 0)
+            yield f'<text class="l e{quiet}" x="{right}" y="{y + 12}">{text}</text>'
     if claimed is not None:
         y = top + rows * LEGEND_ROW
         yield (
-            f'<rect x="{LEFT}" y="{y + 6}" width="26" height="3" fill="#111"/>'
-            f'<text class="l" x="{LEFT + 36}" y="{y + 12}">{CLAIMED[lang]}</text>'
+            f'<rect class="u" x="{frame.legend_left}" y="{y + 6}" width="26" height="3" fill="#111"/>'
+            f'<text class="l" x="{frame.legend_left + 36}" y="{y + 12}">{CLAIMED[lang]}</text>'
         )
 
 
@@ -258,10 +328,6 @@ def name_of(bucket: str, lang: Lang) -> str:
     """A bucket with its clause."""
     ja, en, clause = LOOKS[bucket].ja, LOOKS[bucket].en, CLAUSES[bucket]
     return f"{ja}({clause})" if lang == "ja" else f"{en} ({clause})"
-
-
-def _x(second_of_day: int) -> str:
-    return px(LEFT * 100 + second_of_day)
 
 
 def px(hundredths: int) -> str:

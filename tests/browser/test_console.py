@@ -18,6 +18,7 @@ from keizoku.web.pages.staff.console import SCREENS
 from tests.integration.web.conftest import lived_schema, open_house
 from tests.worlds.console_world import Sitting, addresses_of, fill, staff_of
 from tests.worlds.listening import listening
+from tests.worlds.role_walk import leave_unanswered
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -67,6 +68,8 @@ def console(lived_schema: tuple[sa.Engine, str]) -> Iterator[str]:
             return house.ask("POST", path, content=content, headers=headers)[0]
 
         house.door.settings = house.door.settings.model_copy(update={"issuer_name": "Example KK"})
+        with house.engine.connect() as session:
+            leave_unanswered(session)
         fill(house.act, upload)
         house.door.signed_in = Sitting(staff_of("worker"))
         with listening(house.client.app, lifespan="off") as port:

@@ -1,15 +1,14 @@
 """The month's report in a browser: offline, nothing to complain about, tables sort and filter, figures lead to rows."""
 
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pypdf
 import pytest
 
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.reports.finance_page import finance_page
 from tests.worlds.finance_world import report_of
+from tests.worlds.looks import fits_a_phone, printed, tiles_line_up
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -44,7 +43,7 @@ def test_the_report_opens_offline_sorts_filters_drills_down_and_prints(
 
     # sorting, both ways, by number; filtering by text
     ledger = page.locator("#t-ledger")
-    debits = ledger.locator("th").nth(6)
+    debits = ledger.locator("th button").nth(6)
     debits.click()
     cells = ledger.locator("tbody tr td:nth-child(7)")
     ascending = [int(text.replace(",", "")) for text in cells.all_inner_texts()]
@@ -57,8 +56,9 @@ def test_the_report_opens_offline_sorts_filters_drills_down_and_prints(
     assert set(rows.locator("td:nth-child(3)").all_inner_texts()) == {"減額の決定"}
 
     assert page.evaluate("document.documentElement.scrollWidth") == 1180
-    printed = pypdf.PdfReader(BytesIO(page.pdf(prefer_css_page_size=True)))
-    assert {tuple(round(float(side)) for side in each.mediabox[2:]) for each in printed.pages} == {(595, 842)}
+    tiles_line_up(page)
+    printed(page)
+    fits_a_phone(page)
     page.emulate_media(media="print")
     page.set_viewport_size({"width": 703, "height": 1000})  # A4 less its margins
     assert page.evaluate("document.documentElement.scrollWidth") <= 703

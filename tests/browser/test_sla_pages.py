@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from keizoku.scheduler.reports.claim_page import claim_page, explain_claim
 from keizoku.scheduler.reports.replay import ALL_THAT_IS_KNOWN
 from keizoku.scheduler.reports.sla_report import month_report, report_page
+from tests.worlds.looks import fits_a_phone, printed, tiles_line_up
 from tests.worlds.month_world import live
 from tests.worlds.sla_world import APRIL, RULES, at
 
@@ -45,9 +46,15 @@ def test_claim_and_report_open_offline_and_fit(browser: "Browser", engine: sa.En
         assert (asked, said) == ([file.as_uri()], [])
         assert page.evaluate("document.documentElement.scrollWidth") == 1180
         assert page.locator("script").count() == 0
-        assert page.locator("svg.keizoku-month").count() == 2
-        assert page.get_by_text("4時間7分").first.is_visible()
+        for lang, words in (("en", "4 h 7 min"), ("ja", "4時間7分")):
+            page.check(f"#in-{lang}")
+            assert page.locator(f"svg.keizoku-month.desk:lang({lang}):visible").count() == 2
+            assert page.locator("svg.keizoku-month:visible").count() == 2
+            assert page.get_by_text(words).locator("visible=true").first.is_visible()
+        tiles_line_up(page)
         ids = page.evaluate("[...document.querySelectorAll('[id]')].map(each => each.id)")
         assert len(ids) == len(set(ids))
         assert "=a false alarm" in page.inner_text("body") or name == "claim"
+        printed(page)
+        fits_a_phone(page)
         page.close()

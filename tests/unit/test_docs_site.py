@@ -52,6 +52,16 @@ def test_the_picture_of_the_rooms_is_the_present_one() -> None:
     assert PICTURE.read_text(encoding="utf-8") == rooms_svg(), "draw it anew: python -m tests.rooms_picture"
 
 
+def test_the_pictures_of_the_console_stay_small() -> None:
+    """`python -m tests.console_pictures` makes them: 1180 × 760 points, light, few colours."""
+    pictures = sorted((DOCS / "images").glob("*.png"))
+    assert [each.name for each in pictures] == ["console-month.png", "console-today.png"]
+    for each in pictures:
+        content = each.read_bytes()
+        assert (int.from_bytes(content[16:20], "big"), int.from_bytes(content[20:24], "big")) == (1180, 760)
+        assert len(content) < 90_000, each.name
+
+
 def glossary() -> list[list[str]]:
     """The rows of the glossary: English, Japanese, meaning, names in the code."""
     lines = (DOCS / "reference" / "glossary.md").read_text(encoding="utf-8").splitlines()

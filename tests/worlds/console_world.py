@@ -17,7 +17,7 @@ from keizoku.web.pages.shared.addresses import segment
 if TYPE_CHECKING:
     from keizoku.web.calls.operation import Operation
 
-__all__ = ["HOSTILE", "KNOWN", "TOKEN", "Sitting", "addresses_of", "fill", "staff_of"]
+__all__ = ["HOSTILE", "KNOWN", "TOKEN", "Sitting", "addresses_of", "fill", "staff_of", "walked"]
 
 TOKEN = "the-word-of-the-test"  # noqa: S105 - of no session
 
@@ -57,6 +57,7 @@ KNOWN: Final[Mapping[str, str]] = {
     "account": HOSTILE, "claim": HOSTILE, "letter": "N1", "month": "2026-04", "task": "documents overdue",
     "payment": "1", "kind": "product_key", "batch": HOSTILE, "code": "1140", "contract": "premium",
     "version": "2024-12-02", "name": "5.2", "on": "2026-05-07", "incident": HOSTILE, "number": "1",
+    "refund": "refund-1",
 }  # fmt: skip
 """What stands in the paths of screens, in the world of tests/worlds/role_walk.py and what `fill` adds."""
 
@@ -96,10 +97,11 @@ DONE_BEFORE: Final = frozenset({"application.none_waiting", "contract.exists"})
 """What an application that was screened at once refuses."""
 
 
+def walked(screens: Sequence[Operation]) -> list[Operation]:
+    """The screens that the world has something for: an endpoint wants a public address."""
+    return [screen for screen in screens if screen.name != "console.endpoint"]
+
+
 def addresses_of(screens: Sequence[Operation]) -> list[str]:
     """An address of every screen."""
-    return [
-        re.sub(r"\{(\w+)\}", lambda part: segment(KNOWN[part[1]]), screen.path)
-        for screen in screens
-        if screen.name != "console.endpoint"  # an endpoint wants a public address
-    ]
+    return [re.sub(r"\{(\w+)\}", lambda part: segment(KNOWN[part[1]]), each.path) for each in walked(screens)]

@@ -43,6 +43,8 @@ NOT_FOUND: Final = frozenset(
         "plan.unknown",
         "proposal.unknown",
         "reconciliation.exception_unknown",
+        "receipt.unknown",
+        "refund.none",
         "refund.unknown",
         "outage.unknown",
         "task.unknown",

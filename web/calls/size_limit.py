@@ -1,7 +1,7 @@
 """How much may come in, and how slowly: bodies are counted as they arrive, and refused before they are read as a whole.
 
-JSON has 1 MiB, a file 256 MiB; a call that says more, or sends more, gets 413 and is heard no further. JSON has half a
-minute to come, a file ten minutes; then the answer is 408.
+JSON has 1 MiB, a file 256 MiB, a form of the console's acts as much; a call that says more, or sends more, gets 413 and
+is heard no further. JSON has half a minute to come, a file ten minutes; then the answer is 408.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ LARGEST_JSON: Final = 1024 * 1024
 """Bytes."""
 
 
+FORMS_WITH_FILES: Final = "/console/acts/"
+"""Where browsers send files."""
 JSON_WITHIN_S: Final = 30.0
 FILE_WITHIN_S: Final = 600.0
 
@@ -47,7 +49,9 @@ class SizeLimit:
             return
         headers = dict(scope["headers"])
         kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
-        is_file = kind == b"application/octet-stream"
+        is_file = kind == b"application/octet-stream" or (
+            kind == b"multipart/form-data" and scope["path"].startswith(FORMS_WITH_FILES)
+        )
         most, within = (LARGEST_FILE, FILE_WITHIN_S) if is_file else (LARGEST_JSON, JSON_WITHIN_S)
         said = headers.get(b"content-length", b"0")
         if not said.isdigit() or int(said) > most:

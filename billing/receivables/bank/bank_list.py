@@ -5,7 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from keizoku.billing.ledger.bank_acts import WAITING
-from keizoku.billing.receivables.read_models import BankLineView, BankPayment
+from keizoku.billing.receivables.read_models import BankActView, BankLineView, BankPayment
 from keizoku.db.session import Session
 from keizoku.db.tables.bank import bank_act, bank_line
 
@@ -68,13 +68,24 @@ def statement_count(session: Session, account: str | None = None) -> int:
 
 
 def statement_lines(
-    session: Session, account: str | None = None, *, limit: int | None = None, after: int | None = None
+    session: Session,
+    account: str | None = None,
+    *,
+    file: str | None = None,
+    line: int | None = None,
+    limit: int | None = None,
+    after: int | None = None,
 ) -> list[BankLineView]:
     """Every line of the bank's book, in and out, in any currency, oldest first, and what became of it.
 
-    At most `limit`, behind the line `after`. `account`: of one account at the bank.
+    At most `limit`, behind the line `after`. `account`: of one account at the bank. `file`: that came first with the
+    file of this digest (MoneyImport.digest). `line`: this one alone.
     """
     query = _book(account).order_by(bank_line.c.paid_on, bank_line.c.id).limit(limit)
+    if file is not None:
+        query = query.where(bank_line.c.file_digest == file)
+    if line is not None:
+        query = query.where(bank_line.c.id == line)
     if after is not None:
         last = bank_line.alias("last")
         place = sa.tuple_(bank_line.c.paid_on, bank_line.c.id)
@@ -99,6 +110,18 @@ def statement_lines(
         )
         for row in session.execute(query)
     ]
+
+
+def acts_of(session: Session, line: int) -> list[BankActView]:
+    """What became of a line, act by act, oldest first."""
+    rows = session.execute(sa.select(bank_act).where(bank_act.c.line_id == line).order_by(bank_act.c.id))
+    return [
+        BankActView(
+            kind=row.kind, account=row.account, receipt=row.receipt_id, about=row.about, by=row.author, why=row.ground,
+            recorded_at=row.recorded_at,
+        )
+        for row in rows
+    ]  # fmt: skip
 
 
 def _book(account: str | None) -> sa.Select[Any]:

@@ -19,8 +19,8 @@ app = typer.Typer(pretty_exceptions_enable=False)
     help=japanese(
         "月次報告を書き出します: オフラインで開けるページ、ブック、表ごとのCSV、それらのSHA-"
         "256。\n\n"
-        "売上、契約負債、年齢別の債権、減額、申請、稼働、督促、照合の例外、担当者待ちのもの、仕訳。ど"
-        "の数字からも、その元になった表をたどれます。変更はしません。`keizoku reconci"
+        "売上、月次経常収益、会員の増減、契約負債、年齢別の債権、減額、申請、稼働、督促、照合の例外、担当者待ちのもの、仕訳。"
+        "前月の数字が並びます。どの数字からも、その元になった表をたどれます。変更はしません。`keizoku reconci"
         "le` と同じく、決済代行の知らせだけを取り込みます。"
     )
 )
@@ -41,9 +41,10 @@ def report(
 ) -> None:
     """Write a month's report: a page that opens offline, a workbook, a CSV per table, and their SHA-256.
 
-    Revenue, contract liability, receivables by age, credits, claims, availability, dunning, the reconciliation's
-    exceptions and what waits for people, the journal. Every figure links to the table that it sums. Nothing is
-    changed; only the gateway's news are fetched, as `keizoku reconcile` does.
+    Revenue, recurring revenue, members who joined and left, contract liability, receivables by age, credits, claims,
+    availability, dunning, the reconciliation's exceptions and what waits for people, the journal; beside each figure
+    that of the month before. Every figure links to the table that it sums. Nothing is changed; only the gateway's news
+    are fetched, as `keizoku reconcile` does.
     """
     from keizoku.billing.closing.reconciliation_run import reconcile_month
     from keizoku.db.session import one_snapshot
@@ -66,7 +67,9 @@ def report(
         except OSError as error:
             fail(f"{error.filename or out}: {error.strerror}")
     if as_json:
-        figures = {each.key: each.value for each in (*made.figures, *made.ages, *made.dunning)}
-        emit({"month": str(about), "figures": figures, "files": [str(path) for path in written]}, as_json=True)
+        figures = {each.key: each.value for each in made.all_figures}
+        prior = {each.key: each.prior for each in made.all_figures}
+        shown = {"month": str(about), "figures": figures, "prior": prior, "files": [str(path) for path in written]}
+        emit(shown, as_json=True)
     else:
         emit([str(path) for path in written])

@@ -17,13 +17,13 @@ from keizoku.scheduler.cli.shared.context import (
 from keizoku.scheduler.cli.shared.inputs import Account, AsJson, Author, Ground
 from keizoku.scheduler.cli.shared.language import both, japanese
 from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, emit_rows
-from keizoku.scheduler.cli.shared.output import emit, errors, fail
+from keizoku.scheduler.cli.shared.output import emit, errors, fail, note
 from keizoku.terms.calendar import iso_jst
 
 if TYPE_CHECKING:
     from threading import Event
 
-    from keizoku.scheduler.backup.keeper import Rules
+    from keizoku.scheduler.backup.keeper import Checked, Rules
     from keizoku.scheduler.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
@@ -164,7 +164,10 @@ def list_(
 
 @app.command(help=japanese("写しを読み直します: 書いたときと同じ内容で、鍵があれば最後まで開けること。"))
 def verify(backup: Backup = "", identity: Identity = None, as_json: AsJson = False) -> None:
-    """Read the copies of a backup back: the bytes are those that were written; with the key, they open to the end."""
+    """Read the copies of a backup back: the bytes are those that were written; with the key, they open to the end.
+
+    What was found is kept in the database, where one is set or lies here; the copies are read without it, too.
+    """
     from keizoku.scheduler.backup import keeper
     from keizoku.scheduler.backup.dump import BackupError
 
@@ -173,6 +176,7 @@ def verify(backup: Backup = "", identity: Identity = None, as_json: AsJson = Fal
         found = keeper.verify(rules_of(settings), backup or None, identity or settings.backup_identity_file)
     except BackupError as error:
         fail(str(error), 1)
+    _keep(settings, found)
     emit(
         [
             {
@@ -187,6 +191,27 @@ def verify(backup: Backup = "", identity: Identity = None, as_json: AsJson = Fal
     )
     if any(each.complaints for each in found):
         raise typer.Exit(1)
+
+
+def _keep(settings: Settings, found: list[Checked]) -> None:
+    """Keep what was found, where there is a database; one that does not take it is said and stops nothing."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from keizoku.db.embedded import default_data_dir
+    from keizoku.db.session import DatabaseError
+    from keizoku.db.standing import check_current
+    from keizoku.scheduler.backup.kept import record_checked
+    from keizoku.scheduler.cli.shared.output import UserError
+
+    folder = settings.data_dir or default_data_dir()
+    if settings.database_url is None and not (folder / "postgresql").is_dir():
+        return
+    try:
+        with open_database(settings, quiet=True) as database:
+            check_current(database.session)
+            record_checked(database.session, found, datetime.now(UTC))
+    except (DatabaseError, SQLAlchemyError, UserError) as error:
+        note(f"what was found is not kept in the database: {' '.join(str(error).split())[:200]}")
 
 
 @app.command(

@@ -16,8 +16,15 @@ from keizoku.scheduler.cli.shared.context import settings_of_this_process
 from keizoku.scheduler.cli.shared.output import emit, errors, fail, note
 from keizoku.scheduler.demo.files import BrokenExampleError, read_acts
 from keizoku.scheduler.demo.page import amount, demo_page
-from keizoku.scheduler.demo.place import NotADemoError, clear, default_dir, examples_dir, fresh_services
-from keizoku.scheduler.demo.play import play, played_until
+from keizoku.scheduler.demo.place import (
+    NotADemoError,
+    clear,
+    default_dir,
+    examples_dir,
+    fresh_services,
+    stand_at,
+)
+from keizoku.scheduler.demo.play import play, played_until, shown_at
 from keizoku.scheduler.demo.summary import Figure, Summary, summarise
 from keizoku.scheduler.files import write_whole
 from keizoku.scheduler.settings import SettingsError
@@ -30,12 +37,25 @@ PHASES = {"load": "contracts", "nights": "nights"}
 def run_demo(data_dir: Path | None, out: Path | None, examples: Path | None, as_json: bool) -> bool:
     """Play the example month and show it; whether every certificate is ok."""
     folder, why = (data_dir.expanduser().absolute(), "") if data_dir is not None else default_dir()
+    if why:
+        note(why)
+    summary, page, command = make_demo(folder, out, examples)
+    if as_json:
+        emit({**summary.to_json(), "data_dir": folder, "page": page, "see": seeing(folder)}, as_json=True)
+    else:
+        emit(None, human=lambda console: show(console, summary, page, (command, seeing(folder))))
+    return summary.certificates_ok == summary.nights
+
+
+def make_demo(folder: Path, out: Path | None = None, examples: Path | None = None) -> tuple[Summary, Path, str]:
+    """Play the example month in this folder and write its page: (what came of it, the page, how one claim is asked).
+
+    What cannot be done ends the command with one line.
+    """
     source = examples or examples_dir()
     if source is None:
         fail("no example month here: name it with --examples (examples/2026-04 of the source repository)")
     rules = _rules()
-    if why:
-        note(why)
     note(f"database: the demo's own, embedded, in {folder}; card gateway and partner: simulated, ours")
     try:
         acts = read_acts(source.absolute(), rules)
@@ -51,19 +71,22 @@ def run_demo(data_dir: Path | None, out: Path | None, examples: Path | None, as_
         summary = summarise(services, played, played_until())
         command = f"KEIZOKU_DATA_DIR={folder} {_program()} explain claim {summary.explained} --lang en"
         html = demo_page(services, summary, played_until(), command)
+        stand_at(services, folder, shown_at())
     try:
         write_whole(page, html)
     except OSError as error:
         fail(f"the page could not be written to {page}: {error.strerror}; name another place with --out")
-    if as_json:
-        emit({**summary.to_json(), "data_dir": folder, "page": page}, as_json=True)
-    else:
-        emit(None, human=lambda console: show(console, summary, page, command))
-    return summary.certificates_ok == summary.nights
+    return summary, page, command
 
 
-def show(console: Console, summary: Summary, page: Path, command: str) -> None:
-    """The summary in a terminal, for people who keep books."""
+def seeing(folder: Path) -> str:
+    """The command that opens the demo of this folder in a browser."""
+    here = "" if folder == default_dir()[0] else f"KEIZOKU_DATA_DIR={folder} "
+    return f"{here}{_program()} serve --local --demo"
+
+
+def show(console: Console, summary: Summary, page: Path, commands: tuple[str, str]) -> None:
+    """The summary in a terminal, for people who keep books. `commands`: how one claim is asked, how all is seen."""
     month_ja, month_en = words.month(summary.month, ja=True), words.month(summary.month, ja=False)
     console.print(f"[bold]{month_ja} {month_en}[/] [dim]as of {summary.as_of}, terms {summary.terms_version}, "
                   "card gateway simulated[/]")  # fmt: skip
@@ -91,7 +114,8 @@ def show(console: Console, summary: Summary, page: Path, command: str) -> None:
     state = "green" if summary.certificates_ok == summary.nights else "red"
     console.print(f"[{state}]監査証明 certificates: {summary.certificates_ok} of {summary.nights} ok[/]")
     console.print(f"page: {escape(str(page))}", soft_wrap=True)
-    console.print(f"one claim, to the second: {escape(command)}", soft_wrap=True)
+    console.print(f"one claim, to the second: {escape(commands[0])}", soft_wrap=True)
+    console.print(f"see it in a browser: {escape(commands[1])}", soft_wrap=True)
 
 
 def _rules() -> Rules:

@@ -23,6 +23,7 @@ from keizoku.db.tables.claims import claim_decision
 from keizoku.db.tables.restoration import restoration
 from keizoku.scheduler.backup import keeper, proof
 from keizoku.scheduler.backup.dump import BackupError, new_key
+from keizoku.scheduler.backup.kept import BackupStanding, backup_standing, record_checked
 from keizoku.scheduler.backup.member_data import tables_of_members, write_member
 from keizoku.scheduler.backup.stores import Store
 from keizoku.scheduler.night.schedule import night_at
@@ -103,6 +104,10 @@ def test_10_1__a_backup_in_three_places_restored_is_the_same_house(
     dump.write_bytes(written[:-1] + bytes([written[-1] ^ 1]))
     said = {each.store: each.complaints for each in keeper.verify(rules)}
     assert said[str(tmp_path / "b")] == ("the dump's bytes are not those that were written",)
+    with engine.connect() as session:
+        read_back = NOW + timedelta(hours=1)
+        record_checked(session, keeper.verify(rules), read_back)
+        assert backup_standing(session) == BackupStanding(NOW, NOW, (), read_back, NOW, (str(tmp_path / "b"),))
 
     other = tmp_path / "other"
     other.write_text(new_key()[0])

@@ -3,6 +3,7 @@
 import csv
 import filecmp
 import json
+import re
 import subprocess
 import sys
 from collections import defaultdict
@@ -155,13 +156,23 @@ def test_the_summary_is_json(demo: Demo) -> None:
     assert told["explained_claim"] in demo.outcomes
 
 
+def words_of(article: str) -> str:
+    """An article without what has no language: style, codes, ids, what services remarked, and the product's name."""
+    told = article.partition("<header>")[2].partition("<footer>")[0]
+    told = re.sub(r"<(style|code|li lang|title|p lang).*?</\1[^>]*>|<li lang=.*?</li>", "", told, flags=re.DOTALL)
+    return re.sub(r"SLA|api_link|JST|Keizoku 継続|[cu]\d+", "", told)
+
+
 def test_the_page_stands_alone(demo: Demo) -> None:
     page = demo.page
-    assert page.count('<svg xmlns="http://www.w3.org/2000/svg"') == 2
+    assert page.count('<svg xmlns="http://www.w3.org/2000/svg"') == 2 * 2 * 2  # in each language, for desk and phone
     assert "<script" not in page
     assert "http" not in page.replace("http://www.w3.org/2000/svg", "")
     assert "試算表" in page
     assert COMMAND in page
+    japanese, english = page.split('<article lang="en">')
+    assert re.findall(r">([^<]*[a-z]{3,}[^<]*)<", words_of(japanese)) == []
+    assert re.findall(r"[\u3040-\u30ff\u4e00-\u9fff]+", words_of(english)) == []
 
 
 def test_a_folder_that_is_not_a_demos_is_left_alone(tmp_path: Path) -> None:

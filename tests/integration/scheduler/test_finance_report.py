@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import random
 import re
-import zipfile
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
+from fractions import Fraction
 from pathlib import Path
 from typing import Literal, get_args
-from xml.etree import ElementTree
 
 import pytest
 import sqlalchemy as sa
@@ -33,15 +33,14 @@ from keizoku.scheduler.app import Services
 from keizoku.scheduler.reports import finance_files
 from keizoku.scheduler.reports.finance import FinanceReport, finance_report
 from keizoku.scheduler.reports.finance_files import write_finance, write_workbook
+from keizoku.scheduler.reports.finance_members import members, recurring
 from keizoku.scheduler.reports.finance_page import finance_page
 from keizoku.terms.calendar import Month
 from keizoku.terms.refusal import Refused
 from keizoku.terms.rendering import templates
 from tests.conftest import OwnDatabase
 from tests.worlds.finance_world import MAY, NOW, lived_services, report_of
-
-MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
-Cells = dict[tuple[str, int], object]
+from tests.worlds.workbook_cells import MAIN, calculated, cells_of, sheets
 
 
 @pytest.fixture(scope="module")
@@ -151,50 +150,6 @@ def test_a_report_on_books_that_do_not_tie_is_refused_with_what_differs(services
     )
 
 
-def sheets(path: Path) -> dict[str, ElementTree.Element]:
-    with zipfile.ZipFile(path) as book:
-
-        def part(name: str) -> ElementTree.Element:
-            return ElementTree.fromstring(book.read(f"xl/{name}.xml"))  # noqa: S314
-
-        names = [str(each.get("name")) for each in part("workbook").iter(f"{MAIN}sheet")]
-        return {name: part(f"worksheets/sheet{at}") for at, name in enumerate(names, start=1)}
-
-
-def cells_of(sheet: ElementTree.Element) -> tuple[Cells, dict[int, tuple[str, int]]]:
-    """What stands in each cell; and the formulas of column B with the value that they carry, by row."""
-    cells: Cells = {}
-    formulas = {}
-    for each in sheet.iter(f"{MAIN}c"):
-        found = re.fullmatch(r"([A-Z]+)(\d+)", str(each.get("r")))
-        assert found
-        value, formula = each.find(f"{MAIN}v"), each.find(f"{MAIN}f")
-        text = "".join(part.text or "" for part in each.iter(f"{MAIN}t"))
-        if formula is not None and value is not None:
-            formulas[int(found[2])] = (str(formula.text), int(str(value.text)))
-        else:
-            cells[found[1], int(found[2])] = text if value is None else float(str(value.text))
-    return cells, formulas
-
-
-def calculated(formula: str, book: dict[str, Cells]) -> int:
-    """SUM, SUMIF, COUNTIF and COUNTA, as a spreadsheet works them out."""
-    found = re.fullmatch(
-        r"(SUM|SUMIF|COUNTIF|COUNTA)\('(\w+)'!\$(\w)\$2:\$\w\$(\d+)(?:,\"(.*?)\")?(?:,'\w+'!\$(\w)\$2:\$\w\$\d+)?\)",
-        formula,
-    )
-    assert found, formula
-    name, sheet, column, last, only, summed = found.groups()
-    rows = range(2, int(last) + 1)
-    cells = book[sheet]
-    if name == "COUNTA":
-        return sum((column, row) in cells for row in rows)
-    chosen = [row for row in rows if only is None or cells.get((column, row)) == only]
-    if name == "COUNTIF":
-        return len(chosen)
-    return int(sum(float(str(cells.get((summed or column, row), 0))) for row in chosen))
-
-
 def test_the_workbooks_formulas_come_to_its_values_and_the_files_to_their_hashes(
     report: FinanceReport, tmp_path: Path
 ) -> None:
@@ -208,7 +163,7 @@ def test_the_workbooks_formulas_come_to_its_values_and_the_files_to_their_hashes
     assert all(sheet.find(f".//{MAIN}pane[@state='frozen']") is not None for sheet in book.values())
     cells = {name: cells_of(sheet)[0] for name, sheet in book.items()}
     summary, formulas = cells_of(book["summary"])
-    figures = (*report.figures, *report.ages, *report.dunning)
+    figures = report.all_figures
     told = {row: (summary["A", row], value) for row, (_, value) in formulas.items()}
     assert list(told.values()) == [(each.en, each.value) for each in figures]
     assert [calculated(formula, cells) for formula, _ in formulas.values()] == [each.value for each in figures]
@@ -227,14 +182,14 @@ def test_a_sheet_that_would_be_too_long_ends_early_and_the_summary_says_so(
     write_workbook(report, tmp_path / "report.xlsx", "en")
     book = sheets(tmp_path / "report.xlsx")
     lengths = {table.key: sum(1 for _ in table.rows()) for table in report.tables}
-    summed = {figure.table for figure in (*report.figures, *report.ages, *report.dunning)}
+    summed = {figure.table for figure in report.all_figures}
     most = {key: 10 if key in summed else 7 for key in lengths}
     cut = {key for key, length in lengths.items() if length > most[key]}
     assert {"ledger", "revenue"} <= cut
     rows = {key: max((row for _, row in cells_of(book[key])[0]), default=1) - 1 for key in lengths}
     assert rows == {key: min(lengths[key], most[key]) for key in lengths}
     cells, formulas = cells_of(book["summary"])
-    figures = (*report.figures, *report.ages, *report.dunning)
+    figures = report.all_figures
     for row, figure in enumerate(figures, start=2):
         value = float(str(cells["B", row])) if figure.table in cut else formulas[row][1]
         assert value == figure.value
@@ -266,7 +221,7 @@ def test_names_from_outside_are_text_on_the_page_and_no_formula_in_the_files(
 
 def test_a_month_in_which_nothing_happened_is_a_report_of_zeros(services: Services, tmp_path: Path) -> None:
     empty = report_of(services, Month(2026, 2))
-    assert {each.value for each in (*empty.figures, *empty.ages, *empty.dunning)} == {0}
+    assert {each.value for each in empty.all_figures} == {0}
     write_finance(empty, tmp_path, "ja")
     cells, formulas = cells_of(sheets(tmp_path / "report.xlsx")["summary"])
     assert {calculated(formula, {name: cells_of(sheet)[0] for name, sheet in sheets(tmp_path / "report.xlsx").items()})
@@ -294,5 +249,118 @@ def test_every_number_on_the_page_leads_to_a_table_that_is_there(report: Finance
         page = finance_page(report, "ja" if lang == "ja" else "en")
         targets = set(re.findall(r'href="#([\w-]+)"', page))
         assert targets == set(re.findall(r'id="([\w-]+)"', page)) & targets
-        assert {f"t-{each.table}" for each in report.figures} <= targets
+        assert {f"t-{each.table}" for each in report.all_figures if each.key != "scheduled"} <= targets
         assert not re.findall(r'(?:src|href)="(?!#|\w+\.csv")', page)
+
+
+@pytest.mark.parametrize("lang", ["ja", "en"])
+def test_a_figure_stands_once_on_the_page_as_it_is_in_the_json(
+    report: FinanceReport, lang: Literal["ja", "en"]
+) -> None:
+    page = finance_page(report, lang)
+    shown = re.findall(r'id="f-(\w+)">(\D?)[¥]?([\d,]+)', page)
+    told = {key: int(number.replace(",", "")) * (-1 if sign == "−" else 1) for key, sign, number in shown}
+    assert len(shown) == len(told)
+    left_out = {"scheduled", "age_besides"}  # once more what is deferred; nothing, in this month
+    assert told == {each.key: each.value for each in report.all_figures if each.key not in left_out}
+    assert report.figure("age_besides").value == 0
+
+
+def test_beside_each_figure_stands_the_month_before(services: Services, report: FinanceReport) -> None:
+    april = report_of(services, Month(2026, 4))
+    known = {each.key: each.prior for each in report.all_figures if each.key != "exceptions"}
+    assert known == {each.key: each.value for each in april.all_figures if each.key != "exceptions"}
+    assert report.figure("exceptions").prior is None
+    assert report.figure("revenue").change == report.figure("revenue").value - april.figure("revenue").value
+    assert report.service_before is not None
+    assert report.service_before.month == Month(2026, 4)
+
+
+def test_what_is_owed_by_age_sums_to_the_receivable_also_what_only_the_journal_has(
+    services: Services, report: FinanceReport
+) -> None:
+    services.session.rollback()
+    post_by_hand(services.session, {"1140": 70, "7120": -70}, date(2026, 5, 30), "kato", "a test", NOW, commit=False)
+    found = finance_report(services.session, services.rules, MAY, NOW, report.reconciled)
+    page = finance_page(found, "ja")
+    closing = balances_before(services.session, MAY.next())
+    services.session.rollback()
+    assert found.figure("age_besides").value == 70
+    assert sum(each.value for each in found.ages) == found.figure("receivable").value == closing["1140"]
+    assert found.figure("interest_owed").value == closing.get("1150", 0)
+    assert "仕訳だけにあるもの" in page
+    assert "in the journal alone" not in re.sub(r'data-\w+="[^"]*"', "", page)
+
+
+def test_members_add_up_from_month_to_month_and_are_those_with_a_term(services: Services) -> None:
+    told = [report_of(services, Month(2026, number)).members for number in (2, 3, 4, 5)]
+    values = [[each.value for each in month] for month in told]
+    assert [start + joined + left for start, joined, left, _ in values] == [end for *_, end in values]
+    assert [end for *_, end in values][:-1] == [start for start, *_ in values][1:]
+    assert values[0] == [0, 0, 0, 0]
+    assert values[1][1] == 12
+    with_a_term = services.session.execute(
+        sa.text("SELECT count(DISTINCT account) FROM term WHERE starts_on <= :on AND ends_on > :on"
+                " AND (closed_on IS NULL OR closed_on > :on)"), {"on": date(2026, 5, 31)}
+    ).scalar_one()  # fmt: skip
+    assert values[3][3] == with_a_term
+
+
+def test_members_are_those_counted_day_by_day(services: Services) -> None:
+    """Of any lives: the roll-forward comes to who has a contract on the days before and after."""
+    services.session.rollback()
+    chance = random.Random(7)  # noqa: S311
+    lives = []
+    for number in range(120):
+        begun = date(2026, 2, 1) + timedelta(days=chance.randrange(150))
+        ended = begun + timedelta(days=chance.choice((0, 1, 28, 60))) if chance.random() < 0.6 else None
+        lives.append((f"m{number:03}", begun, ended))
+    services.session.execute(
+        sa.text("INSERT INTO account (id, created_at) VALUES (:id, :at)"), [{"id": one, "at": NOW} for one, *_ in lives]
+    )
+    services.session.execute(
+        sa.text("INSERT INTO contract (account, plan, method, applied_at, approved_at, anchor_on, renews_on, ended_on,"
+                " ended_at, ended_reason, end_recorded_at, recorded_at) VALUES (:account, 'monthly', 'card', :at, :at,"
+                " :begun, :begun, CAST(:ended AS date), CAST(:ended_at AS timestamptz), :reason,"
+                " CAST(:ended_at AS timestamptz), :at)"),
+        [{"account": one, "at": NOW, "begun": begun, "ended": ended, "ended_at": ended and NOW,
+          "reason": ended and "end_of_use"} for one, begun, ended in lives],
+    )  # fmt: skip
+    lived = [each for each in lives if each[1] != each[2]]  # the others never had a day
+    for month in (Month(2026, 3), Month(2026, 4), Month(2026, 5)):
+        rows = list(members(services.session, month))
+        moved = {(row[0], row[2]) for row in rows if str(row[2]).startswith("m")}
+        assert moved == {("joined", one) for one, begun, _ in lived if Month.of(begun) == month} | {
+            ("left", one) for one, _, ended in lived if ended and Month.of(ended) == month
+        }
+        running = services.session.execute(
+            sa.text("SELECT count(*) FROM contract WHERE anchor_on < :past AND (ended_on IS NULL OR ended_on >= :past)"
+                    " AND ended_on IS DISTINCT FROM anchor_on"), {"past": month.end_on}
+        ).scalar_one()  # fmt: skip
+        assert sum(int(str(row[5])) for row in rows) == running
+    services.session.rollback()
+
+
+def test_recurring_revenue_is_the_price_by_the_month_of_the_terms_under_way(services: Services) -> None:
+    """Of 31 May: what costs 500 a month and what costs 5,300 a year; a coupon's term brings nothing."""
+    rows = list(recurring(services.session, date(2026, 5, 31), Fraction(1, 10)))
+    for plan, method, interval, price_yen, terms, monthly_yen, tax_yen, net_yen in rows:
+        months = {"month": 1, "year": 12}[str(interval)]
+        assert (plan, price_yen) == {1: ("monthly", 500), 12: ("yearly", 5_300)}[months]
+        assert monthly_yen == int(str(terms)) * int(str(price_yen)) // months
+        assert tax_yen == int(str(monthly_yen)) * 10 // 110
+        assert net_yen == int(str(monthly_yen)) - int(str(tax_yen))
+        assert method != "coupon"
+    assert ("yearly", "card", "year", 5_300, 2, 883, 80, 803) in rows  # 2 × 441 2/3
+    april = list(recurring(services.session, date(2026, 4, 10), Fraction(1, 10)))
+    assert "coupon" not in {row[1] for row in april}
+    assert {row[1] for row in april} >= {"product_key", "app_store", "other", "card"}
+
+
+def test_the_workbooks_summary_has_the_month_before_and_the_change(report: FinanceReport, tmp_path: Path) -> None:
+    write_workbook(report, tmp_path / "report.xlsx", "ja")
+    cells, _ = cells_of(sheets(tmp_path / "report.xlsx")["summary"])
+    assert [cells[column, 1] for column in "ABCD"] == ["項目", "値", "2026年4月", "増減"]
+    for row, each in enumerate(report.all_figures, start=2):
+        beside = (cells.get(("C", row)), cells.get(("D", row)))
+        assert beside == ((None, None) if each.prior is None else (each.prior, each.change))

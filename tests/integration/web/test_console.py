@@ -9,7 +9,7 @@ import uuid
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from urllib.parse import unquote
 
 import pytest
@@ -18,13 +18,15 @@ from starlette.testclient import TestClient
 
 from keizoku.db.tables.contracts import contract_fact
 from keizoku.db.tables.gateway import saved_card
+from keizoku.db.tables.operations import backup_copy
 from keizoku.db.tables.web import http_request
 from keizoku.terms.calendar import JST
 from keizoku.web.identity.principal import Role
 from keizoku.web.pages.shared.addresses import back_to, of_segment, segment, to
 from keizoku.web.pages.staff.console import SCREENS
 from tests.integration.web.conftest import House
-from tests.worlds.console_world import TOKEN, Sitting, addresses_of, fill, staff_of
+from tests.worlds.console_world import TOKEN, Sitting, addresses_of, fill, staff_of, walked
+from tests.worlds.role_walk import leave_unanswered
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +38,8 @@ def full(house: House) -> House:
         return house.ask("POST", path, content=content, headers=headers)[0]
 
     house.door.settings = house.door.settings.model_copy(update={"issuer_name": "Example KK"})
+    with house.engine.connect() as session:
+        leave_unanswered(session)
     fill(house.act, upload)
     return house
 
@@ -65,8 +69,11 @@ def send(client: TestClient, act: str, step: str, **fields: str) -> tuple[int, s
 def test_every_screen_is_shown_to_every_role(full: House, role: Role, lang: str) -> None:
     titles: set[str] = set()
     with seated(full, role, lang) as client:
-        for address in addresses_of(SCREENS):
+        for address, screen in zip(addresses_of(SCREENS), walked(SCREENS), strict=True):
             page = client.get(address)
+            if role not in screen.roles:
+                assert page.status_code == 403, (address, role)
+                continue
             assert page.status_code == 200, (address, page.text)
             assert f'<html lang="{lang}">' in page.text
             assert "default-src 'none'" in page.headers["content-security-policy"]
@@ -97,6 +104,76 @@ def test_acts_are_offered_to_the_role_that_may_do_them(house: House) -> None:
         assert "/console/acts/accounts.suspend?" not in client.get("/console/accounts/a0").text
         assert client.get("/console/acts/accounts.suspend?account=a0").status_code == 403
         assert send(client, "accounts.suspend", "do", account="a5", ground="x")[0] == 403
+
+
+def tiles(page: str) -> dict[str, str]:
+    """The figures of a page by their label, without marks: value and note."""
+    found = re.findall(r'<div class="key"><dt>(.*?)</dt>(.*?)</div>', page, re.DOTALL)
+    return {label: " ".join(re.sub("<[^>]*>", " ", rest).split()) for label, rest in found}
+
+
+def test_the_morning_says_whether_night_gateway_and_backup_are_well(house: House) -> None:
+    with seated(house, "support") as client:
+        said = tiles(client.get("/console").text)
+        assert said["Backup"].startswith("none was made Name the places in KEIZOKU_BACKUP_STORES")
+        assert "ok 2026-05-" in said["Last night"]
+        assert set(said) >= {"Waits for people", "Proposals to approve", "Unusable this month", "Card gateway"}
+    taken, read_back = house.now - timedelta(hours=5), house.now - timedelta(hours=1)
+    row = {"bytes": 9, "sha256": "00", "why": None, "taken_at": taken, "recorded_at": taken}
+    with house.engine.begin() as session:
+        session.execute(
+            backup_copy.insert(),
+            [{**row, "backup": "k1", "store": place, "outcome": "stored"} for place in ("/a", "/b", "s3://c")],
+        )
+    with seated(house, "support") as client:
+        assert tiles(client.get("/console").text)["Backup"] == (
+            f"{taken.astimezone(JST):%Y-%m-%d %H:%M} never read back: `keizoku backup verify`"
+        )
+    with house.engine.begin() as session:
+        found = [("/a", "verified", None), ("/b", "unsound", "the dump's bytes are not those that were written")]
+        session.execute(
+            backup_copy.insert(),
+            [{**row, "backup": "k1", "store": place, "outcome": outcome, "why": why, "recorded_at": read_back}
+             for place, outcome, why in found],
+        )  # fmt: skip
+    with seated(house, "support", "ja") as client:
+        backup = tiles(client.get("/console").text)["バックアップ"]
+        assert backup.endswith(f"{read_back.astimezone(JST):%Y-%m-%d %H:%M} に読み直し: 不完全な場所 /b")
+
+
+def test_a_night_is_forecast_held_and_let_go(house: House) -> None:
+    with seated(house, "worker") as client:
+        page = client.get("/console/nights/forecast").text
+        assert "What it would write" in page
+        assert tiles(page)["Its charges and refunds"] == "go out"
+        assert send(client, "nights.hold", "do", ground="a strange forecast")[0] in (200, 303)
+        assert tiles(client.get("/console/nights").text)["Charges and refunds"] == "held a strange forecast"
+        assert "charges and refunds are held: a strange forecast" in client.get("/console").text
+        page = client.get("/console/nights/forecast").text
+        assert tiles(page)["Its charges and refunds"] == "wait for a person a strange forecast"
+        assert "/console/acts/nights.approve?" in page
+        assert send(client, "nights.release", "do", ground="it was a test")[0] in (200, 303)
+        assert tiles(client.get("/console/nights").text)["Charges and refunds"] == "go out"
+    with seated(house, "support") as client:
+        assert client.get("/console/nights/forecast").status_code == 403
+        assert "/console/nights/forecast" not in client.get("/console/nights").text
+
+
+def test_a_hold_is_seen_where_its_account_is_behind(house: House) -> None:
+    with seated(house, "worker") as client:
+        until = (house.now + timedelta(days=9)).astimezone(JST).date().isoformat()
+        assert send(client, "accounts.hold", "do", account="u01", until_on=until, ground="asked for time")[0] in (
+            200,
+            303,
+        )
+        page = client.get("/console/overdue").text
+        held = page.split('id="table-held"')[1]
+        assert [each in held for each in (until, "asked for time", "worker@example.jp", "accounts.release")] == [
+            True
+        ] * 4
+        assert "/console/acts/accounts.release?" in client.get("/console/accounts/u01").text
+        assert send(client, "accounts.release", "do", account="u01", ground="paid")[0] in (200, 303)
+        assert "Nobody is held." in client.get("/console/overdue").text
 
 
 def test_the_card_that_is_charged_is_named_on_the_account(house: House) -> None:

@@ -6,7 +6,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from keizoku.sla.pictures.timeline import CLAUSES, LOOKS, Lang, month_svg
+from keizoku.sla.pictures.on_pages import month_on_page
+from keizoku.sla.pictures.timeline import CLAUSES, LOOKS, NARROW, Lang, month_svg
 from keizoku.sla.rules.intervals import Spans
 from keizoku.sla.rules.outages import Cause, Outage
 from keizoku.sla.rules.unusable_time import (
@@ -142,3 +143,38 @@ def test_9_4__no_two_buckets_of_a_picture_look_alike_even_without_colour() -> No
 
 def test_9_4__the_same_month_is_the_same_picture() -> None:
     assert month_svg(OVER_NIGHT, POLICY) == month_svg(OVER_NIGHT, POLICY)
+
+
+@pytest.mark.parametrize("lang", ["ja", "en"])
+def test_a_page_has_the_month_for_a_desk_and_for_a_phone_in_its_language(lang: Lang) -> None:
+    both = month_on_page(OVER_NIGHT, POLICY, lang, claimed=OVER_NIGHT.gross, ids="m")
+    desk, phone = (f"<svg{each}" for each in both.split("<svg")[1:])
+    assert [drawn(each).get("class") for each in (desk, phone)] == ["keizoku-month desk", "keizoku-month phone"]
+    assert [int(drawn(each).get("width", "")) for each in (desk, phone)] == [1060, 378]
+    assert len(list(drawn(desk).iter(f"{SVG}g"))) == len(list(drawn(phone).iter(f"{SVG}g"))) == 6
+    ids = [each.get("id") for picture in (desk, phone) for each in drawn(picture).iter(f"{SVG}pattern")]
+    assert len(set(ids)) == len(ids) == 12
+    other = r"[\u3040-\u30ff\u4e00-\u9fff]" if lang == "en" else r"[a-z]{2,}"
+    told = [*texts(desk), *texts(phone), *(each.text or "" for each in drawn(phone).iter(f"{SVG}title"))]
+    assert [text for text in told if re.search(other, text)] == []
+    assert not any(re.search("[秒s]$", text) for text in texts(phone)[-14:])  # sums stand in the table beside it
+
+
+def test_9_4__on_a_phone_a_pixel_is_six_minutes() -> None:
+    svg = month_svg(OVER_NIGHT, POLICY, frame=NARROW)
+    assert [(bucket, x, width) for bucket, x, _, width in bars(svg)] == [
+        ("short_stop", "174.00", "1.50"),
+        ("night", "64.00", "50.00"),
+        ("unusable", "254.00", "40.00"),
+        ("unusable", "54.00", "10.00"),
+        ("unusable", "114.00", "80.00"),
+        ("unusable", "284.00", "10.00"),
+    ]
+
+
+def test_a_picture_takes_the_colours_of_its_page_and_is_dark_on_white_alone() -> None:
+    svg = month_svg(OVER_NIGHT, POLICY)
+    assert 'class="p" width="1060"' in svg
+    for words in ("fill:#333;fill:var(--ink,#333)", "fill:#fff;fill:var(--paper,#fff)"):
+        assert words in svg
+    assert svg.index('class="p"') < svg.index('class="t"')

@@ -2,6 +2,7 @@
 
 from xml.etree import ElementTree
 
+from keizoku.sla.pictures.on_pages import waterfall_on_page
 from keizoku.sla.pictures.timeline import Lang
 from keizoku.sla.pictures.waterfall import stacked, waterfall_svg
 from keizoku.sla.rules.outages import Cause, Outage
@@ -66,3 +67,11 @@ def test_pictures_are_stacked_without_overlap() -> None:
     picture = waterfall_svg(april().buckets, POLICY, "en")
     inner = [each for each in ElementTree.fromstring(stacked([picture, picture])) if each.tag == f"{SVG}svg"]  # noqa: S314
     assert [int(each.attrib["y"]) for each in inner] == [0, int(inner[0].attrib["height"]) + 12]
+
+
+def test_9_4__on_a_phone_the_words_stand_above_the_bars() -> None:
+    picture = waterfall_on_page(april(("2026-04-10 20:00", "2026-04-11 14:00")).buckets, POLICY, "ja")
+    desk, phone = (ElementTree.fromstring(f"<svg{each}") for each in picture.split("<svg")[1:])  # noqa: S314
+    assert [each.get("class") for each in (desk, phone)] == ["keizoku-month desk steps", "keizoku-month phone steps"]
+    assert texts(desk) == texts(phone)
+    assert bars(phone) == [("6.00", "348.00"), ("257.33", "96.66"), ("6.00", "251.33")]

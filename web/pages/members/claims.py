@@ -8,7 +8,7 @@ from typing import Any, Final
 from keizoku.scheduler.reports.claim_page import explain_claim
 from keizoku.scheduler.reports.claim_worth import claim_worth, measured_month
 from keizoku.sla.months.month_facts import NoPopulationError
-from keizoku.sla.pictures.timeline import month_svg
+from keizoku.sla.pictures.on_pages import month_on_page
 from keizoku.sla.rules.intervals import intersect, normalise
 from keizoku.terms import words
 from keizoku.terms.calendar import Month
@@ -112,7 +112,7 @@ def new_claim(view: MemberView, month: MonthText) -> Page:
         ),
     ]
     if measured.service.gross:
-        blocks.append(drawn(words.month(month, view.ja), month_svg(measured.service, measured.policy, view.lang)))
+        blocks.append(drawn(words.month(month, view.ja), month_on_page(measured.service, measured.policy, view.lang)))
     blocks.append(
         view.table(
             say("Every second that was measured"),
@@ -170,8 +170,8 @@ def claim(view: MemberView, claim: Id) -> Page:
         Story(say("What decided"), [Line(each) for each in told["deciding"]], say("It is not decided yet.")),
         view.story(say("The decision in sentences"), told["sentences"], say("It is not decided yet.")),
         drawn(say("The month as this claim sees it"),
-              month_svg(explained.service, explained.policy, view.lang, explained.buckets,
-                        intersect(explained.claimed, explained.service.gross))),
+              month_on_page(explained.service, explained.policy, view.lang, explained.buckets,
+                            intersect(explained.claimed, explained.service.gross), sums=True)),
     ]  # fmt: skip
     acts = [] if decided else [view.act("claims.withdraw", say("Take the claim back"), claim=claim)]
     if acts:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from keizoku.web.pages.shared.blocks import Input
@@ -17,25 +18,48 @@ if TYPE_CHECKING:
     from keizoku.terms.rendering import Lang
     from keizoku.web.calls.operation import Operation
 
-__all__ = ["inputs_of", "instant_of", "values_of"]
+__all__ = ["FILE_NAME", "FILE_WORD", "inputs_of", "instant_of", "values_of"]
 
 _CHOICES: Final = re.compile(r"^\^\(([\w|]+)\)\$$")
 _METHODS: Final = ("card", "other", "app_store", "product_key", "coupon")
 _LONG: Final = frozenset({"ground", "what", "proof", "costs_proof", "where", "consents", "cohort", "orders"})
 
 
+FILE_WORD: Final = "kept_file"
+"""The field with the word for a file that was sent already (keizoku.web.kept_files)."""
+FILE_NAME: Final = "name"
+"""What an act with a file calls its name: it is not typed."""
+
+
 def inputs_of(
-    operation: Operation, lang: Lang, given: Mapping[str, str], wrong: Mapping[str, str] | None = None
+    operation: Operation,
+    lang: Lang,
+    given: Mapping[str, str],
+    wrong: Mapping[str, str] | None = None,
+    choices: Mapping[str, Sequence[tuple[str, str]]] | None = None,
 ) -> list[Input]:
-    """The inputs of an act, with what is known of it filled in, and beside each what is wrong with it."""
-    found = [_input(name, {"type": "string"}, True, lang, given, wrong or {}) for name in operation.in_path]
+    """The inputs of an act, with what is known of it filled in, and beside each what is wrong with it.
+
+    `choices`: what may be chosen for a field that could be any text: (value, words) each.
+    """
+    found: list[Input] = []
+    if operation.upload:
+        kept = given.get(operation.upload, "") if given.get(FILE_WORD) else ""
+        hint = say("{name} is here already; choose another file only to replace it", lang, name=kept) if kept else ""
+        label = word("field", operation.upload, lang)
+        bad = (wrong or {}).get(operation.upload, "")
+        found.append(Input(operation.upload, label, "file", kept, not kept, hint=hint, wrong=bad))
+    offered = choices or {}
+    for name in operation.in_path:
+        made = _input(name, {"type": "string"}, True, lang, given, wrong or {})
+        found.append(replace(made, type="select", choices=offered[name]) if name in offered else made)
     schema = operation.fields.model_json_schema() if operation.fields is not None else {"properties": {}}
     needed = set(schema.get("required", ()))
     for name, form in schema["properties"].items():
-        found.append(_input(name, _without_null(form), name in needed, lang, given, wrong or {}))
-    if operation.upload:
-        label = word("field", operation.upload, lang)
-        found.append(Input(operation.upload, label, "file", needed=True, wrong=(wrong or {}).get(operation.upload, "")))
+        if operation.upload and name == FILE_NAME:
+            continue
+        made = _input(name, _without_null(form), name in needed, lang, given, wrong or {})
+        found.append(replace(made, type="select", choices=offered[name]) if name in offered else made)
     return found
 
 
@@ -77,6 +101,12 @@ def _kind(name: str, form: Mapping[str, Any], lang: Lang) -> tuple[str, Sequence
         return "textarea", (), say("one period a line: 2026-04-10 21:10 / 2026-04-11 01:00, Japan time", lang)
     if sort == "array":
         return "textarea", (), say("one a line", lang)
+    if sort == "object" and name == "shown":
+        return (
+            "textarea",
+            (),
+            say("the figures as the forecast showed them: they are approved, and no higher ones", lang),
+        )
     if sort == "object":
         return "textarea", (), say("one account a line: 1140 500, credit with a minus", lang)
     if written == "date":
@@ -120,8 +150,9 @@ def instant_of(text: str) -> str:
 def _legs(text: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for line in text.splitlines():
-        code, _, sum_of = line.strip().replace("\t", " ").partition(" ")
+        code, _, sum_of = line.strip().replace("\t", " ").rpartition(" ")
         plain = sum_of.strip().replace(",", "").replace("−", "-")
+        code = code.strip()
         if code:
             found[code] = int(plain) if plain.lstrip("-").isdecimal() and len(plain) < 20 else plain
     return found

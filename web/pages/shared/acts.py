@@ -4,30 +4,37 @@
     POST … step=look                                   what it would change, nothing done (`effects`)
     POST … step=do                                     the call: same checks, same key, same log, same refusals
 
-The form carries its Idempotency-Key, so a form that is sent twice acts once. It works without script.
+The form carries its Idempotency-Key, so a form that is sent twice acts once. It works without script. A file comes with
+the form when it is looked at, and waits here for the act (`keizoku.web.kept_files`).
 """
 
 from __future__ import annotations
 
+import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, Final, cast
-from urllib.parse import parse_qsl
+from typing import TYPE_CHECKING, Any, Final, cast
+from urllib.parse import parse_qsl, quote
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from pydantic import TypeAdapter, ValidationError
 from starlette.responses import RedirectResponse
 
+from keizoku.limits import LONGEST_ID
 from keizoku.terms import words
 from keizoku.terms.refusal import Refused, code_of
 from keizoku.web.calls.answering import done
 from keizoku.web.calls.call import door_of
 from keizoku.web.calls.paths import PathRoute
 from keizoku.web.calls.problems import ProblemError, of_refusal
+from keizoku.web.calls.uploads import Uploaded
 from keizoku.web.identity.browser import FORM_FIELD
-from keizoku.web.pages.shared.act_fields import inputs_of, values_of
+from keizoku.web.pages.shared.act_fields import FILE_NAME, FILE_WORD, inputs_of, values_of
 from keizoku.web.pages.shared.addresses import back_to, to, with_query
+from keizoku.web.pages.shared.blocks import Table
 from keizoku.web.pages.shared.effects import Effects, effects_of
 from keizoku.web.pages.shared.rendering import PAGE_HEADERS, language_of, page_response, render
 from keizoku.web.pages.shared.screens import Screens, admit_to_page, of_validation
@@ -35,11 +42,15 @@ from keizoku.web.pages.shared.words import every_word, say, word
 
 if TYPE_CHECKING:
     from keizoku.terms.rendering import Lang
+    from keizoku.web.calls.call import Call
     from keizoku.web.calls.operation import Operation
+    from keizoku.web.pages.shared.blocks import Block
 
 __all__ = ["acts_router", "told_by"]
 
 MOST_FIELDS: Final = 200
+MOST_OF_A_FIELD: Final = 1024 * 1024
+"""Bytes of a field that is no file."""
 _PLAIN: Final = frozenset(
     {"account", "done", "id", "recorded", "doubts", "yen", "applied", "contract", "exception", "entry", "claim", "fact"}
 )
@@ -47,8 +58,10 @@ _PLAIN: Final = frozenset(
 _KEY: Final = "idempotency_key"
 
 
-async def _form_of(request: Request) -> dict[str, str]:
-    """The fields of a form, as a browser sends them."""
+async def _form_of(request: Request, operation: Operation) -> dict[str, str]:
+    """The fields of a form, as a browser sends them; a file is kept, and its word is one of them."""
+    if operation.upload and request.headers.get("content-type", "").startswith("multipart/form-data"):
+        return await _form_with_file(request, operation.upload)
     body = await request.body()
     try:
         pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)
@@ -60,7 +73,18 @@ async def _form_of(request: Request) -> dict[str, str]:
     return found
 
 
-Form = Annotated[dict[str, str], Depends(_form_of)]
+async def _form_with_file(request: Request, upload: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    async with request.form(max_files=1, max_fields=MOST_FIELDS, max_part_size=MOST_OF_A_FIELD) as parts:
+        for name, value in parts.multi_items():
+            if isinstance(value, str):
+                found[name] = value
+            elif name == upload and value.filename:
+                content = await value.read()
+                found[upload] = re.split(r"[/\\]", value.filename)[-1][:LONGEST_ID]
+                door, who = door_of(request), request.state.admitted[0].whose
+                found[FILE_WORD] = await run_in_threadpool(door.kept_files.keep, who, found[upload], content)
+    return found
 
 
 def acts_router(family: Screens) -> APIRouter:
@@ -76,26 +100,54 @@ def acts_router(family: Screens) -> APIRouter:
         return _page(family, request, operation, given)
 
     @router.post("/{name}")
-    def send(request: Request, name: str, form: Form) -> Response:
-        operation, door = _operation(request, name), door_of(request)
-        admit_to_page(operation, request, family.sitting(request))
-        family.sitting(request).check(request, form.get(FORM_FIELD, ""))
-        form = _own(request, operation, form)
-        if form.get("step") == "change":
-            return _page(family, request, operation, form)
-        try:
-            given, arguments = _read(operation, form)
-            if form.get("step") == "do":
-                return _done(family, request, operation, given, form)
-            principal, _ = request.state.admitted
-            door.check_whose(principal, door.account_for(operation, request, arguments))
-            effects = effects_of(door, operation, request, arguments, language_of(request))
-        except (Refused, ProblemError) as error:
-            problem = of_refusal(error) if isinstance(error, Refused) else error
-            return _page(family, request, operation, form, problem=problem)
-        return _page(family, request, operation, form, effects=effects)
+    async def send(request: Request, name: str) -> Response:
+        operation = _operation(request, name)
+        await run_in_threadpool(admit_to_page, operation, request, family.sitting(request))
+        form = await _form_of(request, operation)  # not before it is known who sends it
+        return await run_in_threadpool(_sent, family, request, operation, form)
 
     return router
+
+
+def _sent(family: Screens, request: Request, operation: Operation, form: dict[str, str]) -> Response:
+    """What is answered to a form."""
+    door = door_of(request)
+    family.sitting(request).check(request, form.get(FORM_FIELD, ""))
+    form = _own(request, operation, form)
+    if form.get("step") == "change":
+        return _page(family, request, operation, form)
+    try:
+        given, arguments = _read(operation, form, _file_of(request, operation, form))
+        if form.get("step") == "do":
+            return _done(family, request, operation, given, form)
+        principal, _ = request.state.admitted
+        door.check_whose(principal, door.account_for(operation, request, arguments))
+        own = family.previews.get(operation.name)
+
+        def preview(call: Call, answer: Mapping[str, Any]) -> Sequence[Block]:
+            assert own is not None  # noqa: S101 - else it is not called
+            shown = own(family.looking(call, request), answer)
+            return [replace(each, tools=False) if isinstance(each, Table) else each for each in shown]
+
+        lang = language_of(request)
+        effects = effects_of(door, operation, request, arguments, lang, preview if own is not None else None)
+    except (Refused, ProblemError) as error:
+        problem = of_refusal(error) if isinstance(error, Refused) else error
+        return _page(family, request, operation, form, problem=problem)
+    return _page(family, request, operation, form, effects=effects)
+
+
+def _file_of(request: Request, operation: Operation, form: dict[str, str]) -> Uploaded | None:
+    """The file that was sent with the form, now or when it was looked at. Raises ProblemError where it is gone."""
+    if not operation.upload:
+        return None
+    kept = door_of(request).kept_files.found(request.state.admitted[0].whose, form.get(FILE_WORD, ""))
+    if kept is None:
+        form.pop(FILE_WORD, None)
+        finding = {"source": operation.upload, "line": None, "value": "", "rule": "choose the file", "remedy": ""}
+        raise ProblemError(422, "form", "The call has another form.", "", "", None, [finding])
+    form[FILE_NAME] = kept[0]
+    return Uploaded(kept[1])
 
 
 def told_by(problem: Mapping[str, Any], lang: Lang) -> Mapping[str, Any]:
@@ -112,6 +164,13 @@ def told_by(problem: Mapping[str, Any], lang: Lang) -> Mapping[str, Any]:
     except LookupError:
         title = word("problem", kind, "ja")
     return {**problem, "title": title, "detail": "", "remedy": "", "findings": findings, "kind": kind}
+
+
+def _without_done(back: str) -> str:
+    """The address without what it said of the act before."""
+    path, _, query = back.partition("?")
+    kept = [(name, value) for name, value in parse_qsl(query, keep_blank_values=True) if name not in ("done", "about")]
+    return with_query(path, **dict(kept))
 
 
 def _own(request: Request, operation: Operation, given: dict[str, str]) -> dict[str, str]:
@@ -133,12 +192,14 @@ def _rest(finding: Mapping[str, Any], lang: Lang) -> dict[str, Any]:
 
 def _operation(request: Request, name: str) -> Operation:
     found = cast("Mapping[str, Operation]", request.app.state.operations).get(name)
-    if found is None or found.kind != "act" or found.upload:
+    if found is None or found.kind != "act":
         raise ProblemError(404, "act.unknown", "There is no such act.", name[:80])
     return found
 
 
-def _read(operation: Operation, form: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
+def _read(
+    operation: Operation, form: Mapping[str, str], file: Uploaded | None
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """(what the call is given, the arguments of its function). Raises ProblemError with a finding for each field."""
     given: dict[str, Any] = {}
     findings: list[Mapping[str, Any]] = []
@@ -156,7 +217,10 @@ def _read(operation: Operation, form: Mapping[str, str]) -> tuple[dict[str, Any]
         raise ProblemError(422, "form", "The call has another form.", "", "", None, findings)
     fields = given.get("fields")
     own = {name: getattr(fields, name) for name in type(fields).model_fields} if fields is not None else {}
-    return given, {**{name: given[name] for name in operation.in_path}, **own}
+    own |= {name: given[name] for name in operation.in_path}
+    if file is not None and operation.upload:
+        given["file"] = own[operation.upload] = file
+    return given, own
 
 
 def _done(
@@ -169,11 +233,18 @@ def _done(
     if status == 202:
         where = with_query(to("proposals", answer["proposal"]), done=operation.name)
         return RedirectResponse(where, 303, dict(PAGE_HEADERS))
+    if operation.name in family.leads and isinstance(answer, Mapping):
+        where = family.leads[operation.name](answer)
+        where = f"{where}{'&' if '?' in where else '?'}done={operation.name}"
+        return RedirectResponse(where, 303, dict(PAGE_HEADERS))
     if family.receipt is not None and isinstance(answer, Mapping):
         return _page(family, request, operation, form, answer=family.receipt(request, operation, answer))
     if isinstance(answer, Mapping) and set(answer) <= _PLAIN and not answer.get("doubts"):
         back = back_to(form.get("return_to"), family.home)
-        where = f"{back}{'&' if '?' in back else '?'}done={operation.name}"
+        where = f"{_without_done(back)}{'&' if '?' in _without_done(back) else '?'}done={operation.name}"
+        about = next((form.get(name, "") for name in operation.in_path), "")
+        if about and about != form.get("account"):
+            where += f"&about={quote(about, safe='')}"
         return RedirectResponse(where, 303, dict(PAGE_HEADERS))
     return _page(family, request, operation, form, answer=answer)
 
@@ -196,10 +267,13 @@ def _page(
         names = [str(each["source"]).split(".")[0] for each in problem.findings]
         wrong = {name: each["rule"] for name, each in zip(names, (told or {})["findings"], strict=True)}
     hidden = () if principal.account is None else ("account", *operation.not_by_member)
+    choices = family.offered[operation.name](lang) if operation.name in family.offered else None
     text = render(
         "act.html.j2", request, lang,
         operation=operation, title=_title(family, operation, lang), said=_said(family, operation, lang),
-        inputs=[each for each in inputs_of(operation, lang, given, wrong) if each.name not in hidden],
+        inputs=[each for each in inputs_of(operation, lang, given, wrong, choices) if each.name not in hidden],
+        consequence=every_word().get("consequence", {}).get(operation.name, ("", ""))[lang == "ja"],
+        kept_file=given.get(FILE_WORD, "") if operation.upload else "",
         given=given, problem=told, effects=effects, answer=answer,
         key=given.get(_KEY) or uuid.uuid4().hex, form_token=family.sitting(request).token(request),
         back=back_to(given.get("return_to"), family.home),

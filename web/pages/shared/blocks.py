@@ -27,13 +27,23 @@ __all__ = [
     "Line",
     "Page",
     "Picture",
+    "Press",
     "Prose",
+    "Running",
     "Story",
     "Table",
 ]
 
 Tone = Literal["", "good", "bad", "warn", "soft"]
 NOTHING: Final = "—"
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    """A button that does an act at once, by its own form: where it is sent, and what it says."""
+
+    action: str
+    fields: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +56,7 @@ class Cell:
     kind: Literal["text", "number", "code", "state", "day"] = "text"
     tone: Tone = ""
     lang: str | None = None
+    press: Press | None = None
 
     def __str__(self) -> str:
         return self.text
@@ -104,12 +115,14 @@ class Table:
     note: str = ""
     total: Sequence[Cell] = ()
     sorted_by: str = ""
+    tools: bool = True
+    """Whether it may be put into another order and taken as a file: not where its page is no address."""
     kind: ClassVar[str] = "table"
 
     @property
     def whole(self) -> bool:
         """Whether all rows are here, so that they can be put into another order."""
-        return self.next is None and not self.paged
+        return self.tools and self.next is None and not self.paged
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,12 +156,27 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
+class Running:
+    """Work under way: asked for anew while it lasts (by script; without it by a link), and the page anew at its end."""
+
+    title: str
+    said: str
+    done: int
+    whole: int
+    lasts: bool
+    again: str
+    kind: ClassVar[str] = "running"
+
+
+@dataclass(frozen=True, slots=True)
 class Act:
     """A link to the form of an act, with what is known of it filled in."""
 
     title: str
     href: str
     said: str = ""
+    press: Press | None = None
+    """It is done at once; `href` is the form for those who want to see it first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +251,7 @@ class Choices:
     kind: ClassVar[str] = "choices"
 
 
-Block = Figures | Facts | Table | Story | Picture | Acts | Prose | Filters | Choices
+Block = Figures | Facts | Table | Story | Picture | Acts | Prose | Filters | Choices | Running
 
 
 @dataclass(frozen=True, slots=True)

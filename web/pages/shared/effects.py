@@ -9,7 +9,7 @@ An act that asks the gateway, or runs as a job, cannot be taken back; it is not 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -23,6 +23,7 @@ from keizoku.terms.policy import UncoveredDateError
 from keizoku.terms.refusal import Refused
 from keizoku.web.calls.answering import jsonable
 from keizoku.web.calls.call import Call
+from keizoku.web.pages.shared.blocks import Block
 
 if TYPE_CHECKING:
     from fastapi import Request
@@ -45,7 +46,10 @@ class _NotTriedError(Exception):
 
 
 class _Nobody:
-    """A gateway of which nothing can be asked."""
+    """A gateway of which nothing can be asked; under which name the bank shows its payouts is a setting."""
+
+    def __init__(self, bank_names: tuple[str, ...]) -> None:
+        self.bank_names = bank_names
 
     def __getattr__(self, name: str) -> Any:
         raise _NotTriedError(name)
@@ -61,6 +65,8 @@ class Effects:
     """(what would be new in the account's story, its clause)."""
     changes: tuple[tuple[str, Any, Any], ...] = ()
     """(the name of a value, what it is, what it would be)."""
+    blocks: Sequence[Block] = ()
+    """What these pages show of it besides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +75,30 @@ class _Seen:
     months: Mapping[str, tuple[int, int]]
 
 
-def effects_of(door: Door, operation: Operation, request: Request, arguments: dict[str, Any], lang: Lang) -> Effects:
-    """Do an act, look at what it changed, and take it back. Raises what the act raises."""
-    if operation.repeat == "again" or operation.real_gateway:
+def effects_of(
+    door: Door,
+    operation: Operation,
+    request: Request,
+    arguments: dict[str, Any],
+    lang: Lang,
+    preview: Callable[[Call, Mapping[str, Any]], Sequence[Block]] | None = None,
+) -> Effects:
+    """Do an act, look at what it changed, and take it back. Raises what the act raises.
+
+    `preview`: what is shown of its answer besides, while it is done and can be asked about.
+    """
+    if operation.repeat == "again" or operation.real_gateway or operation.then is not None:
         return Effects(tried=False)
     principal, role = request.state.admitted
     with door.services(role, acts=False) as services:
-        outside = replace(services, gateway=cast("Gateway", _Nobody()))
+        outside = replace(services, gateway=cast("Gateway", _Nobody(door.settings.processor_bank_names)))
         call = Call(principal, role, door.clock(), outside, door.settings, door.jobs, approver=principal.name)
         before = _seen(call, arguments)
         try:
             with rehearsal(services.session):
                 answer = jsonable(operation.handler(call, **arguments))
-                return _compared(answer, before, _seen(call, arguments), lang)
+                found = _compared(answer, before, _seen(call, arguments), lang)
+                return found if preview is None else replace(found, blocks=preview(call, found.answer))
         except _NotTriedError:
             return Effects(tried=False)
 

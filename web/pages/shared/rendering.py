@@ -11,6 +11,7 @@ from fastapi import Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from keizoku.scheduler.reports.templates import HERE as REPORTS
 from keizoku.terms.rendering import Lang
 from keizoku.web.calls.paths import written_path
 from keizoku.web.pages.shared.addresses import CONSOLE, home_of, with_query
@@ -83,7 +84,7 @@ def _say(lang: Lang, text: str, **facts: object) -> str:
 @cache
 def _environment() -> Environment:
     return Environment(
-        loader=FileSystemLoader(_TEMPLATES),
+        loader=FileSystemLoader([_TEMPLATES, REPORTS]),  # parts.html.j2: what pages and reports have in common
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

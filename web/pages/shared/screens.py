@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any, Final, get_type_hints
@@ -26,7 +26,7 @@ from keizoku.web.calls.operation import Operation
 from keizoku.web.calls.paths import PathRoute, written_path
 from keizoku.web.calls.problems import ProblemError
 from keizoku.web.pages.shared.addresses import CONSOLE, of_segment
-from keizoku.web.pages.shared.blocks import Page, Table
+from keizoku.web.pages.shared.blocks import Act, Block, Page, Table
 from keizoku.web.pages.shared.files import as_file
 from keizoku.web.pages.shared.rendering import language_of, page_response, query_of, render
 from keizoku.web.pages.shared.signed_in import SignedIn
@@ -34,12 +34,18 @@ from keizoku.web.pages.shared.view import View
 from keizoku.web.request_log import Entry
 
 if TYPE_CHECKING:
+    from keizoku.terms.rendering import Lang
+    from keizoku.web.calls.call import Call
     from keizoku.web.door import Door
 
 __all__ = ["Screens", "admit_to_page"]
 
 _IN_PATH: Final = re.compile(r"\{(\w+)\}")
 Screen = Callable[..., Page]
+Preview = Callable[[View, Mapping[str, Any]], Sequence[Block]]
+"""What an act would answer, as blocks; asked while it is done, and taken back after that."""
+Leads = Callable[[Mapping[str, Any]], str]
+Offered = Callable[["Lang"], Mapping[str, Sequence[tuple[str, str]]]]
 Frame = Callable[[Request], Mapping[str, Any]]
 """What the layout of a family of pages needs: its navigation."""
 
@@ -66,6 +72,14 @@ class Screens:
     """Whether they are a member's, who sees their own account alone; else the staff's."""
     receipt: Callable[[Request, Operation, Mapping[str, Any]], Mapping[str, Any]] | None = None
     """What is shown when an act was done; None: its answer, or the page it was begun on."""
+    previews: dict[str, Preview] = field(default_factory=dict)
+    """An act -> what is shown of it before it is done, beside what it changes."""
+    leads: dict[str, Leads] = field(default_factory=dict)
+    """An act -> the page on which what it made is seen."""
+    offered: dict[str, Offered] = field(default_factory=dict)
+    """An act -> what may be chosen for those of its fields that could be any text."""
+    undone_by: dict[str, str] = field(default_factory=dict)
+    """An act -> the act that takes it back, about the same thing: offered where it was just done."""
     router: APIRouter = field(init=False)
     screens: list[Operation] = field(default_factory=list)
 
@@ -76,6 +90,13 @@ class Screens:
         """How those are known who sit at these pages."""
         door: Door = request.app.state.door
         return door.member_signed_in if self.members else door.signed_in
+
+    def looking(self, call: Call, request: Request) -> View:
+        """What a screen is given by a call."""
+        where = written_path(request) + (f"?{request.url.query}" if request.url.query else "")
+        token = self.sitting(request).token(request)
+        operations = request.app.state.operations
+        return self.view(call, request, language_of(request), operations, query_of(request), token, where)
 
     def screen(
         self, path: str, *, command: str, resource: str = "", gateway: bool = False
@@ -116,9 +137,7 @@ class Screens:
         account = given.get("account") or request.state.principal.account
         lang, query = language_of(request), query_of(request)
         with door.admitted(made, request, account) as call:
-            operations = request.app.state.operations
-            where = written_path(request) + (f"?{request.url.query}" if request.url.query else "")
-            view = self.view(call, request, lang, operations, query, self.sitting(request).token(request), where)
+            view = self.looking(call, request)
             try:
                 page = made.handler(view, **given)
             except ValidationError as error:
@@ -129,9 +148,18 @@ class Screens:
         more = self.frame(request)
         return page_response(
             render(
-                "page.html.j2", request, lang, page=page, principal=call.principal, form_token=view.form_token, **more
+                "page.html.j2", request, lang, page=page, principal=call.principal, form_token=view.form_token,
+                undo=self._undo(view), **more,
             )
-        )
+        )  # fmt: skip
+
+    def _undo(self, view: View) -> Act | None:
+        """The way back from the act that was just done, where there is one."""
+        taking_back, about = self.undone_by.get(view.query.get("done", "")), view.query.get("about", "")
+        if taking_back is None or not about:
+            return None
+        (name,) = view.operations[taking_back].in_path
+        return view.act(taking_back, **{name: about})
 
 
 def of_validation(error: ValidationError) -> ProblemError:

@@ -8,6 +8,7 @@ A screen asks what a program asks, by the same names, so that it cannot say anyt
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -16,10 +17,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 from pydantic import TypeAdapter
 
 from keizoku.terms import words
-from keizoku.terms.calendar import JST, iso_jst
+from keizoku.terms.calendar import JST, iso_jst, jst_day
 from keizoku.web.calls.answering import jsonable
 from keizoku.web.pages.shared.addresses import CONSOLE, to_in
-from keizoku.web.pages.shared.blocks import NOTHING, Act, Acts, Cell, Column, Story, Table, Tone
+from keizoku.web.pages.shared.blocks import NOTHING, Act, Acts, Cell, Column, Press, Story, Table, Tone
 from keizoku.web.pages.shared.blocks import Line as StoryLine
 from keizoku.web.pages.shared.words import say, word
 
@@ -165,6 +166,14 @@ class View:
         local = (datetime.fromisoformat(value) if isinstance(value, str) else value).astimezone(JST)
         return Cell(local.strftime("%Y-%m-%d %H:%M"), iso_jst(local), href, "day", tone)
 
+    def age(self, since: str | None, late_days: int = 7) -> Cell:
+        """How many days ago a day or an instant was, in Japan; `late_days`: from so many on it is marked."""
+        if since is None:
+            return Cell(NOTHING, kind="number")
+        on = date.fromisoformat(since) if len(since) == 10 else jst_day(datetime.fromisoformat(since))
+        days = (self.call.today - on).days
+        return Cell(self.say("{n} days", n=days), days, None, "number", "warn" if days >= late_days else "")
+
     def month(self, value: str, href: str | None = None) -> Cell:
         """A month in words."""
         return Cell(words.month(value, self.ja), value, href)
@@ -247,6 +256,23 @@ class View:
     def act_at(self, name: str, **known: object) -> str | None:
         """The address of the form of an act, which leads back here; None where whoever looks may not do it."""
         return self.to("acts", name, **known, return_to=self.path) if self.may(name) else None
+
+    def press(self, name: str, **known: object) -> Press | None:
+        """A button that does an act at once and leads back here; None where whoever looks may not do it.
+
+        For acts that can be taken back, or change nothing.
+        """
+        if not self.may(name):
+            return None
+        fields = {key: str(value) for key, value in known.items() if value not in (None, "")}
+        own = {"form_token": self.form_token, "idempotency_key": uuid.uuid4().hex, "return_to": self.path}
+        return Press(self.to("acts", name), {**fields, **own})
+
+    def counted(self, rows: Rows, href: str | None = None, tone: Tone = "") -> Cell:
+        """How many rows there are, as far as the page of them tells: "more than 50" where there are more."""
+        if rows.next is None:
+            return self.number(len(rows.data), href, tone)
+        return Cell(self.say("more than {n}", n=len(rows.data)), len(rows.data), href, "number", tone)
 
     def acts(self, title: str, found: Sequence[Act | None]) -> Acts:
         """The acts that whoever looks may do here."""

@@ -9,12 +9,13 @@ from pydantic import Field
 
 from keizoku.billing.closing.bank_control import bank_control
 from keizoku.billing.ledger.payer_rules import every_rule
-from keizoku.billing.receivables.bank.bank_list import lines, statement_lines
+from keizoku.billing.receivables.bank.bank_list import acts_of, lines, statement_lines
 from keizoku.billing.receivables.bank.bank_transfers import references_of
 from keizoku.billing.receivables.bank.suggestions import suggestions
-from keizoku.billing.receivables.import_log import import_list
+from keizoku.billing.receivables.import_log import import_list, import_of
 from keizoku.billing.receivables.transfers_out import transfers
 from keizoku.billing.statements.transfer_file import BankAccount, payer_of
+from keizoku.terms.refusal import Refused
 from keizoku.web.calls.answers import listed
 from keizoku.web.calls.call import Call, Listing, number_in, whole
 from keizoku.web.calls.imports import import_answer
@@ -43,8 +44,9 @@ def import_file(
     """Take a bank's file, every line of it once; findings name the rows that could not be used."""
     with file.as_file(name) as path:
         done = call.billing.import_bank(
-            path, author=call.author, now=call.now, account=bank_account or "", preset=preset or ""
-        )
+            path, author=call.author, now=call.now, account=bank_account or "", preset=preset or "",
+            ours=call.settings.bank_accounts,
+        )  # fmt: skip
     return import_answer(done, name)
 
 
@@ -53,6 +55,24 @@ def list_imports(call: Call) -> Listing:
     """The files that were taken."""
     rows = [each.listed() for each in import_list(call.session, "bank")]
     return whole(rows)
+
+
+@bank.question("/bank-imports/{number}", command="bank imports", answer=dict[str, Any])
+def show_import(call: Call, number: Number) -> Any:
+    """A file that was taken: its counts, and a finding for each row that could not be used."""
+    found = import_of(call.session, "bank", number)
+    return {**found.listed(), **import_answer(found, found.source)}
+
+
+@bank.list("/bank-imports/{number}/lines", command="bank imports", row=dict[str, Any])
+def import_lines(call: Call, number: Number) -> Listing:
+    """The lines that came first with a file, and what became of each."""
+    digest = import_of(call.session, "bank", number).digest
+
+    def read(limit: int, after: str) -> Any:
+        return statement_lines(call.session, file=digest, limit=limit, after=number_in(after))
+
+    return Listing(read)
 
 
 @bank.act("/bank-imports/{number}/take-back", command="bank take-back", answer=TakenBack)
@@ -79,9 +99,18 @@ def statement(call: Call, *, bank_account: Id | None = None) -> Listing:
 
 
 @bank.list("/bank-suggestions", command="bank suggest", row=dict[str, Any])
-def suggest(call: Call) -> Listing:
-    """Whose the payments that wait may be, with reasons; people decide."""
-    return whole(suggestions(call.session))
+def suggest(call: Call, *, payment: Number | None = None) -> Listing:
+    """Whose the payments that wait may be, or this one, with reasons; people decide."""
+    return whole(suggestions(call.session, payment))
+
+
+@bank.question("/bank-payments/{payment}", command="bank list", answer=dict[str, Any])
+def show_payment(call: Call, payment: Number) -> Any:
+    """One line of the bank: what it says, and act by act what became of it."""
+    found = statement_lines(call.session, line=payment)
+    if not found:
+        raise Refused("transfer.unknown", f"payment {payment}: there is none", "(see `keizoku bank list`)")
+    return {**found[0].to_json(), "acts": acts_of(call.session, payment)}
 
 
 @bank.list("/payer-rules", command="bank rules", row=dict[str, Any])

@@ -9,14 +9,24 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from keizoku.billing.accounts.account_views import unknown_charges
+from keizoku.billing.accounts.gateway_views import GatewayNews, PayoutRow, gateway_news, payout_list
 from keizoku.billing.accounts.invoice_explanation import explain_invoice
 from keizoku.billing.accounts.liability_explanation import explain_liability
+from keizoku.billing.accounts.money_explanation import (
+    CreditStory,
+    ReceiptStory,
+    RefundStory,
+    explain_credit,
+    explain_receipt,
+    explain_refund,
+)
 from keizoku.billing.accounts.read_models import UnknownCharge
 from keizoku.billing.cards.dispute_choices import disputes
 from keizoku.billing.documents.interest_demands import demand_of, demands
 from keizoku.billing.gateway.refunds import failed_refunds, unknown_refunds
-from keizoku.billing.receivables.customer_deposits import deposit_of, deposits
+from keizoku.billing.receivables.customer_deposits import deposit_of, deposits, refunded_on
 from keizoku.billing.receivables.known_accounts import want_account
+from keizoku.db.locks import take_turn
 from keizoku.web.calls.answers import listed
 from keizoku.web.calls.call import Call, Listing, number_in, whole
 from keizoku.web.calls.operation import Resource
@@ -159,11 +169,16 @@ def list_deposits(call: Call) -> Listing:
 
 
 def _over_the_limit(call: Call, arguments: Mapping[str, Any]) -> bool:
-    yen = arguments["yen"]
+    """Whether it is too much for one refund, or with the others of this day for one person or one account."""
+    take_turn(call.session, "refunds")  # of two at once, the second sees the first
+    account, yen = arguments["account"], arguments["yen"]
     if yen is None:
-        held = deposit_of(call.session, arguments["account"])
+        held = deposit_of(call.session, account)
         yen = held.sent_yen + held.card_yen
-    return int(yen) > call.settings.refund_limit_yen
+    most = call.settings.refund_limit_yen
+    own = refunded_on(call.session, call.today, person=call.principal.person)
+    theirs = refunded_on(call.session, call.today, account=account)
+    return int(yen) > most or max(own, theirs) + int(yen) > (call.settings.refund_day_limit_yen or most)
 
 
 @payments.act(
@@ -177,7 +192,7 @@ def refund_deposit(
     yen: Annotated[Yen, Field(ge=1)] | None = None,
     through: Through = "card",
 ) -> Any:
-    """A deposit was sent back, all of it or `yen`. Over `refund_limit_yen` another person approves it."""
+    """A deposit was sent back, all of it or `yen`. Another person approves what is over a limit."""
     sent = call.billing.refund_deposit(account, yen, by=call.author, ground=ground, now=call.now, through=through)
     return {"account": account, "refunded": sent.yen, "by_bank": sent.by_bank_yen, "to_card": sent.to_card_yen}
 
@@ -210,6 +225,40 @@ def list_demands(call: Call, *, account: Id | None = None) -> Listing:
 def show_demand(call: Call, number: Number) -> Any:
     """One demand, with its letter in both languages."""
     return demand_of(call.session, number)
+
+
+@payments.question("/receipts/{number}", command="explain invoice", answer=ReceiptStory)
+def receipt(call: Call, number: Number) -> Any:
+    """A payment explained: costs, interest, fees, deposit; what took it back, what an earlier one changed."""
+    return explain_receipt(call.session, number)
+
+
+@payments.question("/credits/{number}", command="explain invoice", answer=CreditStory)
+def credit(call: Call, number: Number) -> Any:
+    """A credit explained: its claim and how it was reckoned, the invoices that it reduced, what is left."""
+    return explain_credit(call.session, number)
+
+
+@payments.question("/refunds/{key}", command="explain invoice", answer=RefundStory)
+def refund(call: Call, key: Id) -> Any:
+    """A refund to a card explained, by our key or the gateway's id."""
+    return explain_refund(call.session, key)
+
+
+@payments.list("/payouts", command="payments unknown", row=PayoutRow)
+def payouts(call: Call) -> Listing:
+    """Payouts of the gateway, the newest first: what each was made of, and the bank's line that it arrived as."""
+
+    def read(limit: int, after: str) -> Any:
+        return payout_list(call.session, limit=limit, before=number_in(after))
+
+    return Listing(read)
+
+
+@payments.question("/gateway-news", command="payments unknown", answer=GatewayNews)
+def news(call: Call) -> Any:
+    """When the gateway last told of something, by event and by balance, and whether it may push its events."""
+    return gateway_news(call.session, pushed=call.settings.stripe_webhook_secret() is not None)
 
 
 def _without_folder(findings: Any, name: str) -> list[dict[str, Any]]:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
-from keizoku.web.calls.values import Number
 from keizoku.web.pages.shared.addresses import to
-from keizoku.web.pages.shared.blocks import Block, Cell, Facts, Figure, Figures, Page
-from keizoku.web.pages.shared.plain import shown, table_of
+from keizoku.web.pages.shared.blocks import Block, Cell, Figure, Figures, Page
+from keizoku.web.pages.shared.plain import table_of
 from keizoku.web.pages.shared.view import View
 from keizoku.web.pages.shared.words import named, word
 from keizoku.web.pages.staff.navigation import staff
 
-__all__ = ["bank", "payment", "statement", "transfers"]
+__all__ = ["about_cell", "bank", "bank_tabs", "reasons_of", "transfers", "unmet_table"]
 
-_OPEN: Final = ("match", "send_back", "payout", "fee", "transfer", "other")
+for _act in ("match", "payout", "fee", "transfer", "other"):
+    staff.undone_by[f"bank.{_act}"] = "bank.unmatch"
 
 
 @staff.screen("/bank", command="bank list", resource="bank")
@@ -33,21 +33,37 @@ def bank(view: View) -> Page:
             view.yen(each["yen"]),
             view.text(each["payer"]),
             view.account(each["account"]),
-            _reasons(view, each),
+            view.text(reasons_of(view, each)),
             *([_matched(view, each)] if may else []),
         ]
         for each in suggested.data
     ]
     columns = [say("Payment"), say("Day"), say("Sum"), say("Payer"), say("Account"), say("Why")]
+    off = [each for each in balance["accounts"] if each["broken_since"]]
     blocks: list[Block] = [
         Figures(
             [
-                Figure(say("Waits to be matched"), view.number(len(waiting.data))),
-                Figure(say("In the books"), view.yen(balance["ledger_yen"], to("ledger", "accounts", "1110"))),
-                Figure(say("At the bank"), view.yen(balance["lines_yen"], to("bank", "statement"))),
-                Figure(say("Not explained"), view.yen(balance["rest_yen"], tone="bad" if balance["rest_yen"] else "")),
+                Figure(
+                    say("Waits to be matched"),
+                    view.counted(waiting, "#table-waiting", "warn" if waiting.data else "good"),
+                    say("the oldest since {day}", day=waiting.data[0]["paid_on"]) if waiting.data else "",
+                ),
+                Figure(say("In the books (1110)"), view.yen(balance["ledger_yen"], to("ledger", "accounts", "1110"))),
+                Figure(say("Lines of the bank"), view.yen(balance["lines_yen"], to("bank", "statement"))),
+                Figure(
+                    say("Explained by what is under way"),
+                    view.yen(balance["ledger_yen"] - balance["lines_yen"] - balance["rest_yen"], "#table-unmet"),
+                ),
+                Figure(
+                    say("Not explained"),
+                    view.yen(balance["rest_yen"], "#table-balances", "bad" if balance["rest_yen"] else "good"),
+                    say("the bank states another balance since {day}", day=min(each["broken_since"] for each in off))
+                    if off
+                    else "",
+                ),
             ]
         ),
+        view.acts(say("What may be done"), [view.act("bank.import_file"), view.act("bank.propose")]),
         view.table(
             say("Whose they may be"),
             [*columns, *([say("Match")] if may else [])],
@@ -55,38 +71,13 @@ def bank(view: View) -> Page:
             empty=say("Nothing is suggested."),
             name="suggestions",
             next=suggested.next,
+            note=say("A click matches at once; the page then offers to undo it.") if may and rows else "",
         ),
-        _payments(view, say("Waiting"), waiting.data, waiting.next, "waiting"),
-        table_of(view, say("In one book and not in the other"), balance["unmet"], name="unmet",
-                 empty=say("Books and bank agree.")),
-    ]  # fmt: skip
-    return Page(say("Bank and matching"), blocks, tabs=_tabs(view, ""))
-
-
-@staff.screen("/bank/statement", command="bank statement", resource="bank")
-def statement(view: View) -> Page:
-    """Every line of our accounts, the files they came in, and what is remembered of payers."""
-    say = view.say
-    lines = view.rows("bank.statement", table="lines")
-    imports = view.rows("bank.list_imports", table="imports")
-    rules = view.rows("bank.list_rules", table="rules")
-
-    def forget(row: Mapping[str, Any]) -> str | None:
-        return view.act_at("bank.forget", rule=row["id"])
-
-    def take_back(row: Mapping[str, Any]) -> str | None:
-        return view.act_at("bank.take_back", number=row["id"])
-
-    blocks: list[Block] = [
-        table_of(view, say("Lines"), lines.data, name="lines", next=lines.next,
-                 empty=say("No line was taken in. Bank files come in by `keizoku bank import` or the API."),
-                 hrefs={"id": lambda row: to("bank", row["id"])}),
-        table_of(view, say("Files"), imports.data, name="imports", next=imports.next,
-                 empty=say("No file was taken in."), hrefs={"id": take_back}),
-        table_of(view, say("Remembered payers"), rules.data, name="rules", next=rules.next,
-                 empty=say("No payer is remembered."), hrefs={"id": forget}),
-    ]  # fmt: skip
-    return Page(say("Bank and matching"), blocks, tabs=_tabs(view, "statement"))
+        _waiting(view, waiting.data, waiting.next),
+        _balances(view, balance),
+        unmet_table(view, balance["unmet"]),
+    ]
+    return Page(say("Bank and matching"), blocks, tabs=bank_tabs(view, ""))
 
 
 @staff.screen("/bank/transfers", command="transfer list", resource="bank")
@@ -100,58 +91,99 @@ def transfers(view: View) -> Page:
         return view.act_at("bank.approve_transfer", transfer=row["id"]) if waits else None
 
     table = table_of(
-        view, "", found.data, next=found.next, empty=say("No transfer was proposed."), hrefs={"id": decide}
-    )
+        view, "", found.data, next=found.next,
+        empty=say("No transfer was proposed. A deposit is sent back from here, or from its account's page."),
+        hrefs={"id": decide},
+    )  # fmt: skip
     acts = [view.act(name) for name in ("bank.propose", "bank.transfer_file")]
     return Page(
-        say("Bank and matching"), [table, view.acts(say("What may be done"), acts)], tabs=_tabs(view, "transfers")
+        say("Bank and matching"), [view.acts(say("What may be done"), acts), table], tabs=bank_tabs(view, "transfers")
     )
 
 
-@staff.screen("/bank/{payment}", command="bank list", resource="bank")
-def payment(view: View, payment: Number) -> Page:
-    """One line, and what may become of it."""
-    say = view.say
-    rows = view.rows("bank.suggest", table="all", limit=10_000).data
-    mine = [each for each in rows if each["id"] == payment]
-    names = (*_OPEN, "unmatch")
-    acts = view.acts(say("What may be done"), [view.act(f"bank.{name}", payment=payment) for name in names])
-    suggested = [
-        Facts(say("Whose it may be"), [(each["account"], _reasons(view, each)) for each in mine])
-    ] if mine else []  # fmt: skip
-    item: list[Block] = []
-    for each in view.rows("tasks.list_tasks", kind="bank_unmatched", table="all", limit=10_000).data:
-        if each["id"] == f"payment {payment}":
-            item = shown(view, "", {**each["detail"], "yen": each["amount_yen"]})
-    return Page(say("Payment {number}", number=payment), [*item, *suggested, acts],
-                above=[(say("Bank and matching"), to("bank"))])  # fmt: skip
-
-
-def _payments(view: View, title: str, found: Any, following: str | None, name: str) -> Block:
+def _waiting(view: View, found: Any, following: str | None) -> Block:
     say = view.say
     rows = [
         [
             view.code(each["id"], to("bank", each["id"])),
             view.day(each["paid_on"]),
+            view.age(each["paid_on"]),
             view.yen(each["yen"]),
             view.text(each["payer"]),
             view.text(each["reference"]),
-            view.word("state", each["state"]),
-            view.account(each["account"]),
-            view.text(each["by"]),
             view.text(_reason(view, each["why"] or "")),
         ]
         for each in found
     ]
+    columns = [say("Payment"), say("Day"), say("Age"), say("Sum"), say("Payer"), say("Reference"), say("Why")]
+    return view.table(say("Waiting"), columns, rows, empty=say("Nothing waits to be matched."), name="waiting",
+                      next=following)  # fmt: skip
+
+
+def _balances(view: View, balance: Mapping[str, Any]) -> Block:
+    """Each account of ours at the bank: what its lines make, what the bank states, since when they differ."""
+    say = view.say
+    rows = []
+    for each in balance["accounts"]:
+        off = sum(other["yen"] for other in each["breaks"])
+        where = to("bank", "statement", bank_account=each["account"])
+        rows.append(
+            [
+                view.text(each["account"] or say("(not named)"), where),
+                view.day(each["last_on"]),
+                view.yen(each["opening_yen"]),
+                view.yen(each["lines_yen"], where),
+                view.yen(each["stated_yen"]),
+                view.yen(off, tone="bad" if off else "good"),
+                view.day(each["broken_since"], tone="bad"),
+            ]
+        )
     columns = [
-        say("Payment"), say("Day"), say("Sum"), say("Payer"), say("Reference"), say("State"), say("Account"), say("By"),
-        say("Why"),
+        say("Our account"), say("Statements until"), say("Before the first line"), say("Lines since"),
+        say("The bank states"), say("Off by"), say("Since"),
     ]  # fmt: skip
-    return view.table(title, columns, rows, empty=say("Nothing waits to be matched."), name=name, next=following)
+    empty = say("No statement tells a balance yet. Take a bank's file in, and it is held against 1110 here.")
+    return view.table(say("Balances at the bank"), columns, rows, empty=empty, name="balances")
 
 
-def _reasons(view: View, each: Mapping[str, Any]) -> Cell:
-    return view.text("; ".join(_reason(view, reason) for reason in each["reasons"]))
+def unmet_table(view: View, unmet: Any) -> Block:
+    """What one side has and the other not, with its age and what to do."""
+    say = view.say
+    rows = [
+        [
+            about_cell(view, each["about"]),
+            view.text(word("unmet", each["what"], view.lang)),
+            view.day(each["since"]),
+            view.age(each["since"]),
+            view.yen(each["yen"]),
+            view.text(word("unmet_remedy", each["what"], view.lang)),
+        ]
+        for each in unmet
+    ]
+    columns = [say("About"), say("What it is"), say("Since"), say("Age"), say("Sum"), say("What to do")]
+    return view.table(say("In one book and not in the other"), columns, rows, empty=say("Books and bank agree."),
+                      name="unmet")  # fmt: skip
+
+
+def about_cell(view: View, about: str | None) -> Cell:
+    """What a line is joined to, or a side has alone: payout:po_1, receipt:5, payment 12 ... with its page."""
+    if not about:
+        return view.text(None)
+    kind, _, key = about.replace(" ", ":", 1).partition(":")
+    pages = {"payment": "bank", "returned": "bank", "line": "bank", "entry": "ledger", "receipt": "receipts"}
+    where = None
+    if key.isdecimal() and kind in pages:
+        where = to("ledger", "entries", key) if kind == "entry" else to(pages[kind], key)
+    elif kind == "payout":
+        where = to("gateway") + "#table-payouts"
+    elif kind in ("deposit", "file"):
+        where = to("bank", "transfers")
+    return view.text(f"{word('about', kind, view.lang)} {key}", where)
+
+
+def reasons_of(view: View, each: Mapping[str, Any]) -> str:
+    """Why a payment may be an account's, in words."""
+    return "; ".join(_reason(view, reason) for reason in each["reasons"])
 
 
 def _reason(view: View, reason: str) -> str:
@@ -160,12 +192,14 @@ def _reason(view: View, reason: str) -> str:
 
 
 def _matched(view: View, each: Mapping[str, Any]) -> Cell:
-    reasons = "; ".join(each["reasons"])
-    return view.text(
-        view.say("Match"), view.act_at("bank.match", payment=each["id"], account=each["account"], ground=reasons)
-    )
+    pressed = view.press("bank.match", payment=each["id"], account=each["account"], ground="; ".join(each["reasons"]))
+    return Cell(view.say("Match"), "", press=pressed)
 
 
-def _tabs(view: View, here: str) -> list[tuple[str, str, bool]]:
-    titles = {"": named("Waiting"), "statement": named("Statement"), "transfers": named("Transfers")}
+def bank_tabs(view: View, here: str) -> list[tuple[str, str, bool]]:
+    """The pages about the bank."""
+    titles = {
+        "": named("Waiting"), "statement": named("Statement"), "files": named("Files"), "payers": named("Payers"),
+        "transfers": named("Transfers"),
+    }  # fmt: skip
     return [(view.say(title), to("bank", *([name] if name else [])), name == here) for name, title in titles.items()]

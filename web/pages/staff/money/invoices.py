@@ -40,7 +40,7 @@ def invoice(view: View, number: Number) -> Page:
             [say("Kind"), say("Sum"), say("Day"), say("Recorded")],
             [
                 [
-                    view.word("settlement", e["kind"], tone=""),
+                    view.word("settlement", e["kind"], _receipt(e["source"]), ""),
                     view.yen(e["yen"]),
                     view.day(e["settled_on"]),
                     view.at(e["recorded_at"]),
@@ -54,7 +54,11 @@ def invoice(view: View, number: Number) -> Page:
             say("Credits taken off"),
             [say("Credit"), say("Month"), say("Sum")],
             [
-                [view.code(e["credit"]), view.month(e["month"], to("sla", e["month"])), view.yen(e.get("yen"))]
+                [
+                    view.code(e["credit"], to("credits", e["credit"])),
+                    view.month(e["month"], to("sla", e["month"])),
+                    view.yen(e.get("yen")),
+                ]
                 for e in found["credits"]
             ],
             empty=say("No credit was taken off."),
@@ -112,3 +116,7 @@ def interest(view: View, account: Id) -> Page:
         say("Late interest"), blocks,
         above=[(account, to("accounts", account)), (say("Money"), to("accounts", account, "money"))],
     )  # fmt: skip
+
+
+def _receipt(number: int | None) -> str | None:
+    return None if number is None else to("receipts", number)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from keizoku.scheduler.reports.work_sources import KINDS
 from keizoku.web.calls.values import Id
@@ -14,7 +15,11 @@ from keizoku.web.pages.shared.view import View
 from keizoku.web.pages.shared.words import word
 from keizoku.web.pages.staff.navigation import staff
 
-__all__ = ["rows_of_tasks", "task", "tasks"]
+__all__ = ["rows_of_tasks", "task", "tasks", "what_of"]
+
+
+_SUBJECT: Final = re.compile(r"\b(invoice|attempt|refund|credit|claim|dispute|term|account|payment|transfer) ")
+_NAMED: Final = re.compile(r"\b(invoice|claim) (\d+|c\w+)")
 
 
 @staff.screen("/tasks", command="tasks list", resource="tasks")
@@ -52,7 +57,7 @@ def task(view: View, task: Id) -> Page:
     facts = Facts(
         "",
         [
-            (say("What"), view.text(item[f"what_{view.lang}"])),
+            (say("What"), view.text(what_of(view, item), _subject_at(item))),
             (say("Kind"), view.word("task", item["kind"])),
             (say("Account"), view.account(item["account"])),
             (say("Waits since"), view.at(item["since"])),
@@ -70,7 +75,7 @@ def task(view: View, task: Id) -> Page:
             view.act("tasks.snooze", task=item["id"]),
         ],
     )
-    return Page(item[f"what_{view.lang}"], [facts, acts], above=[(say("Tasks"), to("tasks"))])
+    return Page(what_of(view, item), [facts, acts], above=[(say("Tasks"), to("tasks"))])
 
 
 def rows_of_tasks(
@@ -80,7 +85,7 @@ def rows_of_tasks(
     say = view.say
     rows = [
         [
-            view.text(each[f"what_{view.lang}"], to("tasks", each["id"])),
+            view.text(what_of(view, each), to("tasks", each["id"])),
             view.word("task", each["kind"], tone=""),
             view.account(each["account"]),
             view.number(each["age_days"]),
@@ -91,6 +96,27 @@ def rows_of_tasks(
     ]
     columns = [say("What"), say("Kind"), say("Account"), say("Days"), say("Sum"), say("Clause")]
     return view.table(title, columns, rows, empty=say("Nothing waits for people here."), name=name, next=following)
+
+
+def what_of(view: View, item: Mapping[str, Any]) -> str:
+    """What an item is about, in one language: its kind, then whose letters, which charge, which invoice."""
+    kind = word("task", item["kind"], view.lang)
+    if item["kind"] == "documents_unsent":
+        letters = word("letter", str(item["detail"].get("kind")), view.lang)
+        return f"{kind}: {letters} × {item['detail'].get('documents'):,}"
+    about = str(item[f"what_{view.lang}"]).partition(": ")[2]
+    if not view.ja:
+        return f"{kind}: {about}" if about else kind
+    told = _SUBJECT.sub(lambda found: word("subject", found[1], view.lang) + " ", about)
+    return f"{kind}: {told}" if told else kind
+
+
+def _subject_at(item: Mapping[str, Any]) -> str | None:
+    """The page of what an item is about, where it names an invoice or a claim."""
+    found = _NAMED.search(str(item["what_en"]))
+    if found is None:
+        return None
+    return to("invoices" if found[1] == "invoice" else "claims", found[2])
 
 
 def _letters(view: View, item: Mapping[str, Any]) -> list[Act | None]:

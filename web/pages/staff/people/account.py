@@ -92,7 +92,7 @@ def account(view: View, account: Id) -> Page:
                 Figure(say("Deposit"), view.yen(state["deposit_yen"], there)),
             ]
         ),
-        _acts(view, account, state["state"]),
+        _acts(view, account, state["state"], state.get("held_until")),
         Story(
             say("The newest events"),
             [_line(view, each) for each in found["events"][-8:][::-1]],
@@ -227,7 +227,10 @@ def _plan(view: View, state: Mapping[str, Any]) -> str:
 
 
 def _next(view: View, state: Mapping[str, Any]) -> tuple[Any, str]:
-    """What happens next to the account, and on which day."""
+    """What happens next to the account, and on which day; a hold comes before what it holds back."""
+    if state.get("held_until") and (state["suspends_on"] or state["terminates_on"] or state["unpaid_yen"]):
+        held = view.say("held up to that day: nothing is charged, demanded or suspended")
+        return view.day(state.get("held_until"), tone="warn"), held
     if state["suspends_on"]:
         return view.day(state["suspends_on"], tone="warn"), view.say("suspended, if nothing is paid")
     if state["terminates_on"]:
@@ -249,7 +252,7 @@ def _card(view: View, cards: Sequence[Mapping[str, Any]]) -> tuple[Any, str]:
     return view.code(charged["card"]), view.say("saved at {when}", when=view.at(charged["saved_at"]))
 
 
-def _acts(view: View, account: str, state: str | None) -> Block:
+def _acts(view: View, account: str, state: str | None, held: object) -> Block:
     always = (
         "accounts.suspend", "accounts.terminate", "contracts.change_method", "contracts.end_of_use",
         "contracts.withdraw_end_of_use", "contracts.store_stop", "contracts.leave", "contracts.delete_user",
@@ -259,12 +262,15 @@ def _acts(view: View, account: str, state: str | None) -> Block:
         "suspended": ["accounts.resume", "accounts.terminate", "contracts.end_of_use", "contracts.delete_user"],
         "applied": ["contracts.approve", "contracts.reject", "contracts.show_again"],
     }
+    hold = () if state is None else ("accounts.release",) if held else ("accounts.hold",)
     names = [
         *by_state.get(state, ["contracts.apply"]),
+        *hold,
         *_MONEY,
         "contracts.void_fact",
         "claims.submit",
         "terms.disclosure",
+        "accounts.base_closed",
     ]
     found: list[Act | None] = [view.act(name, account=account) for name in names]
     return view.acts(view.say("What may be done"), found)

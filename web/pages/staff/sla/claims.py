@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from keizoku.scheduler.reports.claim_page import explain_claim
-from keizoku.sla.pictures.timeline import month_svg
-from keizoku.sla.pictures.waterfall import waterfall_svg
+from keizoku.sla.pictures.on_pages import month_on_page, waterfall_on_page
 from keizoku.sla.rules.intervals import intersect
 from keizoku.terms import words
 from keizoku.web.calls.answering import jsonable
@@ -60,9 +59,9 @@ def claim(view: View, claim: Id) -> Page:
     buckets, claimed = explained.buckets, intersect(explained.claimed, explained.service.gross)
     blocks += [
         drawn(say("From the outages to what is recognised"),
-              waterfall_svg(buckets or explained.service.buckets, explained.policy, view.lang)),
+              waterfall_on_page(buckets or explained.service.buckets, explained.policy, view.lang)),
         drawn(say("The month as this claim sees it"),
-              month_svg(explained.service, explained.policy, view.lang, buckets, claimed)),
+              month_on_page(explained.service, explained.policy, view.lang, buckets, claimed)),
     ]  # fmt: skip
     rows = [
         [view.word("bucket", bucket, tone=""), view.seconds(seconds), view.number(seconds)]

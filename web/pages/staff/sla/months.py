@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from keizoku.scheduler.reports.sla_report import month_report
 from keizoku.sla.months.month_facts import NoPopulationError
-from keizoku.sla.pictures.timeline import month_svg
+from keizoku.sla.pictures.on_pages import month_on_page
 from keizoku.sla.rules.claims import claim_deadline
 from keizoku.terms import words
 from keizoku.terms.calendar import Month
@@ -88,7 +88,7 @@ def month(view: View, month: MonthText) -> Page:
             [Line(each.text(view.lang)) for each in report.waits],
             say("Nothing: what is counted here is final."),
         ),
-        drawn(say("The picture"), month_svg(report.service, report.policy, view.lang)),
+        drawn(say("The picture"), month_on_page(report.service, report.policy, view.lang, sums=True)),
         view.table(
             say("Every second of the outages"),
             [say("From"), say("To"), say("Time"), say("Bucket"), say("Clause"), say("Cause"), say("Evidence")],
