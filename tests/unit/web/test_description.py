@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import copy
 import json
+import os
+import random
+import re
+from collections.abc import Callable, Iterator
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +21,9 @@ from keizoku.web.breaking_changes import breaking_changes
 ROOT = Path(__file__).parents[3]
 KEPT = ROOT / "docs" / "reference" / "openapi.json"
 RELEASED = sorted((ROOT / "tests" / "released").glob("*/openapi.json"))
+ALL = os.environ.get("KEIZOKU_TEST_KILLS") == "all"
+EACH = 3
+"""Of each kind of change so many are made; all of them in `make soak`."""
 
 
 @pytest.fixture(scope="module")
@@ -70,3 +78,112 @@ def test_everything_in_it_has_a_limit(present: dict[str, Any]) -> None:
 
     look(present, "")
     assert unlimited == []
+
+
+def _mutations(whole: dict[str, Any]) -> Iterator[tuple[str, str, Callable[[dict[str, Any]], object]]]:
+    """(kind, where, what does it): each change of a kind that breaks a client, at every place where it can be made."""
+
+    def at(*way: str) -> Callable[[dict[str, Any]], Any]:
+        return lambda found: reduce(lambda part, name: part[int(name) if isinstance(part, list) else name], way, found)
+
+    sent = _reached(whole, "requestBody")
+    told = _reached(whole, "responses")
+    for path, methods in whole["paths"].items():
+        for method, operation in methods.items():
+            way = ("paths", path, method)
+            yield "removed operation", path, lambda found, way=way: at(*way[:2])(found).pop(way[2])
+            for status in operation["responses"]:
+                where = at(*way, "responses")
+                yield "removed response code", path, lambda found, where=where, status=status: where(found).pop(status)
+            yield (
+                "new required parameter", path,
+                lambda found, way=way: at(*way)(found).setdefault("parameters", []).append(
+                    {"name": "more", "in": "query", "required": True, "schema": {"type": "string"}}
+                ),
+            )  # fmt: skip
+            for place, each in enumerate(operation.get("parameters", [])):
+                where = at(*way, "parameters")
+                yield "removed parameter", path, lambda found, where=where, place=place: where(found).pop(place)
+                if "type" in each["schema"]:
+                    type_of = at(*way, "parameters", str(place), "schema")
+                    yield "changed type", path, lambda found, of=type_of: of(found).update(type="boolean")
+            yield "new scope", path, lambda found, way=way: at(*way)(found).update(security=[{"key": ["other:write"]}])
+    for name in sorted(sent | told):
+        schema = whole["components"]["schemas"][name]
+        for part, each in schema.get("properties", {}).items():
+            way = ("components", "schemas", name, "properties")
+            yield "removed field", f"{name}.{part}", lambda found, way=way, part=part: at(*way)(found).pop(part)
+            if "type" in each:
+                other = "integer" if each["type"] == "boolean" else "boolean"
+                made = lambda found, way=way, part=part, other=other: at(*way, part)(found).update(type=other)  # noqa: E731
+                yield "changed type", f"{name}.{part}", made
+            if "format" in each:
+                made = lambda found, way=way, part=part: at(*way, part)(found).update(format="uuid")  # noqa: E731
+                yield "changed format", f"{name}.{part}", made
+            if "enum" in each and name in sent:
+                narrower = lambda found, way=way, part=part: at(*way, part, "enum")(found).pop()  # noqa: E731
+                yield "narrowed enum", f"{name}.{part}", narrower
+            if "maxLength" in each and name in sent:
+                made = lambda found, way=way, part=part: at(*way, part)(found).update(maxLength=1)  # noqa: E731
+                yield "tighter limit", f"{name}.{part}", made
+        if name in sent and "properties" in schema:
+            way = ("components", "schemas", name)
+            made = lambda found, way=way: at(*way)(found).setdefault("required", []).append("more")  # noqa: E731
+            yield "newly required field", name, made
+        if name in told and schema.get("required"):
+            way = ("components", "schemas", name, "required")
+            yield "no longer sure", name, lambda found, way=way: at(*way)(found).pop()
+
+
+def _reached(whole: dict[str, Any], part: str) -> set[str]:
+    """The names of the schemas that are sent, or answered."""
+    found: set[str] = set()
+    waiting = [json.dumps(each.get(part)) for methods in whole["paths"].values() for each in methods.values()]
+    while waiting:
+        for name in re.findall(r'"#/components/schemas/([^"]+)"', waiting.pop()):
+            if name not in found:
+                found.add(name)
+                waiting.append(json.dumps(whole["components"]["schemas"][name]))
+    return found
+
+
+def test_every_kind_of_breaking_change_is_found_wherever_it_is_made(present: dict[str, Any]) -> None:
+    kinds: dict[str, list[tuple[str, Callable[[dict[str, Any]], object]]]] = {}
+    for kind, where, made in _mutations(present):
+        kinds.setdefault(kind, []).append((where, made))
+    assert kinds.keys() == {
+        "removed operation", "removed response code", "new required parameter", "removed parameter", "changed type",
+        "new scope", "removed field", "changed format", "narrowed enum", "tighter limit", "newly required field",
+        "no longer sure",
+    }  # fmt: skip
+    chance = random.Random(20_260_507)  # noqa: S311 - no secret
+    whole = json.dumps(present)
+    missed = []
+    for kind, places in kinds.items():
+        for where, made in places if ALL else chance.sample(places, min(len(places), EACH)):
+            changed = json.loads(whole)
+            made(changed)
+            if not breaking_changes(present, changed):
+                missed.append(f"{kind} at {where}")
+    assert missed == []
+    assert breaking_changes(present, present) == []
+
+
+@pytest.mark.parametrize(
+    "harmless",
+    [
+        lambda found: found["paths"].update({"/v1/more": found["paths"]["/v1/plans"]}),
+        lambda found: found["components"]["schemas"]["Access"]["properties"].update(more={"type": "string"}),
+        lambda found: found["components"]["schemas"]["Access"]["required"].append("more"),
+        lambda found: found["paths"]["/v1/plans"]["get"]["parameters"].append(
+            {"name": "more", "in": "query", "required": False, "schema": {"type": "string"}}
+        ),
+        lambda found: found["paths"]["/v1/plans"]["get"]["x-roles"].append("desk"),
+    ],
+)
+def test_what_breaks_no_client_is_not_named(
+    present: dict[str, Any], harmless: Callable[[dict[str, Any]], object]
+) -> None:
+    after = copy.deepcopy(present)
+    harmless(after)
+    assert breaking_changes(present, after) == []
