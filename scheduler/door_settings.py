@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field, field_validator
 
 __all__ = ["DoorSettings"]
 
+_PAGE: Final = re.compile(r"https://[a-z0-9.-]+(:\d{1,5})?(/[A-Za-z0-9._~%/-]*)?")
 _ORIGIN: Final = re.compile(r"https://[a-z0-9.-]+(:\d{1,5})?|http://(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?")
 
 
@@ -18,6 +19,11 @@ class DoorSettings(BaseModel):
     public_url: str = Field(
         default="",
         description="where browsers reach `keizoku serve`, as https://host; empty: no sessions, or --local's alone",
+    )
+    host_url: str = Field(
+        default="",
+        description="the page of your own site that leads members to their pages, as https://host/path; named where a "
+        "link or a session is over; empty: words alone",
     )
     session_idle_minutes: int = Field(
         default=30, ge=1, le=1_440, description="a session of the staff ends when it was not used for so long"
@@ -48,3 +54,10 @@ class DoorSettings(BaseModel):
         if value and not _ORIGIN.fullmatch(value.rstrip("/")):
             raise ValueError("write https://host or https://host:port, without a path")
         return value.rstrip("/")
+
+    @field_validator("host_url")
+    @classmethod
+    def _is_a_page(cls, value: str) -> str:
+        if value and not _PAGE.fullmatch(value):
+            raise ValueError("write https://host/path, without anything behind it")
+        return value

@@ -111,6 +111,11 @@ class Settings(
     stripe_secret_key_file: Path | None = Field(
         default=None, description="a file that holds that key and nothing else; wins over the key itself"
     )
+    stripe_publishable_key: str = Field(
+        default="",
+        pattern=r"^(pk_(test|live)_[A-Za-z0-9]{1,200})?$",
+        description="the publishable key of that account: members save a card on their own pages; empty: on the host's",
+    )
     stripe_webhook_secret_file: Path | None = Field(
         default=None,
         description="a file that holds the signing secret (whsec_…) of our endpoint at Stripe, /v1/webhooks/stripe",

@@ -32,7 +32,7 @@ from keizoku.web.calls.call import Call
 from keizoku.web.calls.problems import ProblemError
 from keizoku.web.identity.browser import FORM_HEADER, SAFE, Site, check_form, principal_of
 from keizoku.web.identity.keys import digest_of, key_holder
-from keizoku.web.identity.members import account_of_claim
+from keizoku.web.identity.members import account_of
 from keizoku.web.identity.principal import MEMBER, ROLES, Principal, Role
 from keizoku.web.jobs import Jobs, NightPlace
 from keizoku.web.kept_files import KeptFiles
@@ -304,7 +304,7 @@ class Door:
     def account_for(self, operation: Operation, request: Request, arguments: Mapping[str, Any]) -> str | None:
         """The account that a call is about, where it names one; a member's are about their own.
 
-        Where a member's act names a claim, its account is the claim's, as far as the member sees it. Raises
+        Where a member's act names a claim or a linking, the account is its own, as far as they see it. Raises
         ProblemError 422 for a field that is for the staff, Refused for a claim that they do not see.
         """
         found = arguments.get("account")
@@ -317,7 +317,7 @@ class Door:
                 raise ProblemError(422, "field.of_staff", "This is for the staff to say.", name, "leave it out")
         if named is None and operation.kind == "act":
             with self.services(MEMBER, acts=False, shows=principal.shows) as services:
-                return account_of_claim(services.session, str(arguments.get("claim")))
+                return account_of(services.session, arguments)
         return named or principal.account
 
     def _holder(self, key: str) -> Principal | None:

@@ -30,8 +30,10 @@ MEMBER_SEES: Final = frozenset({
     "account", "allocation", "award", "card_end", "claim", "claim_decision", "claim_late_grant", "claim_reasoning",
     "claim_ruling", "claim_withdrawal", "contract", "contract_fact", "credit", "credit_application",
     "credit_refund", "demand", "deposit_use", "environment_ruling", "gateway_dispute", "handover",
-    "interest_booking", "interest_checkpoint", "invoice", "issued_document", "letter", "payment_attempt", "receipt",
-    "saved_card", "settlement", "store_report", "suspension", "term", "user_notice",
+    "interest_booking", "interest_checkpoint", "invoice", "issued_document", "letter", "link_announcement",
+    "link_authorization", "link_fact", "link_grant", "link_order", "link_order_event", "link_ruling", "link_stop",
+    "link_stop_end", "link_token", "link_use", "payment_attempt", "receipt", "saved_card", "settlement", "store_report",
+    "suspension", "term", "user_notice",
 })  # fmt: skip
 """Tables of which a member sees their own rows: those that their questions read."""
 SEEN_BY_ALL: Final = frozenset({
@@ -83,8 +85,9 @@ def _rows(table: str, account: sql.Identifier) -> sql.Composed:
     query = sa.select(metadata.tables[table])
     if table in MEMBER_SEES:
         theirs = of_member()[table]
-        if table == "environment_ruling":  # those about a whole outage hold for everybody
-            theirs = theirs | metadata.tables[table].c.claim_id.is_(None)
+        everybody = _of_everybody().get(table)
+        if everybody is not None:
+            theirs = theirs | everybody
         query = query.where(theirs).params(account=_PLACE)
     dialect = postgresql.dialect()
     text = str(query.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
@@ -93,6 +96,18 @@ def _rows(table: str, account: sql.Identifier) -> sql.Composed:
     for part in after:
         parts += [sql.SQL("(SELECT {}())").format(account), sql.SQL(part)]
     return sql.Composed(parts)
+
+
+def _of_everybody() -> dict[str, sa.ColumnElement[bool]]:
+    """Table -> its rows that are about no member in particular, and so about each of them."""
+    stop = metadata.tables["link_stop"].alias("stop_of_all")
+    of_all = sa.select(stop.c.id).where(stop.c.account.is_(None))
+    return {
+        "environment_ruling": metadata.tables["environment_ruling"].c.claim_id.is_(None),  # of a whole outage
+        "link_stop": metadata.tables["link_stop"].c.account.is_(None),
+        "link_stop_end": metadata.tables["link_stop_end"].c.stop_id.in_(of_all),
+        "link_announcement": metadata.tables["link_announcement"].c.stop_id.in_(of_all),
+    }
 
 
 def drop_member_views(session: Session, schema: str) -> None:

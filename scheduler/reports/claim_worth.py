@@ -23,7 +23,7 @@ from keizoku.sla.review_queue import policy_of
 from keizoku.sla.rules.claim_decision import ClaimDecision
 from keizoku.sla.rules.claim_facts import Claim, ClaimFacts
 from keizoku.sla.rules.claims import adjudicate, claim_deadline
-from keizoku.sla.rules.intervals import Spans, as_iso, intersect, length
+from keizoku.sla.rules.intervals import NOTHING, Spans, as_iso, intersect, length
 from keizoku.sla.rules.unusable_time import ServiceMonth
 from keizoku.terms.calendar import Month, iso_jst
 from keizoku.terms.policy import Policy
@@ -44,6 +44,13 @@ class MeasuredMonth:
     service: ServiceMonth
     deadline_at: datetime
     open: bool
+    form_down: Spans = NOTHING
+    """When the claim form itself was down so shortly before the deadline that it moved (9.5)."""
+
+    @property
+    def ordinary_deadline_at(self) -> datetime:
+        """The deadline that the month would have, had the claim form never been down."""
+        return claim_deadline(self.month, NOTHING, self.policy)
 
     def to_json(self) -> dict[str, Any]:
         """For programs."""
@@ -51,6 +58,8 @@ class MeasuredMonth:
             "month": str(self.month),
             "deadline_at": iso_jst(self.deadline_at),
             "open": self.open,
+            "ordinary_deadline_at": iso_jst(self.ordinary_deadline_at),
+            "form_down": [{"from": start, "to": end} for start, end in as_iso(self.form_down)],
             "gross_seconds": length(self.service.gross),
             "unusable_seconds": length(self.service.unusable),
             "unknown_seconds": length(self.service.unknown),
@@ -102,8 +111,9 @@ def measured_month(session: Session, rules: Rules, month: Month, now: datetime) 
     """The month as known now. Raises UncoveredDateError, NoPopulationError."""
     policy = policy_of(rules, month)
     service = load_service_month(session, rules, month, now)
-    deadline_at = claim_deadline(month, form_outages(session, month, policy), policy)
-    return MeasuredMonth(month, policy, service, deadline_at, month.start_at <= now < deadline_at)
+    down = form_outages(session, month, policy)
+    deadline_at = claim_deadline(month, down, policy)
+    return MeasuredMonth(month, policy, service, deadline_at, month.start_at <= now < deadline_at, down)
 
 
 def claim_worth(

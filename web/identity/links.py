@@ -20,7 +20,7 @@ from keizoku.db.tables.web import sign_in_link, web_session
 from keizoku.web.identity.keys import digest_of
 from keizoku.web.identity.principal import Kind, Principal, Role
 
-__all__ = ["LINK_LASTS", "is_open", "new_link", "use_link"]
+__all__ = ["LINK_LASTS", "kind_of_open", "new_link", "use_link"]
 
 LINK_LASTS: Final = timedelta(minutes=15)
 
@@ -37,9 +37,10 @@ def new_link(session: Session, principal: Principal, *, by: str, now: datetime) 
     return token
 
 
-def is_open(session: Session, token: str, kinds: Collection[str], now: datetime) -> bool:
-    """Whether a link of one of these kinds can still be used."""
-    return session.execute(sa.select(sign_in_link.c.id).where(*_usable(token, kinds, now))).first() is not None
+def kind_of_open(session: Session, token: str, kinds: Collection[str], now: datetime) -> str | None:
+    """For whom a link is that can still be used, of these kinds; None: it cannot."""
+    found: str | None = session.scalar(sa.select(sign_in_link.c.kind).where(*_usable(token, kinds, now)))
+    return found
 
 
 def use_link(session: Session, token: str, kinds: Collection[str], now: datetime) -> Principal | None:

@@ -3,6 +3,7 @@
 from typing import Final
 
 from keizoku.web.calls.operation import Resource
+from keizoku.web.pages.sign_in import router as SESSIONS  # noqa: N812 - it is no resource
 from keizoku.web.resources.books.ledger import ledger
 from keizoku.web.resources.books.months import months
 from keizoku.web.resources.link.findings import link_findings
@@ -18,7 +19,6 @@ from keizoku.web.resources.operations.events import events
 from keizoku.web.resources.operations.jobs import jobs
 from keizoku.web.resources.operations.nights import nights
 from keizoku.web.resources.operations.proposals import proposals
-from keizoku.web.resources.operations.sessions import router as SESSIONS  # noqa: N812 - it is no resource
 from keizoku.web.resources.operations.system import router as SYSTEM  # noqa: N812 - the one router that is no resource
 from keizoku.web.resources.operations.tasks import tasks
 from keizoku.web.resources.operations.terms import terms

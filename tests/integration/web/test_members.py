@@ -23,6 +23,7 @@ from keizoku.web.identity.browser import Site
 from keizoku.web.identity.sessions import end_session
 from tests.integration.web.browsers import HOST, PAGE, MemberBrowser
 from tests.integration.web.conftest import NOW, House
+from tests.worlds.link_world import admit, grant, linked_house
 
 QUESTIONS = [each for each in operations() if each.member and each.kind != "act"]
 ACTS = [each for each in operations() if each.member and each.kind == "act"]
@@ -195,7 +196,9 @@ def _body(operation: Operation, account: str) -> dict[str, Any]:
     given = {
         "contracts.change_method": {"method": "other"}, "cards.finish": {"setup": "seti_1"},
         "claims.submit": {"account": account, "month": "2026-04"}, "claims.withdraw": {"ground": "x"},
-        "claims.consent": {"what": "x", "ground": "x"},
+        "claims.consent": {"what": "x", "ground": "x"}, "accounts.member_file": {"ground": "x"},
+        "links.begin": {"scope": "data", "back": f"https://{HOST}/member/link-back"},
+        "links.finish": {"state": "s" * 43, "code": "c"}, "links.revoke": {"ground": "x"},
     }  # fmt: skip
     return dict(given.get(operation.name, {}))
 
@@ -212,11 +215,17 @@ def test_a_members_act_is_on_their_account_alone_and_the_database_says_so_too(
         house.act("/v1/claims", {"account": "u00", "month": "2026-04", "claim": "open"}, key="open")
     if operation.name == "contracts.withdraw_end_of_use":
         house.act("/v1/contracts/u00/end-of-use")
+    if operation.name == "links.revoke":
+        with linked_house(house.engine) as (link, _):
+            admit(link, "u00")
+            grant(link, "u00")
     path, _ = _path(operation, "u00", thing)
     member = browser("a1")
     before = _rows(house)
     status, told = member.act(path, _body(operation, "u00"))
     wanted = (404, "/v1/problems/claim.unknown") if thing else (403, "/v1/problems/account.foreign")
+    if operation.name == "links.finish":  # it names no account: whoever began the linking is asked
+        wanted = (409, "/v1/problems/link.state_unknown")
     assert (status, told["type"]) == wanted, told
     # the same with the handler's check taken out: the account is not held against the session
     door = type(house.door)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from keizoku.scheduler.reports.claim_page import explain_claim
@@ -11,11 +12,13 @@ from keizoku.sla.months.month_facts import NoPopulationError
 from keizoku.sla.pictures.on_pages import month_on_page
 from keizoku.sla.rules.intervals import intersect, normalise
 from keizoku.terms import words
-from keizoku.terms.calendar import Month
+from keizoku.terms.calendar import JST, Month
 from keizoku.terms.policy import UncoveredDateError
 from keizoku.web.calls.answering import jsonable
+from keizoku.web.calls.problems import ProblemError
 from keizoku.web.calls.values import Id, MonthText
 from keizoku.web.pages.members.family import MemberView, at_home, member
+from keizoku.web.pages.members.forms import OWN_FROM, OWN_TO, own_window
 from keizoku.web.pages.shared.act_fields import instant_of
 from keizoku.web.pages.shared.blocks import Block, Choice, Choices, Figure, Figures, Line, Page, Prose, Story
 from keizoku.web.pages.shared.pictures import drawn
@@ -37,18 +40,21 @@ def claims(view: MemberView) -> Page:
             found = view.ask("claims.measured", month=str(one))
         except (UncoveredDateError, NoPopulationError):
             break
-        open_now = found["open"] and found["gross_seconds"]
+        worth = found["open"] and found["gross_seconds"]
+        there = at_home("claims", "new", one)
         rows.append(
             [
-                view.month(str(one), at_home("claims", "new", one)),
-                view.seconds(found["gross_seconds"]),
-                view.seconds(found["unusable_seconds"]),
-                view.at(found["deadline_at"]),
-                view.text(say("claim"), at_home("claims", "new", one)) if open_now else view.text(None),
+                view.month(str(one), there),
+                view.seconds(found["gross_seconds"]) if found["gross_seconds"] else view.text(say("no outage")),
+                view.seconds(found["unusable_seconds"]) if found["gross_seconds"] else view.text(None),
+                view.text(_before(view, found["deadline_at"]))
+                if found["open"]
+                else view.text(say("it is over"), tone="soft"),
+                view.text(say("see it and claim"), there) if worth else view.text(None),
             ]
         )
         one = one.previous()
-    columns = [say("Month"), say("Outages measured"), say("of which count"), say("Claim before"), ""]
+    columns = [say("Month"), say("Outages measured"), say("of which count"), say("Claim until"), ""]
     made = view.rows("claims.list_claims", account=view.own, table="claims")
     own = [
         [
@@ -70,6 +76,7 @@ def claims(view: MemberView) -> Page:
     return Page(
         say("Reductions"),
         [
+            *_who_may(view),
             view.table(say("Months"), columns, rows, empty=say("No month yet."), name="months"),
             view.table(
                 say("Your claims"),
@@ -90,37 +97,60 @@ def new_claim(view: MemberView, month: MonthText) -> Page:
     say, call = view.say, view.call
     measured = measured_month(call.session, call.rules, Month.parse(month), call.now)
     found = measured.to_json()
-    chosen = [each for each in view.request.query_params.getlist("windows") if each]
+    chosen = [
+        _whole(part) for each in view.request.query_params.getlist("windows") for part in each.splitlines() if part
+    ]
+    own, wrong = _own_window(view)
+    chosen += [own] if own else []
     offered = [f"{each['from']}/{each['to']}" for each in found["outages"]]
-    lines = [_whole(part) for each in chosen for part in each.splitlines() if part.strip()]
-    spans = normalise(spans_in(",".join(lines))) if lines else None
+    try:
+        spans = normalise(spans_in(",".join(chosen))) if chosen else None
+    except ProblemError:
+        spans, chosen, wrong = None, [], True
     worth = claim_worth(call.session, view.own, measured, spans, call.now).to_json()
     blocks: list[Block] = [
-        Figures(
-            [
-                Figure(say("Claim before"), view.at(found["deadline_at"]), "" if found["open"] else say("it is over")),
-                Figure(say("Outages measured"), view.seconds(found["gross_seconds"])),
-                Figure(say("of which count"), view.seconds(found["unusable_seconds"])),
-                Figure(say("It would be worth"), view.yen(worth["yen"]), _worth(view, worth)),
-            ]
-        ),
-        Prose(
-            say(
-                "Worked out by what is known now, as the decision will be. It is decided in the night after your claim."
-            ),
-            "soft",
-        ),
+        *_deadline(view, found),
+        *([Prose(say("Your own time cannot be read: give a beginning and a later end."), "bad")] if wrong else []),
     ]
-    if measured.service.gross:
-        blocks.append(drawn(words.month(month, view.ja), month_on_page(measured.service, measured.policy, view.lang)))
-    blocks.append(
+    if not found["open"]:
+        blocks += view.ask_us()
+    if found["open"] or found["gross_seconds"]:
+        blocks += [
+            Figures(
+                [
+                    Figure(say("It would be worth"), view.yen(worth["yen"], tone="good" if worth["yen"] else ""),
+                           _worth(view, worth)),
+                    Figure(say("Time that counts"), view.seconds(worth["recognised_seconds"]), _tiers(view, found)),
+                ]
+            ),
+        ]  # fmt: skip
+    if found["open"]:
+        told = say(
+            "Worked out by what is known now, as the decision will be. It is decided in the night after your claim."
+        )
+        blocks.append(Prose(told, "soft"))
+        blocks.append(
+            Choices(
+                say("When could you not use it?"),
+                "windows",
+                [
+                    Choice(each, _span(view, each), not chosen or each in chosen)
+                    for each in [*offered, *(each for each in chosen if each not in offered)]
+                ],
+                say("Add a time of your own (Japan time)"),
+                ((OWN_FROM, say("From"), ""), (OWN_TO, say("To"), "")),
+                look=(say("Show what it would be worth"), at_home("claims", "new", month)),
+                act=(say("Go on: claim"), at_home("acts", "claims.submit")),
+                hidden={"month": month, "form_token": view.form_token, "step": "look", "return_to": at_home("claims")},
+            )
+        )
+    blocks += [
         view.table(
             say("Every second that was measured"),
-            [say("From"), say("To"), say("Time"), say("What it is"), say("Clause")],
+            [say("When"), say("Time"), say("What it is"), say("Clause")],
             [
                 [
-                    view.at(e["from"]),
-                    view.at(e["to"]),
+                    view.text(words.windows([(e["from"], e["to"])], view.ja)),
                     view.seconds(e["seconds"]),
                     view.word("bucket", e["bucket"], tone=""),
                     view.clause(e["clause"]),
@@ -129,21 +159,11 @@ def new_claim(view: MemberView, month: MonthText) -> Page:
             ],
             empty=say("No outage is on record for this month. You may claim it all the same: people look at it."),
             name="windows",
-        )
-    )
-    if found["open"]:
-        blocks.append(
-            Choices(
-                say("When could you not use it?"),
-                "windows",
-                [Choice(each, _span(view, each), not chosen or each in chosen) for each in offered],
-                say("Other times, one a line: 2026-04-10 21:10 / 2026-04-11 01:00, Japan time"),
-                "\n".join(each for each in chosen if each not in offered),
-                look=(say("Show what it would be worth"), at_home("claims", "new", month)),
-                act=(say("Claim"), at_home("acts", "claims.submit")),
-                hidden={"month": month, "form_token": view.form_token, "step": "look", "return_to": at_home("claims")},
-            )
-        )
+            note=say("{time} in all", time=words.duration(found["gross_seconds"], view.ja)) if found["windows"] else "",
+        ),
+    ]  # fmt: skip
+    if measured.service.gross:
+        blocks.append(drawn(words.month(month, view.ja), month_on_page(measured.service, measured.policy, view.lang)))
     return Page(
         say("Claim for {month}", month=words.month(month, view.ja)),
         blocks,
@@ -157,27 +177,110 @@ def claim(view: MemberView, claim: Id) -> Page:
     say, explained = view.say, explain_claim(view.call.session, view.call.rules, claim, view.call.now)
     found, told = jsonable(explained.explanation.state_json()), jsonable(explained.to_json(view.lang))
     decided = found["outcome"] not in (None, "pending")
+    outcome = Figure(say("Outcome"), view.word("outcome", found["outcome"] or "undecided"), _reason(view, found))
+    worked_out = [
+        Figure(say("Reduction"), view.yen(found["credit"], at_home("payments") if found["credit"] else None),
+               view.share(found["rate"]).text if found["rate"] else ""),
+        Figure(say("Time that counts"), view.seconds(found["seconds"])),
+    ]  # fmt: skip
     blocks: list[Block] = [
         Figures(
             [
                 Figure(say("Receipt"), view.code(claim), say("received {at}", at=view.at(found["received_at"]))),
-                Figure(say("Outcome"), view.word("outcome", found["outcome"] or "undecided"), _reason(view, found)),
-                Figure(say("Reduction"), view.yen(found["credit"]) if decided else view.text(None),
-                       view.share(found["rate"]).text if found["rate"] else ""),
-                Figure(say("Time that counts"), view.seconds(found["seconds"])),
+                outcome,
+                *(worked_out if decided else ()),
             ]
-        ),
-        Story(say("What decided"), [Line(each) for each in told["deciding"]], say("It is not decided yet.")),
-        view.story(say("The decision in sentences"), told["sentences"], say("It is not decided yet.")),
+        )
+    ]
+    if decided:
+        blocks += [
+            Story(say("What decided"), [Line(each) for each in told["deciding"]]),
+            view.story(say("The decision in sentences"), told["sentences"]),
+        ]
+    else:
+        blocks.append(
+            Prose(say("It is decided in the first night after {month} is over. You will have a letter; there is "
+                      "nothing to do until then.", month=words.month(found["month"], view.ja)))
+        )  # fmt: skip
+    claimed = intersect(explained.claimed, explained.service.gross)
+    blocks.append(
         drawn(say("The month as this claim sees it"),
-              month_on_page(explained.service, explained.policy, view.lang, explained.buckets,
-                            intersect(explained.claimed, explained.service.gross), sums=True)),
-    ]  # fmt: skip
+              month_on_page(explained.service, explained.policy, view.lang, explained.buckets, claimed, sums=True))
+    )  # fmt: skip
     acts = [] if decided else [view.act("claims.withdraw", say("Take the claim back"), claim=claim)]
     if acts:
         blocks.append(view.acts(say("What you can do"), acts))
+    elif found["outcome"] != "withdrawn":
+        blocks += [
+            Prose(say("Where this differs from what you met, ask us and name the receipt."), "soft"),
+            *view.ask_us(),
+        ]
     title = say("Claim for {month}", month=words.month(found["month"], view.ja))
     return Page(title, blocks, above=[(say("Reductions"), at_home("claims"))])
+
+
+def _who_may(view: MemberView) -> list[Block]:
+    """Whoever does not pay by card is not given a reduction (9.6): said before they claim."""
+    method = view.ask("accounts.contract", account=view.own)["method"]
+    eligible = view.call.rules.terms.of_month(Month.of(view.call.today)).sla.eligible_method
+    if method in (None, eligible):
+        return []
+    return [Prose(view.say("Reductions are for those who pay by credit card (Article 9.6). For the time in which you "
+                           "paid otherwise nothing comes off."), "warn")]  # fmt: skip
+
+
+def _deadline(view: MemberView, found: Mapping[str, Any]) -> list[Block]:
+    """Until when the month can be claimed, and why that is later than usual where it is."""
+    say = view.say
+    if not found["open"]:
+        over = view.call.now >= datetime.fromisoformat(found["deadline_at"])
+        told = (
+            say("The time to claim this month is over: it was {until}. Later claims are not granted (Article 9.5).",
+                until=_before(view, found["deadline_at"]))
+            if over
+            else say("This month has not begun yet.")
+        )  # fmt: skip
+        return [Prose(told, "warn"), *_moved(view, found)]
+    until = say("Claim until {until}.", until=_before(view, found["deadline_at"]))
+    return [Prose(until, "warn"), *_moved(view, found)]
+
+
+def _moved(view: MemberView, found: Mapping[str, Any]) -> list[Block]:
+    """The extension of 9.5, by the claim form's own record of when it was down."""
+    if found["deadline_at"] == found["ordinary_deadline_at"]:
+        return []
+    down = words.windows([(each["from"], each["to"]) for each in found["form_down"]], view.ja)
+    return [Prose(
+        view.say("This form could not be used from {down}, shortly before the deadline {usual}. So the deadline "
+                 "was moved by "
+                 "as much (Article 9.5). You need not show that you tried.",
+                 down=down, usual=_before(view, found["ordinary_deadline_at"])), "good",
+    )]  # fmt: skip
+
+
+def _before(view: MemberView, instant: str) -> str:
+    """A deadline, before which something has to arrive, by its last day and hour: midnight is 24:00 of that day."""
+    at = datetime.fromisoformat(instant).astimezone(JST)
+    if at.hour == at.minute == at.second == 0:
+        return view.say("{day} 24:00", day=words.day(at.date() - timedelta(days=1), view.ja))
+    return words.instant(at, view.ja)
+
+
+def _own_window(view: MemberView) -> tuple[str, bool]:
+    """(the window that was typed, whether it cannot be read)."""
+    line = own_window(view.query)
+    start, _, end = line.partition("/")
+    try:
+        return line, bool(line) and not datetime.fromisoformat(start) < datetime.fromisoformat(end)
+    except (ValueError, TypeError):
+        return "", True
+
+
+def _tiers(view: MemberView, found: Mapping[str, Any]) -> str:
+    """From how much on there is a reduction."""
+    first = found["tiers"][0]
+    return view.say("a reduction of {share} begins above {time}", share=words.percent(first["rate"], view.ja),
+                    time=words.duration(first["over_seconds"], view.ja))  # fmt: skip
 
 
 def _worth(view: MemberView, worth: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -26,16 +27,16 @@ def contract(view: MemberView) -> Page:
         Figure(say("You can use the service"), _may_use(view, access["access"]), _until(view, found)),
         Figure(
             say("To be paid"),
-            view.yen(owed["total"], at_home("payments")),
+            view.yen(owed["total"], at_home("payments"), "bad" if owed["total"] else ""),
             parts_owed(view, owed) if owed["total"] else say("nothing is open"),
         ),
-        Figure(say("Paid by"), view.word("method", found["method"], tone="")),
+        Figure(say("Paid by"), view.text(word("method", found["method"], view.lang) if found["method"] else None)),
     ]
     if found["term"] and found["renews"]:
         figures.insert(
             1, Figure(say("Renews on"), view.long_day(found["term"][1]), say("by itself, unless you end it"))
         )
-    blocks: list[Block] = [Figures(figures), *_ending(view, found)]
+    blocks: list[Block] = [Figures(figures), *_what_to_do(view, found, owed), *_ending(view, found)]
     notices = view.rows("documents.letters", account=own, also_sent=True, table="letters").data[-3:][::-1]
     blocks.append(
         Story(
@@ -64,8 +65,8 @@ def end_of_use(view: MemberView) -> Page:
     facts = Facts(
         "",
         [
-            (say("You can ask until"), view.text(_last_minute(view, ends))),
-            (say("Use ends on"), view.long_day(ends)),
+            (say("You can ask until"), view.text(_last_second(view, _ask_before(view, ends)))),
+            (say("Last day of use"), view.long_day(ends - timedelta(days=1))),
             (say("Until then"), view.text(say("you can go on using the service as before"))),
             (say("Given back"), view.text(say("nothing: a term that has begun is paid for as a whole"))),
             (say("A change of mind"), view.text(say("you can take it back until the term ends"))),
@@ -73,36 +74,66 @@ def end_of_use(view: MemberView) -> Page:
     )
     if found["method"] == "app_store":
         blocks: list[Block] = [
-            Prose(say("Your subscription is billed by an app store. End it there, in the subscriptions of your device; "
+            Prose(say("Your subscription is billed by an app store. End it there, in the subscriptions of your "
+                      "device; "
                       "the store tells us, and use ends with the term that is paid."), "warn"),
-            facts,
+            Story(say("How to end it in the store"), [
+                StoryLine(say("iPhone and iPad: Settings, your name, Subscriptions; choose this service, then "
+                              "Cancel.")),
+                StoryLine(say("Android: Google Play, your picture, Payments and subscriptions, Subscriptions; "
+                              "choose this "
+                              "service, then Cancel.")),
+            ]),
+            Facts("", facts.rows[1:4]),
+            *view.ask_us(),
         ]  # fmt: skip
     else:
-        act = view.act("contracts.end_of_use", say("Ask for the end of use"), account=view.own)
-        blocks = [facts, view.acts("", [act])]
+        act = view.act("contracts.end_of_use", say("Go on: ask for the end of use"), account=view.own)
+        late = view.call.today >= _ask_before(view, ends)
+        told = [Prose(say("It is too late for this term: what you ask now ends the next one."), "warn")] if late else []
+        blocks = [*told, facts, view.acts("", [act])]
     return Page(say("End of use"), blocks, above=[(say("Your contract"), at_home())])
+
+
+def _what_to_do(view: MemberView, found: Mapping[str, Any], owed: Mapping[str, Any]) -> list[Block]:
+    """What waits for the member, and where they do it."""
+    say = view.say
+    if owed["total"]:
+        return [Prose(say("A payment is open. See how to pay it."), "bad", at_home("payments"))]
+    if found["term"] and not found["access"]:
+        return [Prose(say("Nothing is open, and still you cannot come in. Ask us, please."), "warn"), *view.ask_us()]
+    return []
 
 
 def _ending(view: MemberView, found: Mapping[str, Any]) -> list[Block]:
     """How the contract ends, or ended."""
-    say = view.say
-    if found["ended_on"]:
-        when = view.long_day(found["ended_on"])
-        over = date.fromisoformat(found["ended_on"]) <= view.call.today
-        acts = [] if over else [view.act("contracts.withdraw_end_of_use", say("Take it back: go on"), account=view.own)]
-        text = say("The contract ended on {day}.", day=when) if over else say("The contract ends on {day}.", day=when)
-        return [Prose(text, "soft" if over else "warn"), *([view.acts("", acts)] if acts else [])]
-    if not found["term"]:
+    say, today = view.say, view.call.today
+    ends = found["ended_on"] or (found["term"][1] if found["term"] and not found["renews"] else None)
+    if ends is None and not found["term"]:
         return [Prose(say("There is no contract."), "soft")]
-    if not found["renews"]:
-        return [
-            Prose(say("The contract ends on {day}.", day=view.long_day(found["term"][1])), "warn"),
-            view.acts("", [view.act("contracts.withdraw_end_of_use", say("Take it back: go on"), account=view.own)]),
+    if ends is None:
+        last = date.fromisoformat(found["term"][1])
+        change = view.act("contracts.change_method", say("Change how you pay"), account=view.own)
+        items = [
+            Act(
+                say("End of use"),
+                at_home("end-of-use"),
+                say("until {at}", at=_last_second(view, _ask_before(view, last))),
+            ),
+            change,
         ]
-    ends = date.fromisoformat(found["term"][1])
-    change = view.act("contracts.change_method", say("Change how you pay"), account=view.own)
-    items = [Act(say("End of use"), at_home("end-of-use"), say("until {at}", at=_last_minute(view, ends))), change]
-    return [Acts(say("What you can do"), [each for each in items if each is not None])]
+        return [Acts(say("What you can do"), [each for each in items if each is not None])]
+    day = view.long_day(date.fromisoformat(ends) - timedelta(days=1))
+    if date.fromisoformat(ends) <= today:
+        return [Prose(say("The contract ended; its last day was {day}.", day=day), "soft")]
+    back = view.act("contracts.withdraw_end_of_use", say("Take it back: go on"), account=view.own)
+    told = say("You can take it back until {at}.", at=_last_second(view, date.fromisoformat(ends)))
+    acts = [replace(back, said=told)] if back is not None and not found["ended_on"] else []
+    return [
+        Prose(say("The contract ends; its last day is {day}. Until then you can use the service as before.", day=day),
+              "warn"),
+        *([view.acts("", acts)] if acts else []),
+    ]  # fmt: skip
 
 
 def _may_use(view: MemberView, may: bool) -> Cell:
@@ -111,10 +142,14 @@ def _may_use(view: MemberView, may: bool) -> Cell:
     )
 
 
-def _last_minute(view: MemberView, ends: date) -> str:
-    """The last minute in which the end of a term can be asked for."""
-    last = ends - timedelta(days=1)
-    return view.say("{day}, 23:59 Japan time", day=words.day(last, view.ja))
+def _ask_before(view: MemberView, ends: date) -> date:
+    """The first day on which it is too late to ask for the end of a term."""
+    return ends - timedelta(days=view.call.rules.discretion.end_of_use_days_before)
+
+
+def _last_second(view: MemberView, too_late_on: date) -> str:
+    """The last second before a day begins in Japan."""
+    return view.say("{day}, 23:59:59 Japan time", day=words.day(too_late_on - timedelta(days=1), view.ja))
 
 
 def _until(view: MemberView, found: Mapping[str, Any]) -> str:

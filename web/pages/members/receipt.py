@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from fastapi import Request
@@ -14,23 +15,30 @@ from keizoku.web.identity.principal import MEMBER
 from keizoku.web.pages.shared.rendering import language_of
 
 if TYPE_CHECKING:
+    from keizoku.terms.rendering import Lang
     from keizoku.web.calls.operation import Operation
     from keizoku.web.door import Door
 
-__all__ = ["receipt_of"]
-
-_TOLD: Final = ("ends_on",)
+__all__ = ["foreseen", "receipt_of"]
 
 
 def receipt_of(request: Request, operation: Operation, answer: Mapping[str, Any]) -> dict[str, Any]:
-    """The receipt of an act: `received_at` in words, `receipt` the number of the fact or claim, and what follows."""
+    """The receipt of an act: when it was taken, the number of the fact or claim, the last day of use where it ends."""
     door: Door = request.app.state.door
     principal, _ = request.state.admitted
-    found: dict[str, Any] = {"received_at": words.instant(door.clock(), language_of(request) == "ja")}
+    ja = language_of(request) == "ja"
+    found: dict[str, Any] = {"received_at": words.instant(door.clock(), ja)}
     if "claim" in answer:
         found["receipt"] = answer["claim"]
     elif operation.resource == "contracts":
         with door.services(MEMBER, acts=False, shows=principal.shows) as services:
             number = services.session.execute(sa.select(sa.func.max(contract_fact.c.id))).scalar_one()
         found["receipt"] = f"{number:,}"
-    return {**found, **{name: answer[name] for name in _TOLD if answer.get(name)}}
+    return {**found, **foreseen("ja" if ja else "en", answer)}
+
+
+def foreseen(lang: Lang, answer: Mapping[str, Any]) -> dict[str, Any]:
+    """What an act's answer says of what comes of it: the last day of use, where it ends."""
+    if not answer.get("ends_on"):
+        return {}
+    return {"last_day": words.day(date.fromisoformat(answer["ends_on"]) - timedelta(days=1), lang == "ja")}

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from keizoku.terms import words
 from keizoku.web.pages.shared.blocks import Input
 from keizoku.web.pages.shared.words import every_word, say, word
 
@@ -87,7 +88,25 @@ def _input(
     if kind == "datetime-local":
         value = value.replace(" ", "T")[:16]
     most = form.get("maxLength")
-    return Input(name, label, kind, value, needed and kind != "checkbox", choices, hint, wrong.get(name, ""), most)  # type: ignore[arg-type]
+    return Input(
+        name, label, kind, value, needed and kind != "checkbox", choices, hint, wrong.get(name, ""), most,  # type: ignore[arg-type]
+        _in_words(name, kind, value, choices, lang),
+    )  # fmt: skip
+
+
+def _in_words(name: str, kind: str, value: str, choices: Sequence[tuple[str, str]], lang: Lang) -> str:
+    """A value as people say it; empty where it is said as it is typed, or cannot be read."""
+    try:
+        if kind == "month" and value:
+            return words.month(value, lang == "ja")
+        if kind == "date" and value:
+            return words.day(value, lang == "ja")
+        if name == "windows" and value:
+            pairs = [[instant_of(part.strip()) for part in line.split("/", 1)] for line in value.splitlines()]
+            return words.windows(pairs, lang == "ja")
+    except (ValueError, IndexError):
+        return ""
+    return dict(choices).get(value, "")
 
 
 def _kind(name: str, form: Mapping[str, Any], lang: Lang) -> tuple[str, Sequence[tuple[str, str]], str]:

@@ -10,7 +10,6 @@ the form when it is looked at, and waits here for the act (`keizoku.web.kept_fil
 
 from __future__ import annotations
 
-import re
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -23,9 +22,8 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import TypeAdapter, ValidationError
 from starlette.responses import RedirectResponse
 
-from keizoku.limits import LONGEST_ID
 from keizoku.terms import words
-from keizoku.terms.refusal import Refused, code_of
+from keizoku.terms.refusal import Refused
 from keizoku.web.calls.answering import done
 from keizoku.web.calls.call import door_of
 from keizoku.web.calls.paths import PathRoute
@@ -36,8 +34,10 @@ from keizoku.web.pages.shared.act_fields import FILE_NAME, FILE_WORD, inputs_of,
 from keizoku.web.pages.shared.addresses import back_to, to, with_query
 from keizoku.web.pages.shared.blocks import Table
 from keizoku.web.pages.shared.effects import Effects, effects_of
+from keizoku.web.pages.shared.form_body import form_of
 from keizoku.web.pages.shared.rendering import PAGE_HEADERS, language_of, page_response, render
 from keizoku.web.pages.shared.screens import Screens, admit_to_page, of_validation
+from keizoku.web.pages.shared.told import told_by, told_to_member
 from keizoku.web.pages.shared.words import every_word, say, word
 
 if TYPE_CHECKING:
@@ -46,45 +46,13 @@ if TYPE_CHECKING:
     from keizoku.web.calls.operation import Operation
     from keizoku.web.pages.shared.blocks import Block
 
-__all__ = ["acts_router", "told_by"]
+__all__ = ["acts_router"]
 
-MOST_FIELDS: Final = 200
-MOST_OF_A_FIELD: Final = 1024 * 1024
-"""Bytes of a field that is no file."""
 _PLAIN: Final = frozenset(
     {"account", "done", "id", "recorded", "doubts", "yen", "applied", "contract", "exception", "entry", "claim", "fact"}
 )
 """An answer that says no more than that it was done."""
 _KEY: Final = "idempotency_key"
-
-
-async def _form_of(request: Request, operation: Operation) -> dict[str, str]:
-    """The fields of a form, as a browser sends them; a file is kept, and its word is one of them."""
-    if operation.upload and request.headers.get("content-type", "").startswith("multipart/form-data"):
-        return await _form_with_file(request, operation.upload)
-    body = await request.body()
-    try:
-        pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)
-    except (UnicodeDecodeError, ValueError):
-        raise ProblemError(422, "form", "The call has another form.", "the form cannot be read") from None
-    found: dict[str, str] = {}
-    for name, value in pairs:  # a name that comes more than once (boxes that were ticked) is lines of one field
-        found[name] = f"{found[name]}\n{value}" if found.get(name) else value
-    return found
-
-
-async def _form_with_file(request: Request, upload: str) -> dict[str, str]:
-    found: dict[str, str] = {}
-    async with request.form(max_files=1, max_fields=MOST_FIELDS, max_part_size=MOST_OF_A_FIELD) as parts:
-        for name, value in parts.multi_items():
-            if isinstance(value, str):
-                found[name] = value
-            elif name == upload and value.filename:
-                content = await value.read()
-                found[upload] = re.split(r"[/\\]", value.filename)[-1][:LONGEST_ID]
-                door, who = door_of(request), request.state.admitted[0].whose
-                found[FILE_WORD] = await run_in_threadpool(door.kept_files.keep, who, found[upload], content)
-    return found
 
 
 def acts_router(family: Screens) -> APIRouter:
@@ -96,14 +64,18 @@ def acts_router(family: Screens) -> APIRouter:
         operation = _operation(request, name)
         admit_to_page(operation, request, family.sitting(request))
         asked = {key: value for key, value in request.query_params.items() if len(value) < 5_000}
-        given = _own(request, operation, asked)
+        given = _own(family, request, operation, asked)
+        if family.members and not _asked_for(request, operation):  # nothing to fill in: what it changes, at once
+            shown = _looked(family, request, operation, given)
+            shown.status_code = 200  # nothing was asked of it yet, whatever it says of the act
+            return shown
         return _page(family, request, operation, given)
 
     @router.post("/{name}")
     async def send(request: Request, name: str) -> Response:
         operation = _operation(request, name)
         await run_in_threadpool(admit_to_page, operation, request, family.sitting(request))
-        form = await _form_of(request, operation)  # not before it is known who sends it
+        form = await form_of(request, operation)  # not before it is known who sends it
         return await run_in_threadpool(_sent, family, request, operation, form)
 
     return router
@@ -111,24 +83,33 @@ def acts_router(family: Screens) -> APIRouter:
 
 def _sent(family: Screens, request: Request, operation: Operation, form: dict[str, str]) -> Response:
     """What is answered to a form."""
-    door = door_of(request)
     family.sitting(request).check(request, form.get(FORM_FIELD, ""))
-    form = _own(request, operation, form)
+    form = _own(family, request, operation, form)
     if form.get("step") == "change":
         return _page(family, request, operation, form)
+    if form.get("step") != "do":
+        return _looked(family, request, operation, form)
     try:
-        given, arguments = _read(operation, form, _file_of(request, operation, form))
-        if form.get("step") == "do":
-            return _done(family, request, operation, given, form)
-        principal, _ = request.state.admitted
+        given, _ = _read(operation, form, _file_of(request, operation, form))
+        return _done(family, request, operation, given, form)
+    except (Refused, ProblemError) as error:
+        problem = of_refusal(error) if isinstance(error, Refused) else error
+        return _page(family, request, operation, form, problem=problem)
+
+
+def _looked(family: Screens, request: Request, operation: Operation, form: dict[str, str]) -> Response:
+    """What the act would change, nothing done."""
+    door, (principal, _) = door_of(request), request.state.admitted
+    own = family.previews.get(operation.name)
+
+    def preview(call: Call, answer: Mapping[str, Any]) -> Sequence[Block]:
+        assert own is not None  # noqa: S101 - else it is not called
+        shown = own(family.looking(call, request), answer)
+        return [replace(each, tools=False) if isinstance(each, Table) else each for each in shown]
+
+    try:
+        _, arguments = _read(operation, form, _file_of(request, operation, form))
         door.check_whose(principal, door.account_for(operation, request, arguments))
-        own = family.previews.get(operation.name)
-
-        def preview(call: Call, answer: Mapping[str, Any]) -> Sequence[Block]:
-            assert own is not None  # noqa: S101 - else it is not called
-            shown = own(family.looking(call, request), answer)
-            return [replace(each, tools=False) if isinstance(each, Table) else each for each in shown]
-
         lang = language_of(request)
         effects = effects_of(door, operation, request, arguments, lang, preview if own is not None else None)
     except (Refused, ProblemError) as error:
@@ -150,22 +131,6 @@ def _file_of(request: Request, operation: Operation, form: dict[str, str]) -> Up
     return Uploaded(kept[1])
 
 
-def told_by(problem: Mapping[str, Any], lang: Lang) -> Mapping[str, Any]:
-    """A problem in the language of a page. What only English says (which account, which day) is left to English."""
-    kind = str(problem["type"]).rpartition("/")[2]
-    findings = [
-        {"source": word("field", each["source"].rpartition(".")[2], lang), **_rest(each, lang)}
-        for each in problem["findings"]
-    ]
-    if lang == "en":
-        return {**problem, "findings": findings, "kind": kind}
-    try:
-        title = code_of(kind).ja
-    except LookupError:
-        title = word("problem", kind, "ja")
-    return {**problem, "title": title, "detail": "", "remedy": "", "findings": findings, "kind": kind}
-
-
 def _without_done(back: str) -> str:
     """The address without what it said of the act before."""
     path, _, query = back.partition("?")
@@ -173,21 +138,26 @@ def _without_done(back: str) -> str:
     return with_query(path, **dict(kept))
 
 
-def _own(request: Request, operation: Operation, given: dict[str, str]) -> dict[str, str]:
+def _own(family: Screens, request: Request, operation: Operation, given: Mapping[str, str]) -> dict[str, str]:
     """What is filled in, by a member: about their own account, and without what is for the staff to say."""
     principal, _ = request.state.admitted
     if principal.account is None:
-        return given
+        return dict(given)
     kept = {name: value for name, value in given.items() if name not in operation.not_by_member}
-    return {**kept, "account": principal.account}
+    own = {**kept, "account": principal.account}
+    return own if family.filled is None else {**own, **family.filled(operation, own)}
 
 
-def _rest(finding: Mapping[str, Any], lang: Lang) -> dict[str, Any]:
-    rules = every_word().get("rule", {})
-    rule = str(finding["rule"])
-    known = rules.get(rule)
-    said = rule if lang == "en" else known[1] if known else rules["other"][1]
-    return {"value": finding["value"], "rule": said, "remedy": finding.get("remedy", "") if lang == "en" else ""}
+def _hidden(request: Request, operation: Operation) -> tuple[str, ...]:
+    """Fields that are not asked for: of a member, whose they are and why they ask."""
+    principal, _ = request.state.admitted
+    return () if principal.account is None else ("account", "ground", *operation.not_by_member)
+
+
+def _asked_for(request: Request, operation: Operation) -> bool:
+    """Whether the form has anything to fill in; what its address names is not."""
+    hidden = (*_hidden(request, operation), *operation.in_path)
+    return any(each.name not in hidden for each in inputs_of(operation, language_of(request), {}))
 
 
 def _operation(request: Request, name: str) -> Operation:
@@ -261,27 +231,44 @@ def _page(
 ) -> Response:
     lang = language_of(request)
     principal, _ = request.state.admitted
-    told = None if problem is None else told_by(problem.to_json(), lang)
+    tell = told_to_member if family.members else told_by
+    told = None if problem is None else tell(problem.to_json(), lang)
     wrong = {}
     if problem is not None:
         names = [str(each["source"]).split(".")[0] for each in problem.findings]
         wrong = {name: each["rule"] for name, each in zip(names, (told or {})["findings"], strict=True)}
-    hidden = () if principal.account is None else ("account", *operation.not_by_member)
+    hidden, said_of = _hidden(request, operation), family.clause or _as_it_is
     choices = family.offered[operation.name](lang) if operation.name in family.offered else None
     text = render(
         "act.html.j2", request, lang,
         operation=operation, title=_title(family, operation, lang), said=_said(family, operation, lang),
-        inputs=[each for each in inputs_of(operation, lang, given, wrong, choices) if each.name not in hidden],
+        inputs=[
+            replace(each, type="hidden") if family.members and each.name in operation.in_path else each
+            for each in inputs_of(operation, lang, given, wrong, choices)
+            if each.name not in hidden
+        ],
+        foreseen=family.foreseen(lang, effects.answer) if family.foreseen is not None and effects is not None else {},
+        next=_next(family, operation, lang) if answer is not None else "",
         consequence=every_word().get("consequence", {}).get(operation.name, ("", ""))[lang == "ja"],
         kept_file=given.get(FILE_WORD, "") if operation.upload else "",
         given=given, problem=told, effects=effects, answer=answer,
         key=given.get(_KEY) or uuid.uuid4().hex, form_token=family.sitting(request).token(request),
         back=back_to(given.get("return_to"), family.home),
-        subject=given.get("account") or next((given[name] for name in operation.in_path if given.get(name)), ""),
+        subject="" if family.members else _subject(operation, given), clause_words=partial(said_of, lang),
         principal=principal, shown_name=partial(_name, lang), shown_value=partial(_value, lang),
         **family.frame(request),
     )  # fmt: skip
     return page_response(text, 200 if problem is None else problem.status)
+
+
+def _subject(operation: Operation, given: Mapping[str, str]) -> str:
+    """What the act is about, where the form names it."""
+    return given.get("account") or next((given[name] for name in operation.in_path if given.get(name)), "")
+
+
+def _as_it_is(lang: Lang, clause: str) -> str:
+    del lang
+    return clause
 
 
 def _title(family: Screens, operation: Operation, lang: Lang) -> str:
@@ -298,6 +285,12 @@ def _said(family: Screens, operation: Operation, lang: Lang) -> str:
     if lang == "ja":
         return str(every_word().get("act_said", {}).get(operation.name, ("", ""))[1])
     return " ".join((operation.handler.__doc__ or "").split())
+
+
+def _next(family: Screens, operation: Operation, lang: Lang) -> str:
+    """What comes after an act that was done, in a sentence; empty where nothing does."""
+    found = every_word().get(f"{family.name}_act_next", {}).get(operation.name)
+    return "" if found is None else str(found[1 if lang == "ja" else 0])
 
 
 def _name(lang: Lang, name: str) -> str:

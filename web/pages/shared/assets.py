@@ -21,6 +21,9 @@ _MADE_OF: Final = {
     "console.css": (STYLE_SHEET, _FOLDER / "console.css"),
     "htmx.js": (_FOLDER / "htmx-2.0.11.min.js",),
     "mark.svg": (_FOLDER / "mark.svg",),
+    "member.css": (_FOLDER / "member.css",),
+    "member.js": (_FOLDER / "member.js",),
+    "card.js": (_FOLDER / "card.js",),
 }
 """A file's name, and what it is put together from."""
 
@@ -46,7 +49,7 @@ def asset(name: str) -> Response:
 @cache
 def _content(name: str) -> bytes:
     parts = [path.read_bytes() for path in _MADE_OF[name]]
-    return b"\n".join([*parts, *([STYLE.encode()] if name.endswith(".css") else [])])
+    return b"\n".join([*parts, *([STYLE.encode()] if name == "console.css" else [])])
 
 
 @cache

@@ -30,6 +30,7 @@ __all__ = [
     "Press",
     "Prose",
     "Running",
+    "Send",
     "Story",
     "Table",
 ]
@@ -86,10 +87,11 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Names and values, one under another."""
+    """Names and values, one under another. `look`: how its values are set, a class of the style sheet."""
 
     title: str
     rows: Sequence[tuple[str, Cell]]
+    look: str = ""
     kind: ClassVar[str] = "facts"
 
 
@@ -175,6 +177,7 @@ class Act:
     title: str
     href: str
     said: str = ""
+    strong: bool = False
     press: Press | None = None
     """It is done at once; `href` is the form for those who want to see it first."""
 
@@ -195,6 +198,8 @@ class Prose:
 
     text: str
     tone: Tone = ""
+    href: str | None = None
+    """Where it leads, as a whole."""
     kind: ClassVar[str] = "prose"
 
 
@@ -204,15 +209,17 @@ class Input:
 
     name: str
     label: str
-    type: Literal["text", "number", "date", "month", "datetime-local", "select", "textarea", "checkbox", "file"] = (
-        "text"
-    )
+    type: Literal[
+        "text", "number", "date", "month", "datetime-local", "select", "textarea", "checkbox", "file", "hidden"
+    ] = "text"
     value: str = ""
     needed: bool = False
     choices: Sequence[tuple[str, str]] = ()
     hint: str = ""
     wrong: str = ""
     most: int | None = None
+    shown: str = ""
+    """Its value in words, where these are others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +242,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """A form of boxes to tick and lines of one's own: looked at on this page (`look`), then brought to an act (`act`).
+    """A form of boxes to tick and a time of one's own: looked at on this page (`look`), then brought to an act (`act`).
 
     `look` and `act`: (the button's words, the address). `hidden`: what the act is given besides.
     """
@@ -244,14 +251,28 @@ class Choices:
     name: str
     items: Sequence[Choice]
     other: str
-    own: str
+    pair: tuple[tuple[str, str, str], tuple[str, str, str]]
+    """A beginning and an end of one's own: (name, label, value) each."""
     look: tuple[str, str]
     act: tuple[str, str]
     hidden: Mapping[str, str]
     kind: ClassVar[str] = "choices"
 
 
-Block = Figures | Facts | Table | Story | Picture | Acts | Prose | Filters | Choices | Running
+@dataclass(frozen=True, slots=True)
+class Send:
+    """A button that does something by itself; what it does is said beside it. `hidden`: what it brings."""
+
+    title: str
+    href: str
+    said: str = ""
+    hidden: Mapping[str, str] = field(default_factory=dict)
+    strong: bool = True
+    name: str = ""
+    kind: ClassVar[str] = "send"
+
+
+Block = Figures | Facts | Table | Story | Picture | Acts | Prose | Filters | Choices | Running | Send
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from typing import Final
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 from starlette.responses import RedirectResponse
 
 from keizoku.web.pages.shared.addresses import back_to
 from keizoku.web.pages.shared.rendering import COOKIE_OF_LANGUAGE, PAGE_HEADERS
 
-__all__ = ["language_router"]
+__all__ = ["keep_language", "language_router"]
 
 _YEAR_S: Final = 365 * 24 * 3600
+
+
+def keep_language(answer: Response, lang: str, *, secure: bool) -> None:
+    """Let the browser keep the choice, for a year."""
+    answer.set_cookie(COOKIE_OF_LANGUAGE, lang, max_age=_YEAR_S, path="/", httponly=True, samesite="lax", secure=secure)
 
 
 def language_router(home: str) -> APIRouter:
@@ -24,10 +29,7 @@ def language_router(home: str) -> APIRouter:
         """Speak this language from now on, and go back."""
         answer = RedirectResponse(back_to(request.query_params.get("back"), home), 303, dict(PAGE_HEADERS))
         if lang in ("ja", "en"):
-            answer.set_cookie(
-                COOKIE_OF_LANGUAGE, lang, max_age=_YEAR_S, path="/", httponly=True, samesite="lax",
-                secure=request.url.scheme == "https",
-            )  # fmt: skip
+            keep_language(answer, lang, secure=request.url.scheme == "https")
         return answer
 
     return router

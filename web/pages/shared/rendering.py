@@ -39,8 +39,13 @@ _TEMPLATES: Final = Path(__file__).parent / "templates"
 
 
 def language_of(request: Request) -> Lang:
-    """What the cookie says, then what the browser asks for; else Japanese, which is the contract's."""
+    """What the cookie says, then what the browser asks for; else Japanese, which is the contract's.
+
+    On a page of no family (the doors in and out), what its own address says goes first.
+    """
     chosen = request.cookies.get(COOKIE_OF_LANGUAGE)
+    if home_of(request.url.path) is None:
+        chosen = request.query_params.get("lang", chosen)
     if chosen in ("ja", "en"):
         return "ja" if chosen == "ja" else "en"
     for part in request.headers.get("accept-language", "").split(","):
@@ -55,19 +60,24 @@ def query_of(request: Request) -> dict[str, str]:
     return {name: value for name, value in request.query_params.items() if value != ""}
 
 
-def render(template: str, request: Request, lang: Lang, **more: Any) -> Markup:
-    """A template as text."""
-    query = query_of(request)
+def render(template: str, request: Request, lang: Lang, *, at: str = "", **more: Any) -> Markup:
+    """A template as text. `at`: the path that shows it again, where that is not the one that was asked.
+
+    Templates are told `switch`: where the same page is found in another language.
+    """
+    query, home = query_of(request), home_of(request.url.path)
 
     def here(**changed: object) -> str:
-        return with_query(written_path(request), **{**query, **changed})
+        return with_query(at or written_path(request), **{**query, **changed})
+
+    def switch(other: str) -> str:
+        return here(lang=other) if home is None else with_query(f"{home}/language/{other}", back=here())
 
     found = _environment().get_template(template)
     return Markup(  # noqa: S704 - the templates escape what they are given
         found.render(
             say=partial(_say, lang), word=lambda kind, value: word(kind, value, lang), lang=lang, here=here,
-            query=query, home=home_of(request.url.path) or CONSOLE, path=written_path(request), asset=address_of,
-            **more,
+            query=query, home=home or CONSOLE, path=written_path(request), asset=address_of, switch=switch, **more,
         )
     )  # fmt: skip
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from keizoku.web.calls.call import Call
     from keizoku.web.door import Door
 
-__all__ = ["Screens", "admit_to_page"]
+__all__ = ["FAMILIES", "Screens", "admit_to_page"]
 
 _IN_PATH: Final = re.compile(r"\{(\w+)\}")
 Screen = Callable[..., Page]
@@ -60,6 +60,10 @@ def admit_to_page(operation: Operation, request: Request, sitting: SignedIn) -> 
     door.admit_as(principal, operation, request)
 
 
+FAMILIES: Final[dict[str, Screens]] = {}
+"""The families of pages, by where they begin."""
+
+
 @dataclass
 class Screens:
     """The screens of a family of pages, and the router that serves them."""
@@ -72,6 +76,12 @@ class Screens:
     """Whether they are a member's, who sees their own account alone; else the staff's."""
     receipt: Callable[[Request, Operation, Mapping[str, Any]], Mapping[str, Any]] | None = None
     """What is shown when an act was done; None: its answer, or the page it was begun on."""
+    foreseen: Callable[[Lang, Mapping[str, Any]], Mapping[str, Any]] | None = None
+    """Of what an act would answer, what is shown before it is done; None: nothing."""
+    filled: Callable[[Operation, Mapping[str, str]], Mapping[str, str]] | None = None
+    """What these pages' own forms bring, as the fields of an act; None: they bring them as they are."""
+    clause: Callable[[Lang, str], str] | None = None
+    """A clause in words; None: its id."""
     previews: dict[str, Preview] = field(default_factory=dict)
     """An act -> what is shown of it before it is done, beside what it changes."""
     leads: dict[str, Leads] = field(default_factory=dict)
@@ -84,6 +94,7 @@ class Screens:
     screens: list[Operation] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        FAMILIES[self.home] = self
         self.router = APIRouter(prefix=self.home, include_in_schema=False, route_class=PathRoute)
 
     def sitting(self, request: Request) -> SignedIn:

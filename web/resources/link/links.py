@@ -60,13 +60,13 @@ def list_links(call: Call) -> Listing:
     )
 
 
-@links.question("/links/{account}", command="link show", answer=LinkView)
+@links.question("/links/{account}", command="link show", answer=LinkView, member=True)
 def show(call: Call, account: Id) -> Any:
     """One customer's link as it is now."""
     return views.link_view(call.session, account, call.now)
 
 
-@links.question("/links/{account}/eligibility", command="link show", answer=Eligibility)
+@links.question("/links/{account}/eligibility", command="link show", answer=Eligibility, member=True)
 def eligibility(call: Call, account: Id, *, scope: ScopeName = "data", lang: Lang = "en") -> Any:
     """Whether the service is open to a customer, condition by condition, each with its day and clause (2, 4)."""
     decision = call.services.link.may_use(account, cast("Scope", scope), now=call.now)
@@ -109,7 +109,7 @@ def rule(
     return {"account": account, "done": True}
 
 
-@links.act("/links/{account}/begin", command="link begin", answer=Begun, repeat="again")
+@links.act("/links/{account}/begin", command="link begin", answer=Begun, repeat="again", member=True)
 def begin(call: Call, account: Id, *, scope: ScopeName, back: Url) -> Any:
     """Where the customer is sent to authorise us. The address is in this answer and kept nowhere."""
     begun = call.services.link.begin(account, cast("Scope", scope), back, by=call.author, now=call.now)
@@ -117,7 +117,7 @@ def begin(call: Call, account: Id, *, scope: ScopeName, back: Url) -> Any:
     return {"account": account, "expires_at": begun.expires_at, "url": None}
 
 
-@links.act("/links/finish", command="link finish", answer=Granted, repeat="again")
+@links.act("/links/finish", command="link finish", answer=Granted, repeat="again", member=True)
 def finish(call: Call, *, state: Word, code: Word) -> Any:
     """The customer came back from the partner with these; each state is taken once, within 15 minutes."""
     made = call.services.link.finish(
@@ -133,7 +133,7 @@ def renew(call: Call, account: Id) -> Any:
     return {"account": account, "outcome": done.outcome, "code": done.code}
 
 
-@links.act("/links/{account}/revoke", command="link revoke", answer=Revoked)
+@links.act("/links/{account}/revoke", command="link revoke", answer=Revoked, member=True)
 def revoke(call: Call, account: Id, *, ground: Ground) -> Any:
     """The customer ends the access. It ends now; the partner is told by the worker, within minutes."""
     confirmed = call.services.link.revoke(account, by=call.author, ground=ground, now=call.now)

@@ -35,7 +35,7 @@ Drafted = listed("LinkOrderDrafted", order=int, texts=dict[str, OrderText])
 State = listed("LinkOrderState", order=int, state=str, partner_id=str | None, code=str | None)
 
 
-@link_orders.list("/link-orders", command="link order list", row=OrderView)
+@link_orders.list("/link-orders", command="link order list", row=OrderView, member=True)
 def list_orders(call: Call, *, account: Id | None = None) -> Listing:
     """Every order, and its state."""
     return Listing(lambda limit, after: views.order_list(call.session, account, number_in(after) or 0, limit))

@@ -110,15 +110,18 @@ def release(call: Call, account: Id, *, ground: Ground) -> Any:
     return {"account": account, "done": True}
 
 
-@accounts.act("/accounts/{account}/file", command="account file", answer=MemberFileMade)
-def member_file(call: Call, account: Id, *, recipient: Text = "本人", ground: Ground) -> Any:
+@accounts.act("/accounts/{account}/file", command="account file", answer=MemberFileMade, member=True,
+              not_by_member=("recipient",))  # fmt: skip
+def member_file(call: Call, account: Id, *, recipient: Text | None = None, ground: Ground) -> Any:
     """A member's file: all that is held about the account, recorded as a disclosure (個人情報保護法33条).
+
+    `recipient`: who receives it, the member themselves unless another is named.
 
     The files (JSON, CSV, PDF; base64 by name) are in the first answer alone and kept nowhere: ask anew with a new key.
     """
     from keizoku.scheduler.backup.member_file import Request, write_member_file
 
-    asked = Request(account, recipient, ground, call.author, call.now)
+    asked = Request(account, recipient or "本人", ground, call.author, call.now)
     with TemporaryDirectory(prefix="keizoku-") as folder:
         made = write_member_file(
             call.session, call.rules, asked, Path(folder), keys=call.settings.sealing_keys(),
