@@ -19,8 +19,8 @@ import sqlalchemy as sa
 from keizoku.db.session import PreparedQuery, Session
 
 __all__ = [
-    "LOCK_KEY", "leader_lock", "release_leader_lock", "take_turn", "try_leader_lock", "try_leader_lock_until_commit",
-    "turn",
+    "LOCK_KEY", "leader_lock", "lock_is_held", "release_leader_lock", "take_turn", "try_leader_lock",
+    "try_leader_lock_until_commit", "turn",
 ]  # fmt: skip
 
 
@@ -86,8 +86,21 @@ def _call_lock(session: Session, function: str, name: str) -> bool:
     return bool(row["done"])
 
 
+def lock_is_held(session: Session, name: str) -> bool:
+    """Whether any session has the lock of that name in this session's schema."""
+    [row] = _IS_HELD.rows(session, {"name": name})
+    return bool(row["held"])
+
+
 LOCK_KEY: Final = "hashtextextended(concat('keizoku/', current_schema(), '/', {name}), 0)"
 _KEY = LOCK_KEY.format(name="CAST(:name AS text)")
+_IS_HELD = PreparedQuery(
+    sa.text(
+        "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND granted "  # noqa: S608
+        "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
+        f"AND (classid\\:\\:bigint << 32 | objid\\:\\:bigint) = {_KEY}) AS held"
+    )
+)
 _LOCK_CALLS = {
     function: PreparedQuery(sa.text(f"SELECT {function}({_KEY}) AS done"))
     for function in ("pg_try_advisory_lock", "pg_try_advisory_xact_lock", "pg_advisory_unlock")

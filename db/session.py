@@ -149,7 +149,7 @@ def one_snapshot(session: Session) -> Iterator[Session]:
     Uncommitted changes of the session are rolled back first.
     """
     session.rollback()
-    connection = _psycopg(session)
+    connection = psycopg_of(session)
     connection.isolation_level, connection.read_only = psycopg.IsolationLevel.REPEATABLE_READ, True  # set by the BEGIN
     try:
         yield session
@@ -331,7 +331,7 @@ class PreparedQuery:
             answer = self.rows(session, values)
             session.commit()
             return answer
-        connection = _psycopg(session)
+        connection = psycopg_of(session)
         usual = connection.autocommit
         connection.autocommit = True
         try:
@@ -357,16 +357,16 @@ def driver_cursor(session: Session) -> psycopg.Cursor[Any]:
 
 def backend_of(session: Session) -> int:
     """The process of the server that works for this session; on the server's machine."""
-    return _psycopg(session).info.backend_pid
+    return psycopg_of(session).info.backend_pid
 
 
 def _driver_connection(session: Session) -> psycopg.Connection[Any]:
     if not session.in_transaction():
         session.begin()
-    return _psycopg(session)
+    return psycopg_of(session)
 
 
-def _psycopg(session: Session) -> psycopg.Connection[Any]:
+def psycopg_of(session: Session) -> psycopg.Connection[Any]:
     """The driver's connection, whether a transaction is under way or not."""
     connection: psycopg.Connection[Any] = session.connection.driver_connection  # type: ignore[assignment]
     return connection

@@ -22,7 +22,7 @@ from keizoku.scheduler.night.nightly_run import NightBusyError
 from keizoku.sla.months.month_facts import NoPopulationError
 from keizoku.terms.policy import UncoveredDateError, UnknownReadingError
 from keizoku.terms.refusal import Refused
-from keizoku.web.calls.lean import Lean
+from keizoku.web.calls.lean import Lean, LeanFirst
 from keizoku.web.calls.operation import Operation, ProblemForm
 from keizoku.web.calls.paths import IdsInPaths
 from keizoku.web.calls.problems import ProblemError, of_refusal
@@ -84,7 +84,8 @@ def make_application(door: Door | None) -> FastAPI:
     app.add_middleware(_Headers)
     app.add_middleware(SizeLimit)
     if door is not None:
-        app.add_middleware(Lean, door=door, operations=operations(), headers=_HEADERS)
+        app.state.lean = Lean(door, operations(), _HEADERS)
+        app.add_middleware(LeanFirst, lean=app.state.lean, threads=door.pool)
     app.add_middleware(IdsInPaths)
     return app
 

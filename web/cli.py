@@ -86,7 +86,7 @@ def list_keys(limit: Limit = SHOWN, everything: All = False, after: After = "", 
 
 @app.command("end-key", help=japanese("キーを使えなくします。"))
 def end_key(number: KeyId, author: Author, ground: Ground, as_json: AsJson = False) -> None:
-    """A key is taken no more, from the next few seconds on."""
+    """A key is taken no more, from now on."""
     from keizoku.web.identity.keys import end_key as end
 
     with services_now() as (services, now):

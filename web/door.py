@@ -9,12 +9,10 @@ first statement on, so PostgreSQL refuses what a handler would forget to.
 from __future__ import annotations
 
 import threading
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from queue import Empty, LifoQueue
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -53,9 +51,8 @@ __all__ = ["Door"]
 
 OF_ITS_ACCOUNT: Final = "fk_http_request_as_member_account"
 """What holds the account of a member's act against their session."""
-KEY_KEPT_S: Final = 5.0
-"""How long a key is taken without asking the database again: so long a key that was ended may still be used."""
-MOST_KEYS_KEPT: Final = 1_000
+MOST_KEYS_KNOWN: Final = 1_000
+"""Keys whose holders are remembered for the short way, which asks in its own statement whether they were ended."""
 LEAN_WAITS_S: Final = 1
 """So long a question on the short way waits for a lock; then it goes the long way."""
 
@@ -101,9 +98,9 @@ class Door:
     """The operator's own sentences, read once."""
     _login: sa.Engine = field(init=False)
     """As the login itself, which has the role for tokens beside the worker's: for calls that use a token."""
-    _keys: dict[str, tuple[float, Principal | None]] = field(default_factory=dict)
+    _keys: dict[str, Principal] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _kept_open: dict[Role, LifoQueue[Session]] = field(default_factory=lambda: defaultdict(LifoQueue))
+    _at_close: list[Callable[[], object]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._letters = self.settings.own_letters()
@@ -115,7 +112,7 @@ class Door:
         self._login = self._engine(self.schema, None, more)
         self.log = RequestLog(lambda: self._engines["worker"].connect())
         place = NightPlace(self.settings, self.url, self.schema, f"{self.prefix}_worker", self.clock_name)
-        self.jobs = Jobs(lambda: self.services("worker", acts=True), lambda: self.clock(), place)
+        self.jobs = Jobs(lambda: self.services("worker", acts=True), lambda: self.clock(), place, self._connect_as)
 
     def _engine(self, schema: str, role: str | None, more: int = 0) -> sa.Engine:
         waits = self.settings.lock_timeout_seconds
@@ -138,11 +135,17 @@ class Door:
         self.jobs.close()
         self.kept_files.close()
         self.log.close()
-        for kept in self._kept_open.values():
-            while not kept.empty():
-                kept.get_nowait().close()
+        for close in self._at_close:
+            close()
         for engine in (*self._engines.values(), self._login):
             engine.dispose()
+
+    def at_close(self, close: Callable[[], object]) -> None:
+        """Call this when the door is closed."""
+        self._at_close.append(close)
+
+    def _connect_as(self, role: str) -> AbstractContextManager[Session]:
+        return self._engines[cast("Role", role)].connect()
 
     def connect(self, role: Role) -> AbstractContextManager[Session]:
         """A connection as this role."""
@@ -177,42 +180,22 @@ class Door:
             )
         return found
 
-    def knows(self, request: Request) -> bool:
-        """Whether the key of a request is known without asking the database."""
-        return self._kept(digest_of(_authorization(request)[1])) is not None
+    def key_known(self, digest: str) -> Principal | None:
+        """Whose key it was when it was last taken, without asking the database; None: that is not known.
 
-    def _kept(self, digest: str) -> tuple[float, Principal | None] | None:
-        kept = self._keys.get(digest)
-        return kept if kept is not None and kept[0] > monotonic() else None
-
-    def holder_kept(self, digest: str) -> Principal | None:
-        """Whose key it is, without asking the database; None where it is not known, or not taken here."""
-        kept = self._kept(digest)
-        return None if kept is None else self._taken_here(kept[1])
+        It may have been ended since; it has not outlived its day.
+        """
+        found = self._taken_here(self._keys.get(digest))
+        return None if found is None or (found.until is not None and found.until <= self.clock()) else found
 
     def _taken_here(self, found: Principal | None) -> Principal | None:
         """Test keys are taken by a sandbox, and no others; the others nowhere else."""
         return found if found is not None and found.test == (self.sandbox is not None) else None
 
-    @contextmanager
-    def reading(self, role: Role) -> Iterator[Services]:
-        """Just enough to read by one statement, as a role, on a connection that is kept for it.
-
-        It does not go back to a pool: the pool's ROLLBACK would make the driver prepare its statement each time anew.
-        """
-        try:
-            session = self._kept_open[role].get_nowait()
-        except Empty:
-            session = make_engine(
-                self.url, self.schema, role=f"{self.prefix}_{role}", lock_timeout_seconds=LEAN_WAITS_S
-            ).connect()
-        try:
-            yield Services(session, self.rules, _NO_GATEWAY)
-        except BaseException:
-            session.invalidate()
-            session.close()
-            raise
-        self._kept_open[role].put(session)
+    def lean_connection(self, role: Role) -> Session:
+        """A connection as a role for the short way, which keeps it."""
+        waits = LEAN_WAITS_S
+        return make_engine(self.url, self.schema, role=f"{self.prefix}_{role}", lock_timeout_seconds=waits).connect()
 
     def admit(self, operation: Operation, request: Request) -> None:
         """Note on the request who asks, as which role. Raises ProblemError 401 or 403; what is refused is logged."""
@@ -321,16 +304,13 @@ class Door:
         return named or principal.account
 
     def _holder(self, key: str) -> Principal | None:
-        digest = digest_of(key)
-        kept = self._kept(digest)
-        if kept is not None:
-            return kept[1]
         with self._engines["worker"].connect() as session:
             found = key_holder(session, key, self.clock())
-        with self._lock:
-            if len(self._keys) >= MOST_KEYS_KEPT:
-                self._keys.clear()
-            self._keys[digest] = (monotonic() + KEY_KEPT_S, found)
+        if found is not None:
+            with self._lock:
+                if len(self._keys) >= MOST_KEYS_KNOWN:
+                    self._keys.clear()
+                self._keys[digest_of(key)] = found
         return found
 
 

@@ -1,31 +1,36 @@
-"""Work that takes longer than a call: one at a time, in a thread of this process; how far it has come can be asked.
+"""Work that takes longer than a call: one at a time, in a thread of one process; how far it has come, any can tell.
 
-What a job has done is in the database, and it is level-triggered: one that was lost with its process is asked for
-again, and does what is left. Only the newest state of a job is kept, with a number that rises at each change: whoever
-watches is told the newest one, whatever was missed on the way.
+    asked for ──> its lock is taken ──> a row `queued` ──> the lock of all jobs ──> `running`, … ──> `done` or `failed`
+                  another has it: it waits or runs already                          a row whenever it moves
+    its process is lost: the lock goes with its connection, and whoever asks is told `lost`
+
+What a job has done is in the database, and it is level-triggered: one that was lost is asked for again, and does what
+is left. Whoever watches is told the newest state, by the number of its row, whatever was missed on the way.
 """
 
 from __future__ import annotations
 
 import logging
-import secrets
 import threading
 from collections.abc import Callable
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
-from datetime import date, datetime
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from functools import partial
 from queue import SimpleQueue
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
-from keizoku.db.session import make_engine
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+
+from keizoku.db.locks import lock_is_held, try_leader_lock
+from keizoku.db.session import Session, make_engine
+from keizoku.db.tables.web import job_state
 from keizoku.scheduler.cli.shared.output import explained
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    import sqlalchemy as sa
 
     from keizoku.scheduler.app import Services
     from keizoku.scheduler.clock import ClockName
@@ -33,9 +38,15 @@ if TYPE_CHECKING:
     from keizoku.scheduler.night.nightly_run import NightResult
     from keizoku.scheduler.settings import Settings
 
-__all__ = ["ENDED", "JobProgress", "Jobs", "NightPlace", "night_job"]
+__all__ = ["ENDED", "JobProgress", "Jobs", "NightPlace", "job_progress", "job_seen", "night_job"]
 
-ENDED: Final = ("done", "failed")
+ENDED: Final = ("done", "failed", "lost")
+TELLS_EVERY_S: Final = 0.5
+LOOKS_EVERY_S: Final = 0.2
+LOST: Final = "its process ended before it did: ask for it again, and it does what is left"
+_KEPT: Final = ("state", "business_date", "stage", "rows", "said", "nights", "steps", "began_at")
+_ALL: Final = "jobs"
+"""The lock of whoever is at a job."""
 _log = logging.getLogger("keizoku.web")
 
 
@@ -48,6 +59,11 @@ class NightPlace:
     schema: str
     role: str
     clock: ClockName
+
+    def connection(self) -> Session:
+        """A connection as the role, for as long as it is held."""
+        waits = self.settings.lock_timeout_seconds
+        return make_engine(self.url, self.schema, role=self.role, lock_timeout_seconds=waits).connect()
 
     @contextmanager
     def services(self) -> Iterator[Services]:
@@ -88,56 +104,35 @@ class JobProgress:
 class _Job:
     name: str
     work: Callable[[_Job], str]
+    holder: Session
+    """The connection that has its lock."""
+    tell: Callable[[_Job], None]
     state: str = "queued"
     business_date: str = ""
     stage: str = ""
     rows: int = 0
     said: str = ""
-    mark: str = field(default_factory=lambda: secrets.token_hex(4))
-    version: int = 1
+    told_at: float = 0.0
     nights: int = 1
     """How many business dates it will write, those that were missed among them."""
     steps: int = 0
     """Stages that were begun."""
-    began: float | None = None
-    ended: float | None = None
+    began_at: datetime | None = None
 
     def told(self, on: date, stage: str, rows: int) -> None:
         """Progress of a night (keizoku.scheduler.night.nightly_run.Progress)."""
         moved = (self.business_date, self.stage) != (str(on), stage)
         self.business_date, self.stage, self.rows = str(on), stage, self.rows + rows
         self.steps += moved
-        if moved or rows:
-            self.version += 1
+        if moved or (rows and monotonic() - self.told_at >= TELLS_EVERY_S):
+            self.tell(self)
 
     def became(self, state: str, said: str = "") -> None:
         """The next state."""
         self.said, self.state = said, state
         if state == "running":
-            self.began = monotonic()
-        elif state in ENDED:
-            self.ended = monotonic()
-        self.version += 1
-
-    def come(self, steps_of_a_night: int) -> JobProgress:
-        """How far it has come, and how long it may still take."""
-        whole = max(self.nights * steps_of_a_night, self.steps, 1)
-        taken = 0.0 if self.began is None else (self.ended or monotonic()) - self.began
-        begun = self.steps - 1  # the newest is under way
-        left = round(taken * (whole - begun) / begun) if self.state == "running" and begun > 0 else None
-        done = whole if self.state == "done" else max(begun, 0)
-        return JobProgress(**self.shown(), done=done, whole=whole, taken_seconds=round(taken), left_seconds=left)
-
-    def shown(self) -> dict[str, Any]:
-        """As it is answered."""
-        return {
-            "id": self.name,
-            "state": self.state,
-            "business_date": self.business_date,
-            "stage": self.stage,
-            "rows": self.rows,
-            "said": self.said,
-        }
+            self.began_at = datetime.now(UTC)
+        self.tell(self)
 
 
 def night_job(on: date) -> str:
@@ -145,44 +140,78 @@ def night_job(on: date) -> str:
     return f"night-{on}"
 
 
+def job_seen(session: Session, name: str) -> tuple[str, dict[str, Any]] | None:
+    """(the mark of the newest state of a job, that state), whichever process has it; None: it was never asked for."""
+    row = _newest(session, name)
+    while row is not None and row.state not in ENDED and not lock_is_held(session, _lock_of(name)):
+        again = _newest(session, name)  # it may have ended, or begun anew, between the two looks
+        if again is not None and again.id == row.id:
+            return f"{row.id}-lost", _shown(row, "lost", LOST)
+        row = again
+    return None if row is None else (str(row.id), _shown(row, row.state, row.said))
+
+
+def job_progress(session: Session, name: str) -> JobProgress | None:
+    """The same for people: how much of it is done; None: it was never asked for."""
+    from keizoku.scheduler.night.nightly_run import STAGES
+
+    seen, row = job_seen(session, name), _newest(session, name)
+    if seen is None or row is None:
+        return None
+    state = seen[1]["state"]
+    until = row.recorded_at if state in ENDED else datetime.now(UTC)
+    taken = 0.0 if row.began_at is None else (until - row.began_at).total_seconds()
+    whole = max(row.nights * len(STAGES), row.steps, 1)
+    begun = row.steps - 1  # the newest is under way
+    left = round(taken * (whole - begun) / begun) if state == "running" and begun > 0 else None
+    done = whole if state == "done" else max(begun, 0)
+    return JobProgress(**seen[1], done=done, whole=whole, taken_seconds=round(taken), left_seconds=left)
+
+
+def _newest(session: Session, name: str) -> sa.Row[Any] | None:
+    query = sa.select(job_state).where(job_state.c.job == name).order_by(job_state.c.id.desc()).limit(1)
+    return session.execute(query).one_or_none()
+
+
+def _shown(row: sa.Row[Any], state: str, said: str) -> dict[str, Any]:
+    return {
+        "id": row.job, "state": state, "business_date": row.business_date, "stage": row.stage, "rows": row.rows,
+        "said": said,
+    }  # fmt: skip
+
+
+def _lock_of(name: str) -> str:
+    return f"job {name}"
+
+
 class Jobs:
-    """A queue, and the thread that works on it; the thread begins with the first job."""
+    """A queue of this process, and the thread that works on it; the thread begins with the first job."""
 
     def __init__(
         self,
         services: Callable[[], AbstractContextManager[Services]],
         clock: Callable[[], datetime],
         place: NightPlace,
+        connect: Callable[[str], AbstractContextManager[Session]],
     ) -> None:
-        self._services, self._clock, self._place = services, clock, place
+        self._services, self._clock, self._place, self._connect = services, clock, place, connect
         self._queue: SimpleQueue[_Job | None] = SimpleQueue()
-        self._jobs: dict[str, _Job] = {}
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._ends = threading.Event()
 
     def run_night(self, wish: Wish) -> None:
-        """Queue a night (`night_job`); one that waits or runs is not queued twice."""
-        self._add(_Job(night_job(wish.dates[-1]), partial(self._night, wish)))
+        """Queue a night (`night_job`); one that waits or runs, here or in another process, is not queued twice."""
+        self._add(night_job(wish.dates[-1]), partial(self._night, wish))
 
-    def state_of(self, name: str) -> dict[str, Any] | None:
-        """How far a job has come; None: this process has none of the name."""
-        job = self._jobs.get(name)
-        return None if job is None else job.shown()
-
-    def progress_of(self, name: str) -> JobProgress | None:
-        """The same for people: how much of it is done; None: this process has none of the name."""
-        from keizoku.scheduler.night.nightly_run import STAGES
-
-        job = self._jobs.get(name)
-        return None if job is None else job.come(len(STAGES))
-
-    def seen(self, name: str) -> tuple[str, dict[str, Any]] | None:
-        """(the mark of the newest state, that state); None: this process has no job of the name."""
-        job = self._jobs.get(name)
-        return None if job is None else (f"{job.mark}-{job.version}", job.shown())
+    def seen(self, name: str, role: str) -> tuple[str, dict[str, Any]] | None:
+        """(the mark of the newest state, that state), on a connection of its own."""
+        with self._connect(role) as session:
+            return job_seen(session, name)
 
     def close(self) -> None:
-        """End after the job that runs."""
+        """End after the job that runs; those that wait are lost."""
+        self._ends.set()
         if self._thread is not None:
             self._queue.put(None)
             self._thread.join(timeout=30)
@@ -201,26 +230,53 @@ class Jobs:
             results = run_asked(services, wish, self._clock(), job.told, pool)
         return "; ".join(map(_said_of, results))
 
-    def _add(self, job: _Job) -> None:
-        with self._lock:
-            known = self._jobs.get(job.name)
-            if known is not None and known.state not in ENDED:
+    def _add(self, name: str, work: Callable[[_Job], str]) -> None:
+        holder = self._place.connection()
+        try:
+            if not try_leader_lock(holder, _lock_of(name)):
+                holder.close()
                 return
-            self._jobs[job.name] = job
+            holder.commit()
+            job = _Job(name, work, holder, self._tell)
+            job.tell(job)
+        except BaseException:
+            holder.close()
+            raise
+        with self._lock:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="jobs", daemon=True)
                 self._thread.start()
         self._queue.put(job)
 
+    def _tell(self, job: _Job) -> None:
+        job.told_at = monotonic()
+        values = {name: getattr(job, name) for name in _KEPT}
+        with self._connect("worker") as session:
+            session.execute(sa.insert(job_state).values(job=job.name, recorded_at=datetime.now(UTC), **values))
+            session.commit()
+
     def _run(self) -> None:
         while (job := self._queue.get()) is not None:
-            job.became("running")
             try:
-                job.became("done", job.work(job))
+                if self._is_its_turn(job):
+                    job.became("running")
+                    job.became("done", job.work(job))
             except Exception as error:
                 told = explained(error)
-                job.became("failed", told[0] if told is not None else "a fault of ours; it is in the server's log")
                 _log.error("%s failed: %s", job.name, type(error).__name__, exc_info=told is None)
+                with suppress(SQLAlchemyError):  # where the database is away: then it is lost
+                    job.became("failed", told[0] if told is not None else "a fault of ours; it is in the server's log")
+            finally:
+                job.holder.close()  # and with it its locks
+
+    def _is_its_turn(self, job: _Job) -> bool:
+        """Wait until no other process is at a job; False: this process ends before."""
+        while not try_leader_lock(job.holder, _ALL):
+            job.holder.commit()
+            if self._ends.wait(LOOKS_EVERY_S):
+                return False
+        job.holder.commit()
+        return not self._ends.is_set()
 
 
 def _said_of(result: NightResult) -> str:

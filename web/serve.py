@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from keizoku.db.migrate import upgrade
 from keizoku.db.roles import apply_roles
@@ -18,11 +17,12 @@ from keizoku.scheduler.cli.shared.output import UserError, note
 from keizoku.terms.calendar import iso_jst
 from keizoku.web.demo import demo_sandbox, demo_settings
 from keizoku.web.door import Door
-from keizoku.web.form_health import FormHealth
 from keizoku.web.identity.browser import Site
 from keizoku.web.identity.links import new_link
 from keizoku.web.identity.principal import ROLES, Principal
+from keizoku.web.process import Place, answer, bound, let_go
 from keizoku.web.sandbox import fresh_keys, is_sandbox, open_sandbox, sandbox_settings
+from keizoku.web.workers import Work, run_workers
 
 if TYPE_CHECKING:
     from keizoku.scheduler.cli.shared.context import Database
@@ -31,36 +31,16 @@ if TYPE_CHECKING:
 
 __all__ = ["Place", "directory_at", "local_link", "serve", "site_at"]
 
-END_WITHIN_S: Final = 20
-"""Calls that are under way at SIGTERM have so long to end."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where it listens, and behind what. `threads`: calls that are answered at once."""
-
-    host: str = "127.0.0.1"
-    port: int = 8420
-    threads: int = 16
-    local: bool = False
-    """For one person at this machine: a link is printed that begins a session, once."""
-    behind_proxy: tuple[str, ...] = ()
-    oidc: Path | None = None
-    """The file of the directory in which the staff sign in."""
-    sandbox: str = ""
-    """The seed of a sandbox; empty: it is none."""
-    demo: bool = False
-    """Whether it shows the month of `keizoku demo`, which is played where it was not yet."""
-
 
 def serve(settings: Settings, place: Place, started: Callable[[str], None] = note) -> None:
     """Answer calls until SIGTERM or SIGINT; calls under way are ended first. UserError where it cannot listen."""
     with naming_the_extra():
-        import uvicorn
+        import uvicorn  # noqa: F401 - whether the extra is there
 
         from keizoku.web.application import make_application
-        from keizoku.web.protocol import DoorProtocol
 
+    if place.workers > 1 and (place.sandbox or place.demo):
+        raise UserError("a sandbox has one clock, in one process: leave --workers out")
     if place.demo:
         settings = demo_settings(settings)
     settings = sandbox_settings(settings) if place.sandbox else settings
@@ -69,28 +49,12 @@ def serve(settings: Settings, place: Place, started: Callable[[str], None] = not
     with open_database(settings) as database:
         door = _door(settings, database, place, site)
         door.directory = directory
-        health = FormHealth(door) if site is not None and not site.local and door.sandbox is None else None
+        sockets: list[socket.socket] = []
         try:
-            keys = _keys_of(door) if place.sandbox else {}
             app = make_application(door)
-            config = uvicorn.Config(
-                app,
-                http=DoorProtocol,
-                host=place.host,
-                port=place.port,
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                date_header=True,
-                lifespan="off",
-                proxy_headers=bool(place.behind_proxy),
-                forwarded_allow_ips=list(place.behind_proxy) or None,
-                timeout_keep_alive=5,
-                timeout_graceful_shutdown=END_WITHIN_S,
-                h11_max_incomplete_event_size=32 * 1024,
-            )
-            server = uvicorn.Server(config)
-            started(f"listening on http://{place.host}:{place.port}")
+            sockets = bound(place)
+            keys = _keys_of(door) if place.sandbox else {}
+            started(f"listening on http://{place.host}:{sockets[0].getsockname()[1]}")
             for role, key in keys.items():
                 started(f"{role} key: {key}")
             if place.local:
@@ -98,18 +62,17 @@ def serve(settings: Settings, place: Place, started: Callable[[str], None] = not
             if place.demo:
                 at = iso_jst(door.clock())[:16].replace("T", " ")
                 started(f"the demo's clock stands at {at} in Japan; press Ctrl-C to end")
-            try:
-                if health is not None:
-                    health.start()
-                server.run()
-            except SystemExit as error:  # uvicorn's word for an address that is taken
-                raise UserError(f"cannot listen on {place.host}:{place.port}: is something else there?") from error
-            if not server.started:
-                raise UserError(f"cannot listen on {place.host}:{place.port}: is something else there?")
+            if place.workers == 1:
+                answer(app, door, place, sockets)
         finally:
-            if health is not None:
-                health.stop()
             door.close()
+            if place.workers == 1:
+                let_go(sockets)
+        if place.workers > 1:
+            try:
+                run_workers(Work(settings, place, database.url, database.schema), sockets, started)
+            finally:
+                let_go(sockets)
 
 
 def site_at(settings: Settings, place: Place) -> Site | None:

@@ -40,6 +40,10 @@ def serve(
             "--threads", min=1, max=256, help=both("How many calls are answered at once.", "同時に応答する要求の数。")
         ),
     ] = 16,
+    workers: Annotated[
+        int,
+        typer.Option("--workers", min=1, max=64, help=both("How many processes answer.", "応答するプロセスの数。")),
+    ] = 1,
     behind_proxy: Annotated[
         list[str] | None,
         typer.Option(
@@ -114,7 +118,7 @@ def serve(
     if demo and (not local or sandbox or oidc is not None):
         fail("--demo is for one person at this machine: write `keizoku serve --local --demo`")
     with naming_the_extra():
-        from keizoku.web.serve import Place
+        from keizoku.web.process import Place
         from keizoku.web.serve import serve as answer
     place = Place(
         host.strip("[]"),
@@ -125,5 +129,6 @@ def serve(
         oidc,
         seed.value if sandbox else "",
         demo,
+        workers,
     )  # fmt: skip
     answer(settings_of_this_process(), place)

@@ -33,9 +33,12 @@ WISHES: Final = ("end_of_use", "withdraw_end_of_use", "store_stop", "change_meth
 """Kinds of facts that bear on the next renewal alone; people can take a mistaken one back."""
 
 
-PRESENT: Final = PreparedQuery(
-    sa.text(
-        f"""
+def present_query(account: str) -> str:
+    """The newest contract of an account, an SQL expression, with all that `contract_state` asks of it, at the present.
+
+    No row where the account has not applied for any.
+    """
+    return f"""
     SELECT c.id, c.account, c.plan, c.method, c.rejected_at, c.rejected_ground, c.ended_at, c.end_recorded_at,
            c.ended_on, c.ended_reason, c.paid_months, c.prepaid_method, c.fallback, p.interval,
            t.seq, t.starts_on, t.ends_on, t.method AS term_method, t.price_yen,
@@ -47,11 +50,12 @@ PRESENT: Final = PreparedQuery(
     FROM contract c JOIN plan p ON p.code = c.plan
     LEFT JOIN LATERAL (SELECT seq, starts_on, ends_on, method, price_yen FROM term
                        WHERE contract_id = c.id ORDER BY seq DESC LIMIT 1) t ON true
-    WHERE c.account = :account ORDER BY c.id DESC LIMIT 1
+    WHERE c.account = {account} ORDER BY c.id DESC LIMIT 1
     """  # noqa: S608 - our own names
-    )
-)
-"""The newest contract of an account with all that `contract_state` asks of it, at the present."""
+
+
+PRESENT: Final = PreparedQuery(sa.text(present_query(":account")))
+"""The same for one account, prepared."""
 
 
 def latest_state(
@@ -75,21 +79,25 @@ def latest_state(
     return states_of(session, rules, [contract_id], at, known_at=known_at)[contract_id]
 
 
-def present_state(session: Session, rules: Rules, account: str, at: datetime) -> ContractState | None:
-    """The same at the present, by one statement and one way to the server and back: for whoever asks very often.
+def present_row(session: Session, account: str) -> Any:
+    """The row of `present_query` for one account, in one way to the server and back; None: there is none.
 
     A transaction that is open stays so; where none is, none is left.
     """
     run = PRESENT.rows if session.in_transaction() else PRESENT.rows_and_commit
     rows = run(session, {"account": account})
-    if not rows:
-        return None
-    row = SimpleNamespace(**rows[0])
-    asked = [
-        SimpleNamespace(id=found, contract_id=row.id, kind=kind, occurred_at=parse_instant(when), detail=detail)
-        for found, kind, when, detail in row.facts or ()
-    ]
-    wishes = _wishes_of(asked).get(row.id, [])
+    return SimpleNamespace(**rows[0]) if rows else None
+
+
+def state_of_row(row: Any, rules: Rules, at: datetime) -> ContractState:
+    """What the contract is of which this is the row of `present_query`, at the present."""
+    wishes: Iterable[Wish] = ()
+    if row.facts:
+        asked = [
+            SimpleNamespace(id=found, contract_id=row.id, kind=kind, occurred_at=parse_instant(when), detail=detail)
+            for found, kind, when, detail in row.facts
+        ]
+        wishes = _wishes_of(asked).get(row.id, ())
     suspensions = [OpenSuspension(set_by, ground) for set_by, ground in row.suspensions or ()]
     return _state(_facts_of(row, wishes, suspensions, None, None), rules, at)
 

@@ -47,7 +47,7 @@ LEFT_OUT: Final[Mapping[str, str]] = {
     **dict.fromkeys(
         (
             "act_key", "backup_copy", "certificate", "form_sighting",
-            "gateway_cursor", "night_range", "restoration", "restoration_end",
+            "gateway_cursor", "job_state", "night_range", "restoration", "restoration_end",
             "link_adoption", "night_word",
             "schema_release", "stage_run",
             "api_key", "api_key_end",

@@ -123,6 +123,7 @@ APPEND_ONLY = (
     "api_key_end",
     "sign_in_link",
     "http_request",
+    "job_state",
     "webhook_delivery",
     "webhook_endpoint",
     "webhook_secret",

@@ -31,6 +31,7 @@ from keizoku.web.calls.versions import Versioned
 
 if TYPE_CHECKING:
     from keizoku.web.calls.call import Call
+    from keizoku.web.calls.lean import LeanQuestion
 
 __all__ = ["MOST_ROWS", "Operation", "Resource"]
 
@@ -68,7 +69,7 @@ class Operation:
     It is given the call, the answer, and the arguments."""
     version: Versioned | None = None
     """Of what it is about: a question answers its ETag, an act takes If-Match."""
-    lean: bool = False
+    lean: LeanQuestion | None = None
     """Asked very often: answered by `calls/lean.py` where nothing stands against it."""
     streams: bool = False
     member: bool = False
@@ -128,7 +129,7 @@ class Resource:
         answer: Any,
         gateway: bool = False,
         version: Versioned | None = None,
-        lean: bool = False,
+        lean: LeanQuestion | None = None,
         member: bool = False,
     ) -> Callable[[Handler], Handler]:
         """A question: GET, answered from one session, nothing is written."""
@@ -242,10 +243,7 @@ class Resource:
         async def admit(request: Request) -> None:
             """Who may not is told so before the form of the call is looked at."""
             door = request.app.state.door
-            if door.knows(request):
-                door.admit(made, request)
-            else:
-                await run_in_threadpool(door.admit, made, request)
+            await run_in_threadpool(door.admit, made, request)
 
         endpoint.__signature__ = inspect.Signature(wanted)  # type: ignore[attr-defined]
         endpoint.__name__ = made.handler.__name__

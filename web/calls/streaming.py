@@ -17,12 +17,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 __all__ = ["HEARTBEAT_S", "Stream"]
 
-LOOKS_EVERY_S: Final = 0.2
+LOOKS_EVERY_S: Final = 0.5
 HEARTBEAT_S: Final = 10.0
 TAKES_WITHIN_S: Final = 30.0
 RETRY_MS: Final = 2_000
@@ -42,7 +43,7 @@ class Stream:
 
 
 class _Events(Response):
-    """Written event by event; no thread and no connection to the database is held."""
+    """Written event by event; between two looks no thread and no connection to the database is held."""
 
     media_type = "text/event-stream"
 
@@ -68,7 +69,7 @@ class _Events(Response):
         await _write(send, f"retry: {RETRY_MS}\n\n")
         loop, last = asyncio.get_running_loop(), self._last
         told_at = loop.time()
-        while (found := self._stream.seen()) is not None:
+        while (found := await run_in_threadpool(self._stream.seen)) is not None:
             mark, state = found
             ended = self._stream.ended(state)
             if mark != last or ended:

@@ -108,7 +108,7 @@ def new_key(
 
 
 def end_key(session: Session, key_id: int, *, by: str, ground: str, now: datetime) -> bool:
-    """A key is taken no more, from the next few seconds on; False where it had ended before. Refused where unknown."""
+    """A key is taken no more, from now on; False where it had ended before. Refused where unknown."""
     known = session.execute(sa.select(api_key.c.id).where(api_key.c.id == key_id)).first()
     if known is None:
         session.rollback()
@@ -157,4 +157,6 @@ def key_holder(session: Session, key: str, now: datetime) -> Principal | None:
         return None
     scopes = frozenset(cast("Collection[str]", row.scopes))
     role = cast("Role", row.role)
-    return Principal("key", f"key:{row.name}:{row.id}", (role,), scopes, row.mode == "test")
+    return Principal(
+        "key", f"key:{row.name}:{row.id}", (role,), scopes, row.mode == "test", key=row.id, until=row.expires_at
+    )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final, Literal
 
 __all__ = ["MEMBER", "ROLES", "SCOPE", "Kind", "Principal", "Role"]
@@ -36,6 +37,10 @@ class Principal:
     account: str | None = None
     """A member's: the one account that they see."""
     session: int | None = None
+    key: int | None = None
+    """A key's number, by which the database knows whether it was ended."""
+    until: datetime | None = None
+    """When a key outlives its day; None: never."""
     shows: str = field(default="", repr=False)
     """The hash of a session's token, by which the database knows whose rows a member sees."""
 

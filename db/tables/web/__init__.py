@@ -10,7 +10,7 @@ from keizoku.db.tables.web.endpoints import (
     webhook_waiting,
 )
 from keizoku.db.tables.web.events import EVENT_TYPES, event_batch
-from keizoku.db.tables.web.health import form_sighting
+from keizoku.db.tables.web.health import form_sighting, job_state
 from keizoku.db.tables.web.sessions import sign_in_link, web_session
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "event_batch",
     "form_sighting",
     "http_request",
+    "job_state",
     "proposal",
     "proposal_decision",
     "sign_in_link",

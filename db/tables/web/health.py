@@ -1,9 +1,9 @@
-"""When the claim form was last seen to answer."""
+"""What the processes of the door know of each other: when the claim form was seen to answer, how far jobs have come."""
 
-from sqlalchemy import CheckConstraint, Column, Table
+from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Integer, Table
 from sqlalchemy.dialects.postgresql import TEXT
 
-from keizoku.db.tables.base import instant, metadata
+from keizoku.db.tables.base import identity, instant, metadata, text
 
 form_sighting = Table(
     "form_sighting",
@@ -13,3 +13,25 @@ form_sighting = Table(
     CheckConstraint("name = 'claim form'", name="the_claim_form"),
 )
 """One row. Where it is older than the form's own check allows, the time between is an outage of the form (9.5)."""
+
+job_state = Table(
+    "job_state",
+    metadata,
+    identity(),
+    text("job"),
+    text("state"),
+    text("business_date"),
+    text("stage"),
+    Column("rows", BigInteger, nullable=False),
+    text("said"),
+    Column("nights", Integer, nullable=False),
+    Column("steps", Integer, nullable=False),
+    instant("began_at", nullable=True),
+    instant("recorded_at"),
+    Index("ix_job_state_job", "job", "id"),
+    CheckConstraint("state IN ('queued', 'running', 'done', 'failed')", name="state"),
+)
+"""How far a job has come: `steps` stages, of those of `nights` nights. Its newest row counts.
+
+One that has not ended, and whose lock nobody has, was lost with its process.
+"""

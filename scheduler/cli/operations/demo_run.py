@@ -36,10 +36,11 @@ PHASES = {"load": "contracts", "nights": "nights"}
 
 def run_demo(data_dir: Path | None, out: Path | None, examples: Path | None, as_json: bool) -> bool:
     """Play the example month and show it; whether every certificate is ok."""
+    source = _examples(examples)
     folder, why = (data_dir.expanduser().absolute(), "") if data_dir is not None else default_dir()
     if why:
         note(why)
-    summary, page, command = make_demo(folder, out, examples)
+    summary, page, command = make_demo(folder, out, source)
     if as_json:
         emit({**summary.to_json(), "data_dir": folder, "page": page, "see": seeing(folder)}, as_json=True)
     else:
@@ -52,9 +53,7 @@ def make_demo(folder: Path, out: Path | None = None, examples: Path | None = Non
 
     What cannot be done ends the command with one line.
     """
-    source = examples or examples_dir()
-    if source is None:
-        fail("no example month here: name it with --examples (examples/2026-04 of the source repository)")
+    source = _examples(examples)
     rules = _rules()
     note(f"database: the demo's own, embedded, in {folder}; card gateway and partner: simulated, ours")
     try:
@@ -77,6 +76,13 @@ def make_demo(folder: Path, out: Path | None = None, examples: Path | None = Non
     except OSError as error:
         fail(f"the page could not be written to {page}: {error.strerror}; name another place with --out")
     return summary, page, command
+
+
+def _examples(named: Path | None) -> Path:
+    found = named or examples_dir()
+    if found is None:
+        fail("no example month here: name it with --examples (examples/2026-04 of the source repository)")
+    return found
 
 
 def seeing(folder: Path) -> str:

@@ -384,21 +384,3 @@ def test_secrets_are_sealed_anew_under_another_key_and_the_old_one_is_then_not_n
             alone = service_on(session, partner, KeyRing("k2", {"k2": b"2" * 32}))
             assert alone.renew("rotated", now=later(10)).outcome == "renewed"
         assert link.renew("rotated", now=later(20)).outcome == "no_secret"  # this process has the old key alone
-
-
-@pytest.mark.parametrize("used", [False, True])
-def test_a_clock_that_was_set_back_ends_no_grant_before_it_was_given_and_used(house: House, used: bool) -> None:
-    link, _ = house
-    account, ago = f"set-back-{used}", NOW - timedelta(days=1)
-    admit(link, account)
-    grant(link, account)
-    if used:
-        link.show(account, ["positions"], now=later(60))
-    assert link.revoke(account, now=ago, **BY)
-    ends_at = later(60) if used else NOW
-    assert [(row.ended_at, row.ended_cause, row.end_recorded_at) for row in rows(link, link_grant, account)] == [
-        (ends_at, "revoked", ago)
-    ]
-    assert [row.ended_at for row in rows(link, link_token, account)] == [ends_at]
-    assert [row.purpose for row in rows(link, link_use, account) if row.begun_at > ends_at] == []
-    assert refused(lambda: link.show(account, ["positions"], now=later(60))) == "link.closed"

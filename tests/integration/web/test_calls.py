@@ -10,12 +10,16 @@ from urllib.parse import quote
 import httpx
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from keizoku.db.tables.contracts import contract_fact
+from keizoku.db.tables.gateway import gateway_cursor
 from keizoku.db.tables.web import http_request
 from keizoku.web.application import operations
+from keizoku.web.calls.lean import Lean
 from keizoku.web.calls.paths import path_part
 from keizoku.web.calls.problems import ProblemError
+from keizoku.web.protocol import DoorProtocol
 from tests.integration.web.conftest import House
 from tests.worlds.listening import listening
 
@@ -39,6 +43,15 @@ def test_a_question_is_answered_from_the_read_model(house: House) -> None:
             "findings": [],
         },
     )
+
+
+def test_when_the_gateway_last_told_of_something_is_shown_in_japans_time(house: House) -> None:
+    with house.engine.connect() as session:
+        session.execute(pg_insert(gateway_cursor).values(name="events", seen_to=house.now).on_conflict_do_nothing())
+        session.commit()
+    told = house.get("/v1/gateway-news")
+    assert told["asked"]
+    assert all(each.endswith("+09:00") for each in told["asked"].values())
 
 
 def test_a_list_goes_on_by_its_cursor_to_the_end(house: House) -> None:
@@ -163,9 +176,8 @@ def test_an_id_of_any_letters_stands_in_the_path_of_every_operation(
         seen.append((operation.name, dict(request.path_params)))
         raise ProblemError(403, "seen", "Seen.", "so far and no further")
 
-    monkeypatch.setattr(house.door, "knows", lambda _: True)
     monkeypatch.setattr(house.door, "admit", admit)
-    monkeypatch.setattr(house.door, "holder_kept", lambda _: None)
+    monkeypatch.setattr(Lean, "begin", lambda *_: None)
     for each in (each for each in operations() if each.in_path):
         for odd in ("".join(ODD_IDS[:-1]), "..", "x/access"):
             path = "/v1" + re.sub(r"\{\w+\}", path_part(odd).replace("\\", r"\\"), each.path)
@@ -175,7 +187,7 @@ def test_an_id_of_any_letters_stands_in_the_path_of_every_operation(
 
 def test_a_user_whose_id_has_letters_of_paths_is_served_as_any_other(house: House) -> None:
     place = house.get("/v1/events/newest")["next"]
-    with listening(house.client.app, lifespan="off") as port:  # by the bytes that a client sends
+    with listening(house.client.app, lifespan="off", http=DoorProtocol) as port:  # by the bytes that a client sends
         for odd in ODD_IDS:
             part = path_part(odd)
             assert house.act("/v1/applications", {"account": odd, "plan": "monthly", "method": "card"})[0] == 200

@@ -109,6 +109,26 @@ def test_a_body_that_is_no_good_json_gets_one_problem(
         (b"BREW /v1/accounts HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer KEY\r\n\r\n", 405),
         (b"GET /v1/../../etc/passwd HTTP/1.1\r\nHost: a\r\n\r\n", 404),
         (b"GET /v1/accounts HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer \xe3\x81\x82\r\n\r\n", 401),
+        (b"GET /healthz HTTP/1.1\r\n\r\n", 400),
+        (b"GET /healthz HTTP/1.1\r\nHost: a\r\nX-A: b\r\n folded\r\n\r\n", 400),
+        (b"GET /healthz HTTP/1.1\r\nHost: a\r\nX-A : b\r\n\r\n", 400),
+        (b"GET /healthz HTTP/1.1\nHost: a\n\n", 400),
+        (b"GET /healthz HTTP/1.1\r\nHost: a\r\nX-A: " + b"a" * 33_000 + b"\r\n\r\n", 400),
+        (b"GET /healthz HTTP/1.1\r\nHost: a\r\n" + b"X-A: a\r\n" * 5_000 + b"\r\n", 400),
+        (b"GET /" + b"a" * 33_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+        (b"GET /\xe3\x81 HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
+        (b"CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+        (b"XX\x00 /healthz HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+        (
+            b"POST /v1/plans HTTP/1.1\r\nHost:\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n",
+            400,
+        ),
+        (b"POST /v1/plans HTTP/1.1\r\nHost:\r\nTransfer-Encoding: chunked, x\r\n\r\n0\r\n\r\n", 400),
+        (
+            b"POST /v1/plans HTTP/1.1\r\nHost:\r\nUpgrade: h2c\r\nConnection: upgrade\r\nContent-Length: 2\r\n\r\n{}",
+            400,
+        ),
     ],
 )
 def test_a_head_that_is_no_good_gets_one_problem(house: House, port: int, sent: bytes, status: int) -> None:
@@ -131,6 +151,53 @@ def test_a_body_in_pieces_without_end_is_refused_as_soon_as_it_is_too_much(house
     chunk = b"10000\r\n" + b"a" * 65_536 + b"\r\n"
     status, headers, told = say(port, head, *[chunk] * 40)
     assert (status, told["type"], headers["content-type"]) == (413, "/v1/problems/size", "application/problem+json")
+
+
+def talk(port: int, *parts: bytes) -> list[tuple[int, bytes]]:
+    """(status, body) of each answer, until the connection ends."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        for part in parts:
+            connection.sendall(part)
+            time.sleep(0.02)
+        got = b"".join(iter(lambda: connection.recv(65_536), b""))
+    answers = []
+    while got:
+        head, _, rest = got.partition(b"\r\n\r\n")
+        [length] = [int(line[16:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length: ")]
+        answers.append((int(head.split()[1]), rest[:length]))
+        got = rest[length:]
+    return answers
+
+
+ALIVE = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+def test_answers_come_in_the_order_of_their_requests_and_what_is_no_request_comes_last(port: int) -> None:
+    assert [status for status, _ in talk(port, ALIVE * 3 + b"BREW\x00 / HTTP/1.1\r\n\r\n")] == [200, 200, 200, 400]
+    many = [status for status, _ in talk(port, ALIVE * 200)]
+    assert many[:-1] == [200] * (len(many) - 1)
+    assert (many[-1], len(many) < 50) == (400, True)
+
+
+def test_a_head_in_pieces_has_the_same_limit_and_a_good_one_is_read(port: int) -> None:
+    piece = b"a" * 3_000
+    good = [b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-A: ", *[piece] * 9, b"\r\n\r\n"]
+    assert [status for status, _ in talk(port, *good)] == [200]
+    status, _, told = say(port, *good[:-1], *[piece] * 9, pause=0.02)
+    assert (status, told["type"]) == (400, "/v1/problems/http.400")
+
+
+def test_a_trailer_is_no_header(house: House, port: int) -> None:
+    whole = post(house, b"2\r\n{}\r\n0\r\n", "Transfer-Encoding: chunked", length=False, path="/v1/nights/hold")
+    without = whole.replace(f"Authorization: Bearer {house.keys['worker']}\r\n".encode(), b"")
+    trailer = f"Authorization: Bearer {house.keys['worker']}\r\n\r\n".encode()
+    assert say(port, without + trailer)[0] == 401
+    assert say(port, whole + b"X-A: " + b"a" * 40_000 + b"\r\n\r\n")[0] in (400, 422)
+
+
+def test_a_switch_to_another_protocol_is_not_made(port: int) -> None:
+    asks = b"GET /healthz HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n"
+    assert talk(port, asks) == [(200, b'{"status":"ok"}')]
 
 
 def test_a_forged_host_and_forged_headers_are_in_no_answer(house: House, port: int) -> None:

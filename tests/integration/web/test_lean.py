@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,7 +10,8 @@ import pytest
 from keizoku.billing.accounts.account_views import contract_view
 from keizoku.db.tables.web import http_request
 from keizoku.scheduler.settings import Settings
-from keizoku.web.calls.lean import Lean
+from keizoku.web.calls.lean import LeanCall
+from keizoku.web.identity.keys import end_key, new_key
 from tests.integration.web.conftest import House
 
 
@@ -37,14 +39,14 @@ def test_access_is_what_the_contract_says_for_every_account(house: House) -> Non
 def test_only_what_is_good_goes_the_short_way_and_all_of_it_is_logged(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    short: list[Any] = []
-    real = Lean._answer
+    short: list[str] = []
+    real = LeanCall.answer
 
-    def counted(self: Lean, *asked: Any) -> bytes | None:
-        short.append(asked[1])
-        return real(self, *asked)
+    def counted(self: LeanCall, row: Any) -> bytes | None:
+        short.append(self.account)
+        return real(self, row)
 
-    monkeypatch.setattr(Lean, "_answer", counted)
+    monkeypatch.setattr(LeanCall, "answer", counted)
     house.door.log.flush()
     before = house.count(http_request)
     for _ in range(2):
@@ -65,5 +67,30 @@ def test_only_what_is_good_goes_the_short_way_and_all_of_it_is_logged(
 
 
 def test_where_the_short_way_fails_the_long_way_says_why(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Lean, "_answer", lambda *_: None)
+    monkeypatch.setattr(LeanCall, "answer", lambda *_: None)
     assert house.get("/v1/accounts/a5/access", "support")["account"] == "a5"
+
+
+def test_an_ended_key_and_one_that_outlived_its_day_are_refused_at_once(house: House) -> None:
+    with house.engine.connect() as session:
+        ended = new_key(session, "ends", "support", ["*"], by="t", now=house.now)
+        short = new_key(
+            session, "short", "support", ["*"], expires_at=house.now + timedelta(hours=1), by="t", now=house.now
+        )
+
+    def asked(key: str) -> list[int]:
+        headers = {"Authorization": f"Bearer {key}"}
+        return [
+            house.client.get(f"/v1/accounts/a5/{what}", headers=headers).status_code
+            for what in ("access", "access", "owed")
+        ]
+
+    assert asked(ended.key) == asked(short.key) == [200, 200, 200]
+    with house.engine.connect() as session:
+        end_key(session, ended.id, by="t", ground="a test", now=house.now)
+    assert asked(ended.key) == [401, 401, 401]
+    was, house.now = house.now, house.now + timedelta(hours=1)
+    try:
+        assert asked(short.key) == [401, 401, 401]
+    finally:
+        house.now = was

@@ -1,4 +1,4 @@
-"""Jobs: work of this process that takes longer than a call."""
+"""Jobs: work of the door's processes that takes longer than a call."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from keizoku.web.calls.call import Call
 from keizoku.web.calls.operation import Resource
 from keizoku.web.calls.problems import ProblemError
 from keizoku.web.calls.streaming import Stream
-from keizoku.web.jobs import ENDED
+from keizoku.web.jobs import ENDED, job_seen
 
 __all__ = ["jobs"]
 
@@ -23,7 +23,7 @@ JobId = Annotated[str, Field(max_length=40, pattern="^[a-z]+-[0-9-]+$", examples
 
 @jobs.question("/jobs/{job}", command="db status", answer=Job)
 def show(call: Call, job: JobId) -> Any:
-    """How far a job has come: queued, running, done or failed; its stage, the rows written, what it said at its end."""
+    """How far a job has come: queued, running, done, failed or lost with its process; its stage, its rows."""
     return _state(call, job)
 
 
@@ -31,18 +31,18 @@ def show(call: Call, job: JobId) -> Any:
 def events(call: Call, job: JobId) -> Any:
     """The state of a job whenever it changes (text/event-stream), until the event `end`; Last-Event-ID goes on."""
     _state(call, job)
-    known = call.jobs
-    return Stream(lambda: known.seen(job), lambda state: state["state"] in ENDED)
+    jobs, role = call.jobs, call.role
+    return Stream(lambda: jobs.seen(job, role), lambda state: state["state"] in ENDED)
 
 
 def _state(call: Call, job: str) -> dict[str, Any]:
-    found = call.jobs.state_of(job)
+    found = job_seen(call.session, job)
     if found is None:
         raise ProblemError(
             404,
             "job.unknown",
-            "This process has no such job.",
-            f"job {job}: it was never asked for, or ended with the process",
-            "ask for it again: what it did is in the database, and it does what is left",
+            "There is no such job.",
+            f"job {job} was never asked for",
+            "run the night",
         )
-    return found
+    return found[1]

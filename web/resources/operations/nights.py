@@ -19,7 +19,7 @@ from keizoku.web.calls.call import Call, Listing, number_in
 from keizoku.web.calls.operation import Resource
 from keizoku.web.calls.problems import ProblemError
 from keizoku.web.calls.values import Day, Ground, Yen
-from keizoku.web.jobs import night_job
+from keizoku.web.jobs import job_seen, night_job
 
 __all__ = ["nights"]
 
@@ -59,7 +59,8 @@ def show(call: Call, on: Day) -> Any:
     row = call.session.execute(
         sa.select(certificate).where(certificate.c.business_date == on).order_by(certificate.c.id.desc()).limit(1)
     ).one_or_none()
-    running = call.jobs.state_of(night_job(on))
+    seen = job_seen(call.session, night_job(on))
+    running = None if seen is None else seen[1]
     if row is None and running is None:
         raise ProblemError(404, "night.unknown", "There is no certificate of this day.", str(on), "run the night")
     return {"business_date": on, "certificate": None if row is None else _shown(row), "run": running}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any, cast
@@ -13,12 +13,14 @@ from pydantic import Field
 from keizoku.billing.accounts.account_list import AccountRow, account_list
 from keizoku.billing.accounts.account_views import contract_view, invoices_view, owed_view
 from keizoku.billing.accounts.read_models import ContractView, InvoiceView, Owed
-from keizoku.billing.contracts.contract_facts import present_state
+from keizoku.billing.contracts.contract_facts import present_query, present_row, state_of_row
 from keizoku.billing.receivables.known_accounts import want_account
 from keizoku.billing.rules.contract_state import STATES, State
 from keizoku.scheduler.reports.account_story import account_story, link_of
+from keizoku.terms.rules import Rules
 from keizoku.web.calls.answers import listed
 from keizoku.web.calls.call import Call, Listing
+from keizoku.web.calls.lean import LeanQuestion
 from keizoku.web.calls.operation import Resource
 from keizoku.web.calls.problems import ProblemError
 from keizoku.web.calls.values import Day, Ground, Id, Instant, Lang, Text
@@ -45,13 +47,21 @@ def list_accounts(call: Call, *, state: StateName | None = None, overdue: bool =
     return Listing(read, lambda row: str(row["account"]))
 
 
-@accounts.question("/accounts/{account}/access", command="account show", answer=Access, member=True, lean=True)
+def _access(rules: Rules, now: datetime, account: str, row: Any) -> dict[str, Any]:
+    """The answer by the row of `present_query`; None: an account that is not known."""
+    if row is None:
+        return {"account": account, "access": False, "state": None}
+    found = state_of_row(row, rules, now)
+    return {"account": account, "access": found.access, "state": found.state}
+
+
+@accounts.question(
+    "/accounts/{account}/access", command="account show", answer=Access, member=True,
+    lean=LeanQuestion(present_query("asked.account"), _access),
+)  # fmt: skip
 def access(call: Call, account: Id) -> Any:
     """Whether this user may come in now; an account that is not known may not."""
-    found = present_state(call.session, call.rules, account, call.now)
-    if found is None:
-        return {"account": account, "access": False, "state": None}
-    return {"account": account, "access": found.access, "state": found.state}
+    return _access(call.rules, call.now, account, present_row(call.session, account))
 
 
 @accounts.question(

@@ -12,7 +12,7 @@ from keizoku.scheduler.night.run_log import last_night
 from keizoku.scheduler.night.waiting import held_by_hand
 from keizoku.terms import words
 from keizoku.web.calls.values import Day
-from keizoku.web.jobs import JobProgress, night_job
+from keizoku.web.jobs import JobProgress, job_progress, night_job
 from keizoku.web.pages.shared.addresses import to
 from keizoku.web.pages.shared.blocks import Block, Figure, Figures, Page, Prose, Running, Table, Tone
 from keizoku.web.pages.shared.plain import table_of
@@ -184,7 +184,7 @@ def _late(view: View, last: date | None) -> str:
 
 def _under_way(view: View, on: date) -> list[Block]:
     """The run of a night that this process has, as it comes on."""
-    found = view.call.jobs.progress_of(night_job(on))
+    found = job_progress(view.call.session, night_job(on))
     if found is None:
         return []
     title = view.say("The night of {day}", day=on)
@@ -198,6 +198,8 @@ def _said(view: View, found: JobProgress) -> str:
     took = words.duration(found.taken_seconds, view.ja)
     if found.state == "failed":
         return say("It ended without being done after {time}: {why}", time=took, why=found.said)
+    if found.state == "lost":
+        return say("Its process ended before it did. Run it again: it does what is left.")
     if found.state == "done":
         return say("It is done, after {time}: {rows} rows.", time=took, rows=f"{found.rows:,}")
     told = say(
