@@ -292,7 +292,7 @@ class EmbeddedServer:
         """Start it, over whatever a killed server left behind."""
         socket_dir = self._prepare_socket_dir()
         self._sweep(socket_dir)
-        wanted = {**SETTINGS, "unix_socket_directories": str(socket_dir), **self.settings}
+        wanted = {**SETTINGS, **programs.room(), "unix_socket_directories": str(socket_dir), **self.settings}
         options = " ".join(f"-c {name}={shlex.quote(value)}" for name, value in wanted.items())
         said_before = self.log_file.stat().st_size if self.log_file.exists() else 0
         code, words = self._run(

@@ -12,7 +12,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata
 from importlib.util import find_spec
@@ -29,6 +30,7 @@ __all__ = [
     "account_of",
     "client_program",
     "programs_folder",
+    "room",
     "run_program",
     "server_account",
     "succeeds",
@@ -41,6 +43,7 @@ _ACCOUNT = "keizoku"
 _ACCOUNT_SECONDS = 10
 SOON = 0.01
 """Seconds between checks; pg_ctl checks only ten times a second, and a server is up in half of that."""
+_LEAST_PAGES_MB, _MOST_PAGES_MB = 128, 1024
 _ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C"}
 """The environment of the programs: none of the user's PG… variables."""
 
@@ -194,3 +197,16 @@ def client_program(name: str) -> str:
 def _switch(account: Account | None) -> _Switch:
     """The keyword arguments of subprocess that switch to the account."""
     return {} if account is None else {"user": account.uid, "group": account.gid, "extra_groups": []}
+
+
+def room() -> Mapping[str, str]:
+    """Settings of a server by the memory of this machine or container: a quarter of it for pages, at most 1 GB.
+
+    With PostgreSQL's own 128 MB a large import reads and writes the same pages again and again; with its own bound for
+    the log a checkpoint came every half minute, and what is changed after one is written into the log whole.
+    """
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    with suppress(OSError, ValueError):
+        memory = min(memory, int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii")))
+    pages_mb = max(_LEAST_PAGES_MB, min(_MOST_PAGES_MB, memory // 4 // 2**20))
+    return {"shared_buffers": f"{pages_mb}MB", "max_wal_size": "2GB"}

@@ -16,6 +16,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from keizoku.billing.ledger.bank_joins import NEVER_LEFT
 from keizoku.db.session import Session
 from keizoku.terms.calendar import Month
 from keizoku.terms.read_model import ReadModel
@@ -294,7 +295,8 @@ _UNMET = sa.text(
               WHERE payout_id IS NOT NULL) AS told
         WHERE paid_out_on <= :on GROUP BY payout_id HAVING sum(yen) <> 0
         UNION ALL
-        SELECT 'deposit:' || id, -yen, used_on FROM deposit_use WHERE through = 'bank' AND used_on <= :on
+        SELECT 'deposit:' || id, -yen, used_on FROM deposit_use
+        WHERE through = 'bank' AND used_on <= :on AND id NOT IN ({NEVER_LEFT})
         UNION ALL
         SELECT 'returned:' || line_id, -kept.yen, CAST(returned.recorded_at AT TIME ZONE 'Asia/Tokyo' AS date)
         FROM bank_act AS returned JOIN kept ON kept.id = line_id
@@ -307,6 +309,9 @@ _UNMET = sa.text(
         GROUP BY coalesce(reverses, id) HAVING sum(yen) <> 0
     )
     SELECT 'booked, not at the bank' AS what, about, since, yen FROM booked WHERE about NOT IN (SELECT about FROM met)
+    UNION ALL
+    SELECT 'at the bank, booked for a later day', 'deposit:' || id, used_on, yen FROM deposit_use
+    WHERE through = 'bank' AND used_on > :on AND 'deposit:' || id IN (SELECT about FROM met)
     UNION ALL
     SELECT 'posted by people', 'entry:' || entry_id, posted_on, sum(yen) FROM manual_entry
     JOIN line USING (entry_id) JOIN entry ON entry.id = entry_id

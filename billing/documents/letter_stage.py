@@ -43,12 +43,20 @@ _NEWEST: Final = """
     AND NOT EXISTS (SELECT 1 FROM claim_decision AS later
                     WHERE later.claim_id = decision.claim_id AND later.revision > decision.revision)
 """
+_WORKINGS: Final = """
+    (SELECT jsonb_agg(each.step ORDER BY each.place)
+     FROM claim_reasoning AS worked, jsonb_array_elements(worked.steps) WITH ORDINALITY AS each (step, place)
+     WHERE worked.id = decision.reasoning_id
+     AND (each.step ->> 'key' IN ('claim.stops', 'claim.recognised', 'claim.nothing_recognised')
+          OR starts_with(each.step ->> 'key', 'claim.excluded.')))
+"""
+"""From all outages to what is recognised, each with its windows and its clause: steps of the decision."""
 _GRANTED: Final = f"""
     SELECT 'claim_granted', claim.account, concat(decision.claim_id, '/', decision.revision), decision.decided_at,
            jsonb_build_object(
         'claim', claim.id, 'outage_month', claim.month,
         'received_on', (claim.received_at AT TIME ZONE 'Asia/Tokyo')::date,
-        'recognised_seconds', decision.seconds, 'rate', decision.rate,
+        'recognised_seconds', decision.seconds, 'rate', decision.rate, 'workings', {_WORKINGS},
         'new_yen', coalesce((SELECT sum(credit.granted_yen) FROM credit JOIN award ON award.id = credit.award_id
                              WHERE award.claim_id = decision.claim_id
                              AND award.decision_revision = decision.revision), 0),
@@ -81,6 +89,7 @@ _REJECTED: Final = f"""
         'claim', claim.id, 'outage_month', claim.month,
         'received_on', (claim.received_at AT TIME ZONE 'Asia/Tokyo')::date,
         'reason', decision.reason, 'recognised_seconds', decision.seconds,
+        'workings', CASE decision.reason WHEN 'threshold' THEN {_WORKINGS} END,
         'deadline_at', reasoning.facts ->> 'deadline_at',
         'threshold_seconds', jsonb_path_query_first(reasoning.steps, '$[*].facts.threshold_seconds'))
     FROM claim_reasoning AS reasoning, {_NEWEST}

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _TEMPLATES = Path(__file__).parent
 IPAEX = Path("/usr/share/fonts/opentype/ipaexfont-gothic/ipaexg.ttf")
 """Where Debian's fonts-ipaexfont-gothic puts it."""
-_INK, _SOFT, _LINE = "#1c2733", "#5a6b7b", "#d6dee6"  # those of the page
+_INK, _SOFT, _LINE = "#1b1f27", "#4d5562", "#d8dce3"  # those of the page
 
 
 class FontError(Exception):

@@ -102,6 +102,9 @@ def read_balance_file(source: str, raw: bytes) -> BalanceFile:
     if text is None or not (itemised or {folded_name(each) for each in _BALANCE} <= set(names)):
         rule = "it is neither balance.csv nor an itemised report of Stripe's"
         return BalanceFile(digest, findings=(Finding(source, 1, ",".join(names)[:80], rule, _AGAIN),))
+    if itemised and folded_name("created_utc") not in names:
+        rule = "it lacks created_utc, and does not say in which zone its other times are"
+        return BalanceFile(digest, findings=(Finding(source, 1, ",".join(names)[:80], rule, _AGAIN),))
     findings: list[Finding] = []
     found: dict[str, Movement] = {}
     payouts: dict[str, Payout] = {}
@@ -209,7 +212,7 @@ def _itemised(row: Mapping[str, str]) -> tuple[Movement, Payout | None]:
     """A row of an itemised report, and the payout that it went out with."""
     currency = _of(row, "currency").lower()
     category = _of(row, "reporting_category")
-    happened_at = _instant(_of(row, "created_utc", "created"))
+    happened_at = _instant(_of(row, "created_utc"))
     available = _of(row, "available_on_utc", "available_on")
     movement = Movement(
         id=_id(row, "balance_transaction_id"),

@@ -53,14 +53,22 @@ class FreeLine:
     doubt: str | None
 
 
+NEVER_LEFT: Final = """
+    SELECT unnest(ARRAY[sent.deposit_use_id, failed.deposit_use_id]) AS deposit_use_id
+    FROM transfer_act AS sent JOIN transfer_file ON transfer_file.id = sent.file_id
+    JOIN transfer_act AS failed ON failed.order_id = sent.order_id AND failed.kind = 'failed'
+    WHERE sent.kind = 'sent' AND CAST(failed.recorded_at AT TIME ZONE 'Asia/Tokyo' AS date) < paid_on
+"""
+"""Uses of deposits of transfers that the bank refused before their day: no line of it ever shows them."""
+
 _BOOKED = sa.text(
-    """
-    WITH standing AS (
+    f"""
+    WITH never_left AS ({NEVER_LEFT}), standing AS (
         SELECT DISTINCT ON (line_id) line_id, kind, about FROM bank_act ORDER BY line_id, id DESC
     ), sent AS (
         SELECT deposit_use_id, file_id, paid_on, holder FROM transfer_act
         JOIN transfer_file ON transfer_file.id = file_id JOIN transfer_order ON transfer_order.id = order_id
-        WHERE transfer_act.kind = 'sent'
+        WHERE transfer_act.kind = 'sent' AND deposit_use_id NOT IN (SELECT deposit_use_id FROM never_left)
     ), joined AS (
         SELECT about FROM standing WHERE about IS NOT NULL
         UNION SELECT 'deposit:' || deposit_use_id FROM sent JOIN standing ON standing.about = 'file:' || file_id
@@ -84,7 +92,7 @@ _BOOKED = sa.text(
         UNION ALL
         SELECT 'deposit:' || id, 'refund', 'out', yen, coalesce(paid_on, used_on), coalesce(holder, '')
         FROM deposit_use LEFT JOIN sent ON deposit_use_id = id
-        WHERE kind = 'refunded' AND through = 'bank' AND yen > 0
+        WHERE kind = 'refunded' AND through = 'bank' AND yen > 0 AND id NOT IN (SELECT deposit_use_id FROM never_left)
         UNION ALL
         SELECT 'file:' || file_id, 'refund', 'out', sum(yen)::bigint, paid_on, ''
         FROM sent JOIN deposit_use ON deposit_use.id = deposit_use_id GROUP BY file_id, paid_on
@@ -92,7 +100,7 @@ _BOOKED = sa.text(
             SELECT about FROM standing WHERE about IS NOT NULL))
         UNION ALL
         SELECT 'deposit:' || id, 'refund', 'in', -yen, used_on, '' FROM deposit_use
-        WHERE kind = 'refunded' AND through = 'bank' AND yen < 0
+        WHERE kind = 'refunded' AND through = 'bank' AND yen < 0 AND id NOT IN (SELECT deposit_use_id FROM never_left)
         UNION ALL
         SELECT 'returned:' || bank_line.id, 'refund', 'out', bank_line.yen,
                (returned.recorded_at AT TIME ZONE 'Asia/Tokyo')::date, ''
@@ -102,7 +110,7 @@ _BOOKED = sa.text(
     )
     SELECT about, kind, direction, yen, on_day, name FROM every
     WHERE about NOT IN (SELECT about FROM joined) ORDER BY on_day, about
-    """
+    """  # noqa: S608 - all of it is ours
 )
 
 

@@ -32,6 +32,7 @@ from keizoku.billing.rules.payment_allocation import Allocation, Fund, allocate_
 from keizoku.db.probes import TODAY
 from keizoku.db.review_tasks import close_tasks
 from keizoku.db.session import Session, numbers
+from keizoku.db.tables.bank import transfer_act, transfer_order
 from keizoku.db.tables.gateway import overpayment_refund
 from keizoku.db.tables.money import allocation, deposit_use, invoice, payment_attempt, review_task, settlement
 from keizoku.terms.calendar import jst_day
@@ -160,17 +161,19 @@ def refund(
     want_account(session, account)
     lock_accounts(session, [account])
     held = deposit_of(session, account)
-    free_yen = held.sent_yen + held.card_free_yen
+    kept = kept_back(session, account)
+    free_yen = held.sent_yen - kept[SENT] + held.card_free_yen - kept[CARD]
     wanted = free_yen if yen is None else yen
     if not 0 < wanted <= free_yen:
         session.rollback()
         under_way = f", {held.going_back_yen} of it on its way back to the card" if held.going_back_yen else ""
+        under_way += f", {kept_yen} of it in transfers under way" if (kept_yen := sum(kept.values())) else ""
         raise Refused(
             "deposit.amount",
             f"account {account}: we hold {held.yen} yen{under_way}; between 1 and {free_yen} can go back, not {wanted}",
         )
     today = jst_day(now)
-    sent_yen = min(wanted, held.sent_yen)
+    sent_yen = min(wanted, held.sent_yen - kept[SENT])
     card_yen = wanted - sent_yen
     for origin, way, part in ((SENT, BANK, sent_yen), (CARD, through, card_yen)):
         if part:
@@ -181,6 +184,16 @@ def refund(
         end_tasks_when_all_went_back(session, account, by, ground, now)
     session.commit()
     return SentBack(wanted, 0) if through == BANK else SentBack(sent_yen, card_yen)
+
+
+def kept_back(session: Session, account: str) -> dict[str, int]:
+    """What transfers that are proposed or approved wait to take of a deposit, by where the money came from."""
+    over = sa.select(transfer_act.c.order_id).where(transfer_act.c.kind != "approved")
+    waiting = sa.select(transfer_order.c.origin, sa.func.sum(transfer_order.c.yen).label("yen")).where(
+        transfer_order.c.account == account, transfer_order.c.id.not_in(over)
+    )
+    found = {row.origin: int(row.yen) for row in session.execute(waiting.group_by(transfer_order.c.origin))}
+    return {SENT: 0, CARD: 0} | found
 
 
 def end_tasks_when_all_went_back(session: Session, account: str, by: str, ground: str, now: datetime) -> int:

@@ -28,10 +28,10 @@ from keizoku.terms.rules import Rules
 
 invoice_due_on: Final = sa.func.least(invoice.c.due_on, invoice.c.accelerated_on)
 """When an invoice is due: on its day, or the earlier one on which it became due at once."""
+_Days = tuple[date, date | None, tuple[tuple[date, date], ...], Fraction | None]
 
 
-@dataclass(frozen=True, slots=True)
-class OpenItem:
+class OpenItem(NamedTuple):
     """An invoice that has something to say about what is owed: an open fee, or interest left on a paid one."""
 
     invoice_id: int
@@ -96,20 +96,23 @@ def load_open_items(
     `with_accrued` adds paid invoices on which whole yen of interest are still owed.
     """
     bill = _bills(invoice_ids)
-    accounts = [account] if account is not None else accounts
+    accounts = accounts if account is None else [account]
     latest = _latest_checkpoints(bill, accounts, contract_ids, of_each=not with_accrued)
     owing: sa.ColumnElement[bool] = bill.c.state == "open"
     if with_accrued and accounts is not None:
-        # by their ids: a list of many accounts beside an OR is compared with every invoice that there is
-        still_open = sa.select(invoice.c.id).where(invoice.c.state == "open", invoice.c.account.in_(_each(accounts)))
-        owe_interest = sa.select(latest.c.invoice_id).where(latest.c.accrued_unpaid_yen > 0).correlate(None)
-        owing = bill.c.id.in_(still_open.correlate(None).union(owe_interest))
+        # each looked up by its own index: joined, a large table may be read whole for every chunk
+        of = sa.select(sa.func.unnest(texts(accounts)).label("account")).distinct().subquery()
+        one = sa.select(bill).where(bill.c.account == of.c.account, owing).offset(0).lateral("one")
+        paid = sa.select(bill).where(bill.c.id == latest.c.invoice_id, ~owing).offset(0).lateral("paid")
+        left = sa.select(paid).select_from(latest.join(paid, sa.true())).where(latest.c.accrued_unpaid_yen > 0)
+        both = sa.select(one).select_from(of.join(one, sa.true())).union_all(left).cte("owing")
+        bill, owing = both.prefix_with("MATERIALIZED"), sa.true()
     elif with_accrued:
         owing = sa.or_(owing, latest.c.accrued_unpaid_yen > 0)
     query = _query(bill, latest, None).where(owing)
     if contract_ids is not None:
         query = query.where(bill.c.contract_id == sa.any_(numbers(contract_ids)))
-    if accounts is not None:
+    if accounts is not None and not with_accrued:
         query = query.where(bill.c.account.in_(_each(accounts)))
     return _assemble(session, rules, session.execute(query).all(), today, None)
 
@@ -197,12 +200,7 @@ def by_account(unpaid: Iterable[OpenItem]) -> dict[str, list[OpenItem]]:
 
 def interest_owed(unpaid: Sequence[OpenItem], rules: Rules, today: date) -> tuple[int, tuple[int, ...]]:
     """Whole yen of interest owed on `today`, rounded down once, and its share per invoice in order."""
-    policy = rules.terms.at(today)
-    owed = total_interest(
-        [each.debt for each in unpaid],
-        today,
-        InterestRate.of(policy),
-    )
+    owed = total_interest([each.debt for each in unpaid], today, InterestRate.of(rules.terms.at(today)))
     return owed.total_yen, owed.per_debt_yen
 
 
@@ -230,6 +228,7 @@ _TOLD = ("id", "contract_id", "account", "method", "issued_on", "issued_at", "du
 
 def _query(bill: sa.FromClause, latest: sa.FromClause, as_of: AsOf | None) -> sa.Select[Any]:
     """The facts of each bill from which `_assemble` makes an open item: as they stand, or as they stood."""
+    begun = sa.select(term.c.starts_on).where(term.c.id == bill.c.term_id).offset(0).lateral("begun")  # by its id
     open_yen: sa.ColumnElement[Any] = bill.c.open_yen
     accelerated_on: sa.ColumnElement[Any] = bill.c.accelerated_on
     if as_of is not None:
@@ -243,14 +242,14 @@ def _query(bill: sa.FromClause, latest: sa.FromClause, as_of: AsOf | None) -> sa
             *(bill.c[name] for name in _TOLD),
             open_yen.label("open_yen"),
             accelerated_on.label("accelerated_on"),
-            term.c.starts_on,
+            begun.c.starts_on,
             latest.c.accrues_after,
             latest.c.accrued_unpaid_yen,
             _lost_last(bill, settlement.c.settled_on, as_of).label("lost_on"),
             _lost_last(bill, settlement.c.recorded_at, as_of).label("lost_at"),
         )
         .select_from(bill)
-        .join(term, term.c.id == bill.c.term_id)
+        .join(begun, sa.true())
         .outerjoin(latest, latest.c.invoice_id == bill.c.id)
     )
 
@@ -265,23 +264,19 @@ def _assemble(
     new_cards = _new_cards(session, {row.account for row in rows}, as_of)
     unpaid: list[OpenItem] = []
     scope = rules.terms.at(on).readings["late_interest_scope"]
+    alike: dict[tuple[object, ...], _Days] = {}
     for row in rows:
-        due_on = fell_due_on(row.due_on, row.accelerated_on, row.lost_on)
         tried = tuple(attempts.get(row.id, ()))
         card_at = new_cards.get(row.account)
         if card_at is not None and row.lost_at is not None and card_at <= row.lost_at:
             card_at = None  # only a card that came after the loss is asked for what another one took back
-        wanted_on = None
-        if row.method == "card" and row.open_yen:
-            wanted_on = next_attempt_wanted_on(
-                row.due_on if row.lost_on is None else due_on,
-                tried,
-                rules.discretion.retry_after_days,
-                card_at,
-                jst_day(card_at) if card_at is not None else None,
-            )
-        made_on = jst_day(row.issued_at)
-        late_until = due_on + (made_on - row.issued_on) if row.method != "card" and made_on > row.issued_on else None
+        said = row.due_on, row.accelerated_on, row.lost_on, row.method, not row.open_yen, row.issued_on, row.issued_at
+        days = None if tried or card_at is not None else alike.get(said)
+        if days is None:
+            days = _days_of(rules, row, tried, card_at, scope, on)
+            if not tried and card_at is None:  # bills of a day that nothing has happened to
+                alike[said] = days
+        due_on, wanted_on, excluded, yearly = days
         unpaid.append(
             OpenItem(
                 invoice_id=row.id,
@@ -295,14 +290,30 @@ def _assemble(
                 open_yen=row.open_yen,
                 attempts=tried,
                 wanted_on=wanted_on,
-                excluded=days_not_accruing(due_on, late_until, tried, wanted_on, on),
+                excluded=excluded,
                 accrues_after=row.accrues_after or due_on,
                 accrued_unpaid_yen=row.accrued_unpaid_yen or 0,
-                yearly=own_rate(scope, row.method, due_on),
+                yearly=yearly,
                 waits=row.method == "card" and 0 < row.open_yen < rules.discretion.minimum_card_charge_yen,
             )
         )
     return sorted(unpaid, key=lambda each: (each.due_on, each.invoice_id))
+
+
+def _days_of(
+    rules: Rules, row: sa.Row[Any], tried: Sequence[PastAttempt], card_at: datetime | None, scope: str, on: date
+) -> _Days:
+    """When a bill fell due, is tried next, bears no interest, and at which rate of its own, if any."""
+    due_on = fell_due_on(row.due_on, row.accelerated_on, row.lost_on)
+    wanted_on = None
+    if row.method == "card" and row.open_yen:
+        first_on = row.due_on if row.lost_on is None else due_on
+        card_on = jst_day(card_at) if card_at is not None else None
+        wanted_on = next_attempt_wanted_on(first_on, tried, rules.discretion.retry_after_days, card_at, card_on)
+    made_on = jst_day(row.issued_at)
+    late_until = due_on + (made_on - row.issued_on) if row.method != "card" and made_on > row.issued_on else None
+    excluded = days_not_accruing(due_on, late_until, tried, wanted_on, on)
+    return due_on, wanted_on, excluded, own_rate(scope, row.method, due_on)
 
 
 def _each(accounts: Collection[str]) -> sa.Select[Any]:
@@ -352,9 +363,8 @@ def _checkpoint_of_each(bill: sa.FromClause, as_of: AsOf | None) -> sa.FromClaus
 
 def _lost_last(bill: sa.FromClause, column: sa.Column[Any], as_of: AsOf | None) -> sa.ScalarSelect[Any]:
     """The last day, or instant, of a dispute that took an invoice's payment back."""
-    query = sa.select(sa.func.max(column)).where(
-        settlement.c.invoice_id == bill.c.id, settlement.c.kind == "dispute", settlement.c.yen < 0
-    )
+    of = settlement.c
+    query = sa.select(sa.func.max(column)).where(of.invoice_id == bill.c.id, of.kind == "dispute", of.yen < 0)
     if as_of is not None:
         query = query.where(as_of.has(settlement.c.settled_on, settlement.c.recorded_at))
     return query.scalar_subquery()

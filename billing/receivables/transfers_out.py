@@ -1,12 +1,14 @@
 """Money out by bank (総合振込): proposed by one person, approved by another, written into a file that the bank takes.
 
-    proposed ── approved by somebody else ──> approved ── file ──> sent (2140 / 1110) ── the bank's line ──> done
+    proposed ── approved by somebody else ──> approved ── file ──> sent ── the bank's line ──> done
         └── rejected                                             └── the bank sends it back ──> failed (1110 / 2140)
 
     approved before a restore ── rejected by people (a file that the backup does not know may have sent it)
 
 Always holds (by the database): whoever approves is not whoever proposed; a transfer is sent once. What is proposed is
 kept back from the deposit that it is of. A file is made of rows that stay, so it can be written again, byte for byte.
+2140 / 1110 is booked with the file, on the day on which the bank is to pay: until then the money lies at the bank, and
+we owe it. What comes back before that day is booked back on it.
 """
 
 from collections.abc import Sequence
@@ -24,6 +26,7 @@ from keizoku.billing.receivables.customer_deposits import (
     DepositUse,
     deposit_of,
     end_tasks_when_all_went_back,
+    kept_back,
     use_deposit,
 )
 from keizoku.billing.receivables.open_items import lock_accounts
@@ -96,7 +99,7 @@ def propose(session: Session, account: str, yen: int, to: BankAccount, by: str, 
         raise Refused("transfer_out.unfit", f"{bad.args[0]}: {bad.args[1]}", bad.args[2]) from None
     lock_accounts(session, [account])
     held = deposit_of(session, account)
-    kept = _kept_back(session, account)
+    kept = kept_back(session, account)
     origin = SENT if yen <= held.sent_yen - kept[SENT] else CARD
     free = held.card_free_yen - kept[CARD] if origin == CARD else held.sent_yen - kept[SENT]
     if yen > free:
@@ -118,14 +121,13 @@ def propose(session: Session, account: str, yen: int, to: BankAccount, by: str, 
 
 
 def decide(session: Session, order_id: int, approve: bool, by: str, ground: str, now: datetime) -> None:
-    """Another person approves a transfer, or anybody rejects it; commits. Raises Refused.
+    """Another person approves a transfer, or anybody rejects it before it is in a file; commits. Raises Refused.
 
     One that was approved before a restore is rejected in the end, whether it was sent meanwhile or not.
     """
     want_to_add(session, transfer_act)
     row = _order(session, order_id)
-    doubted = not approve and order_id in {each.id for each in in_doubt(session)}
-    if (state := _state(session, order_id)) != "proposed" and not doubted:
+    if (state := _state(session, order_id)) != "proposed" and (approve or state != APPROVED):
         session.rollback()
         raise Refused("transfer_out.state", f"transfer {order_id} is {state} already")
     if approve and by.strip().casefold() == row.proposed_by.casefold():
@@ -137,7 +139,7 @@ def decide(session: Session, order_id: int, approve: bool, by: str, ground: str,
 
 
 def send(session: Session, payer: Payer, on: date, by: str, now: datetime) -> WrittenFile:
-    """Everything approved, as a file for the bank to pay on a day; booked (2140 / 1110). The caller commits.
+    """Everything approved, as a file for the bank to pay on a day; booked on it (2140 / 1110). The caller commits.
 
     So that the file is there when the rows are: what is written first appears when the commit is done.
     """
@@ -158,6 +160,7 @@ def send(session: Session, payer: Payer, on: date, by: str, now: datetime) -> Wr
         session.rollback()
         raise Refused("transfer_out.none", "no approved transfer waits to be sent")
     lock_accounts(session, sorted({row.account for row in rows}))
+    _want_held(session, rows)
     content = _content(payer, on, rows)
     digest = sha256(content).hexdigest()
     values = {
@@ -167,13 +170,30 @@ def send(session: Session, payer: Payer, on: date, by: str, now: datetime) -> Wr
     number = session.execute(sa.insert(transfer_file).values(values).returning(transfer_file.c.id)).scalar_one()
     for row in rows:
         use = DepositUse(row.account, "refunded", row.origin, row.yen, by, f"transfer {row.id}: {row.ground}", BANK)
-        use_id = use_deposit(session, use, now)
-        posting = Posting("deposit_refunded", f"deposit:{use_id}", jst_day(now), {"yen": row.yen}, row.account)
+        use_id = use_deposit(session, use, now, used_on=on)
+        posting = Posting("deposit_refunded", f"deposit:{use_id}", on, {"yen": row.yen}, row.account)
         post(session, [posting], now)
         if row.origin == CARD:
             end_tasks_when_all_went_back(session, row.account, by, row.ground, now)
         _note(session, row, SENT_OFF, by, f"file {number}", now, file_id=number, use_id=use_id)
     return WrittenFile(number, on, len(rows), sum(row.yen for row in rows), digest, content)
+
+
+def _want_held(session: Session, rows: Sequence[sa.Row[tuple[object, ...]]]) -> None:
+    """Refuses to send more than is held by now: a deposit pays what falls due while a transfer waits."""
+    wanted: dict[tuple[str, str], list[sa.Row[tuple[object, ...]]]] = {}
+    for row in rows:
+        wanted.setdefault((row.account, row.origin), []).append(row)
+    for (account, origin), several in wanted.items():
+        held = deposit_of(session, account)
+        held_yen = held.sent_yen if origin == SENT else held.card_free_yen
+        if sum(row.yen for row in several) > held_yen:
+            session.rollback()
+            raise Refused(
+                "transfer_out.not_held",
+                f"transfer {', '.join(str(row.id) for row in several)}: account {account} holds {held_yen} yen by now",
+                "reject it (`keizoku transfer reject`), and propose what is left",
+            )
 
 
 def in_doubt(session: Session) -> list[sa.Row[tuple[object, ...]]]:
@@ -233,10 +253,13 @@ def sent_back(session: Session, order_id: int, by: str, ground: str, now: dateti
         session.rollback()
         raise Refused("transfer_out.state", f"transfer {order_id} is {state}: only what was sent comes back")
     lock_accounts(session, [row.account])
+    paid_on = sa.select(transfer_file.c.paid_on).join(transfer_act, transfer_act.c.file_id == transfer_file.c.id)
+    sent_on = session.scalars(paid_on.where(transfer_act.c.order_id == order_id, transfer_act.c.kind == SENT_OFF)).one()
+    on = max(jst_day(now), sent_on)  # refused before its day: as if it had not been
     use = DepositUse(row.account, "refunded", row.origin, -row.yen, by, ground, BANK)
-    use_id = use_deposit(session, use, now)
+    use_id = use_deposit(session, use, now, used_on=on)
     amounts = {"yen": row.yen}
-    post(session, [Posting("deposit_refund_failed", f"deposit:{use_id}", jst_day(now), amounts, row.account)], now)
+    post(session, [Posting("deposit_refund_failed", f"deposit:{use_id}", on, amounts, row.account)], now)
     _note(session, row, FAILED, by, ground, now, use_id=use_id)
     session.commit()
 
@@ -309,15 +332,6 @@ def _order(session: Session, order_id: int) -> sa.Row[tuple[object, ...]]:
 def _state(session: Session, order_id: int) -> str:
     newest = sa.select(transfer_act.c.kind).where(transfer_act.c.order_id == order_id)
     return session.scalar(newest.order_by(transfer_act.c.id.desc()).limit(1)) or "proposed"
-
-
-def _kept_back(session: Session, account: str) -> dict[str, int]:
-    """What open transfers of the account wait to take, by where the money came from."""
-    kept = {SENT: 0, CARD: 0}
-    for row in session.execute(sa.select(transfer_order).where(transfer_order.c.account == account)):
-        if _state(session, row.id) in ("proposed", APPROVED):
-            kept[row.origin] += row.yen
-    return kept
 
 
 def _note(

@@ -12,8 +12,11 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
+from keizoku.billing.rules.bank.names import NO_NUMBER
+
 ACCOUNT, INVOICE = "1", "2"
 _RUN = re.compile(r"\d{9,18}")
+_BROKEN = re.compile(r"(?<=\d)[-‐−ー](?=\d)")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -30,7 +33,9 @@ class Reference:
 
 def references_in(text: str) -> tuple[tuple[Reference, ...], bool]:
     """The references that a text states, each once, and whether it holds a number that is one but for a typo."""
-    plain = re.sub(r"(?<=\d)[-‐−ー](?=\d)", "", unicodedata.normalize("NFKC", text))
+    if NO_NUMBER.fullmatch(text):
+        return (), False
+    plain = _BROKEN.sub("", unicodedata.normalize("NFKC", text))
     found: dict[Reference, None] = {}
     mistyped = False
     for run in _RUN.findall(plain):

@@ -7,6 +7,7 @@ that are announced only (PDNG) are pending, INFO entries are none. Entities and 
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -26,6 +27,10 @@ ROOTS = ("BkToCstmrStmt", "BkToCstmrAcctRpt", "BkToCstmrDbtCdtNtfctn")
 _STATEMENTS = frozenset(("Stmt", "Rpt", "Ntfctn"))
 _AGAIN = "have the bank write the file again"
 
+_DECLARED = re.compile(rb"""(\s*(?:\xef\xbb\xbf)?)<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._:-]+)["'][^>]*\?>""")
+_OF_THE_PARSER = ("utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin-1")
+_SHIFT_JIS = dict.fromkeys(("shift_jis", "shift-jis", "sjis", "x-sjis", "windows-31j", "ms932", "cp932"), "cp932")
+
 
 def read_camt(source: str, raw: bytes) -> tuple[list[Statement], list[Finding]]:
     """The statements of a camt file, and what cannot be used in it."""
@@ -38,7 +43,7 @@ def read_camt(source: str, raw: bytes) -> tuple[list[Statement], list[Finding]]:
     count = 0
     above: list[Any] = []
     try:
-        for event, element in iterparse(io.BytesIO(raw), events=("start", "end"), forbid_dtd=True):
+        for event, element in iterparse(io.BytesIO(_in_utf8(raw)), events=("start", "end"), forbid_dtd=True):
             name = _name(element)
             if event == "start":
                 above.append(element)
@@ -62,7 +67,31 @@ def read_camt(source: str, raw: bytes) -> tuple[list[Statement], list[Finding]]:
         findings.append(Finding(source, None, "a DTD or an entity", rule, "do not use this file; ask the bank"))
     except ParseError as error:
         findings.append(Finding(source, error.position[0], "no XML", f"{error}"[:120], _AGAIN))
+    except _NotAsDeclaredError as error:
+        rule = "a file is written in the letters that its first line names"
+        findings.append(Finding(source, 1, f"encoding={error}", rule, _AGAIN))
     return statements, findings
+
+
+class _NotAsDeclaredError(ValueError):
+    """The name of an encoding that nobody knows, or in which the file is not written."""
+
+
+def _in_utf8(raw: bytes) -> bytes:
+    """The file in letters that the parser knows: it has neither Shift_JIS nor EUC-JP. Raises _NotAsDeclaredError."""
+    declared = _DECLARED.match(raw)
+    if declared is None:
+        return raw
+    name = declared[2].decode("ascii").casefold()
+    if name.startswith(_OF_THE_PARSER):
+        return raw
+    if name.startswith("utf-16"):  # it is UTF-8 by now, whatever its first line says
+        return declared[1] + raw[declared.end() :]
+    try:
+        text = raw[declared.end() :].decode(_SHIFT_JIS.get(name, name))
+    except (LookupError, UnicodeDecodeError):
+        raise _NotAsDeclaredError(name) from None
+    return declared[1] + text.encode()
 
 
 def _raw(element: Any) -> bytes:

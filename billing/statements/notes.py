@@ -10,6 +10,7 @@ from keizoku.billing.statements.values import even
 __all__ = ["is_note"]
 
 _NOTE = re.compile(r"※.*|注[::].*|以上|合計|小計|総合計|計|件数|明細件数.*|total(_rows|_amount|_units)?", re.IGNORECASE)
+_DIGITS = frozenset("0123456789")  # a row nearly always begins with one: its day, its number
 
 
 def is_note(cells: Sequence[str]) -> bool:
@@ -17,6 +18,8 @@ def is_note(cells: Sequence[str]) -> bool:
 
     A row that was cut after its day or its number is none: what begins with a digit or a sign is a row.
     """
+    if cells and cells[0][:1] in _DIGITS:
+        return False
     filled = [cell for cell in cells if cell.strip()]
     if not filled:
         return True

@@ -51,9 +51,9 @@ def read_statements(
         raise ValueError(f"no format {preset!r}; there are {', '.join(each.name for each in formats())}")
     name = preset or format_of(raw)
     if name == "zengin":
-        statements, findings = read_zengin(source, _in_cp932(raw))
+        statements, findings = read_zengin(source, _in_cp932(_without_utf_16(raw)))
     elif name == "camt":
-        statements, findings = read_camt(source, raw)
+        statements, findings = read_camt(source, _without_utf_16(raw))
     else:
         statements, findings, name = _of_text(source, raw, name, bool(preset), account)
     if not statements and not findings:
@@ -84,7 +84,7 @@ def recognised(raw: bytes, preset: str = "") -> Recognised:
 
 def format_of(raw: bytes) -> str:
     """The name of the format that a file begins like; empty for what may be a table."""
-    head = raw[:_SNIFFED].removeprefix(b"\xef\xbb\xbf").lstrip()
+    head = _without_utf_16(raw[:_SNIFFED]).removeprefix(b"\xef\xbb\xbf").lstrip()
     if _ZENGIN.match(head):
         return "zengin"
     if (first := _BIZSTATION.match(head)) and any(word in first[0] for word in _ALL_DETAILS):
@@ -114,6 +114,13 @@ def decoded(raw: bytes) -> str | None:
         except UnicodeDecodeError:
             continue
     return None
+
+
+def _without_utf_16(raw: bytes) -> bytes:
+    """The same in UTF-8, where it begins with the mark of UTF-16."""
+    if not raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return raw
+    return raw.decode("utf-16", "replace").encode()
 
 
 def _in_cp932(raw: bytes) -> bytes:

@@ -7,11 +7,12 @@ in its place is a note; a row that has one of them and cannot be used is a findi
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from itertools import pairwise
+from typing import Final
 
 from keizoku.billing.rules.bank.packed_lines import PackedLines, packed, shows_balances
 from keizoku.billing.rules.bank.statement import YEN, Balance, Direction, LineState, Statement, StatementLine
@@ -88,6 +89,7 @@ def read_table(source: str, table: Table, account: str = "") -> tuple[list[State
     named = account or _account(table.above, table.preset.bank)
     lines: dict[tuple[str, str], PackedLines] = {}
     skipped = table.notes
+    below: set[int] = set()
     for number, cells in table.below:
         if isinstance(cells, BrokenRecord):
             findings.append(Finding(source, number, cells.value, "rows are CSV", "close the quotes, one row per line"))
@@ -106,7 +108,9 @@ def read_table(source: str, table: Table, account: str = "") -> tuple[list[State
             skipped += 1
         else:
             lines.setdefault((made.account, made.currency), PackedLines()).append(made)
-    statements = [_statement(source, key, of, findings) for key, of in lines.items()]
+            if row.is_below_zero:
+                below.add(number)
+    statements = [_statement(source, key, of, below, findings) for key, of in lines.items()]
     if not statements:
         return [Statement(named, (), preset=table.preset.name, skipped=skipped)], findings
     first = statements[0]
@@ -189,6 +193,13 @@ class _Row:
             raise BadValueError(f"{received} in, {paid} out", "a line is money in or money out", "correct the row")
         return received - paid
 
+    @property
+    def is_below_zero(self) -> bool:
+        """Whether a column that says the way holds an amount below zero: taken back, or a sign that says it again."""
+        if "amount" in self.table.places:
+            return False
+        return any(not is_blank(each) and amount_of(each) < 0 for each in (self.one("in"), self.one("out")))
+
     def _directed(self, value: Decimal) -> Decimal:
         written = self.one("direction")
         if not written:
@@ -257,9 +268,18 @@ def _account(above: Sequence[Sequence[str]], bank: str) -> str:
     return cut("-".join(each for each in (bank, first(_BRANCH_NAMES), kind_code, number) if each))
 
 
-def _statement(source: str, key: tuple[str, str], read: PackedLines, findings: list[Finding]) -> Statement:
-    """Lines oldest first, with the balances before and after them where the bank writes balances."""
+def _statement(
+    source: str, key: tuple[str, str], read: PackedLines, below: Collection[int], findings: list[Finding]
+) -> Statement:
+    """Lines oldest first, with the balances before and after them where the bank writes balances.
+
+    `below`: rows with an amount below zero in a column of one way.
+    """
     lines = in_order(read)
+    if any(each.line in below for each in lines):
+        lines = _told_by_balances(source, lines, below, findings)
+        if not lines:
+            return Statement(key[0], lines, key[1])
     wrong = contradictions(source, lines, "row")
     if wrong and len(wrong) * 2 <= _follows(lines):  # else it writes a day's lines in another order
         findings += wrong
@@ -295,6 +315,25 @@ def contradictions(source: str, lines: PackedLines, said_by: str) -> list[Findin
             rule = f"the balance {way} by {after.amount:,} where the {said_by} says money {after.direction}"
             found.append(Finding(source, after.line, str(after.amount), rule, "name the right column for each way"))
     return found
+
+
+_BACK: Final = {Direction.IN: Direction.OUT, Direction.OUT: Direction.IN}
+
+
+def _told_by_balances(source: str, lines: PackedLines, below: Collection[int], findings: list[Finding]) -> PackedLines:
+    """What is below zero in a column of one way went the other way (it is taken back), or the sign says the way again.
+
+    The balances tell which; where they do not, such rows are findings: money out is never taken for money in.
+    """
+    again = packed(replace(each, direction=_BACK[each.direction]) if each.line in below else each for each in lines)
+    ordered = in_order(again)
+    back, said_again = _follows(lines), _follows(ordered)
+    if back != said_again:
+        return lines if back > said_again else ordered
+    rule = "an amount below zero in a column of money in or out, and no balance tells which way it went"
+    remedy = "correct the row, or name the columns"
+    findings += [Finding(source, each.line, f"-{each.amount}", rule, remedy) for each in lines if each.line in below]
+    return packed(each for each in lines if each.line not in below)
 
 
 def _follows(lines: Iterable[StatementLine]) -> int:

@@ -133,11 +133,11 @@ bank_act = Table(
     "bank_act",
     metadata,
     identity(),
-    Column("line_id", BigInteger, ForeignKey("bank_line.id"), nullable=False),
+    Column("line_id", BigInteger, nullable=False),  # refers by SHARED_REFERENCES (guards)
     text("kind"),
     Column("change", Integer, nullable=False),
     Column("account", TEXT, nullable=True),
-    Column("receipt_id", BigInteger, ForeignKey("receipt.id"), nullable=True),
+    Column("receipt_id", BigInteger, nullable=True),  # refers by SHARED_REFERENCES (guards)
     text("author"),
     text("ground", nullable=True),
     instant("recorded_at"),

@@ -37,7 +37,7 @@ entry = Table(
 line = Table(
     "line",
     metadata,
-    Column("entry_id", BigInteger, ForeignKey("entry.id"), nullable=False),
+    Column("entry_id", BigInteger, nullable=False),  # refers by SHARED_REFERENCES (guards)
     Column("seq", Integer, nullable=False),
     text("code"),
     yen("yen"),

@@ -18,7 +18,7 @@ from keizoku.billing.rules.sla_credit import credit_yen
 from keizoku.db.account_reads import noted
 from keizoku.db.session import Session
 from keizoku.scheduler.reports.claim_states import ClaimState
-from keizoku.scheduler.reports.sentences import state_text
+from keizoku.scheduler.reports.sentences import known_readings, readings_told, state_text
 from keizoku.scheduler.reports.templates import Langs, file_page
 from keizoku.sla.claims.claim_store import load_account_months
 from keizoku.sla.claims.claim_views import claim_explanation, decided_buckets
@@ -109,8 +109,7 @@ def explain_claim(session: Session, rules: Rules, claim_id: str, at: datetime) -
     decisive = None
     if union(*buckets.values()) == service.gross and last.decision.terms == policy.version:
         decisive = decisive_exclusions(facts, ClaimFacts(own, among), policy, resolution_seconds)
-    known = {name: reading for version in rules.terms.versions for name, reading in version.readings.items()}
-    return ClaimExplained(explanation, policy, service, buckets, claimed, decisive, readings=known)
+    return ClaimExplained(explanation, policy, service, buckets, claimed, decisive, readings=known_readings(rules))
 
 
 def _worth_yen(facts: ClaimFacts, service: ServiceMonth, policy: Policy) -> int:
@@ -164,20 +163,8 @@ def _page_facts(explained: ClaimExplained, lang: Lang, ids: str) -> dict[str, An
             for each in explained.explanation.decisions
         ],
         "decision": explained.decision,
-        "readings": _readings(explained, ja),
+        "readings": readings_told(explained.readings, explained.decision.readings, lang) if explained.decision else [],
     }
-
-
-def _readings(explained: ClaimExplained, ja: bool) -> list[tuple[str, str, str]]:
-    """Question, what was chosen, and clause of each reading of the decision; one that no terms have now by its code."""
-    told = []
-    for name, chosen in explained.decision.readings.items() if explained.decision else ():
-        reading = explained.readings.get(name)
-        choice = next((each for each in reading.choices if each.name == chosen), None) if reading else None
-        question = (reading.question_ja if ja else reading.question_en) if reading else name
-        words_of = chosen if choice is None else choice.ja if ja else choice.en
-        told.append((question, words_of, reading.clause.removeprefix("premium/") if reading else ""))
-    return told
 
 
 def _windows(buckets: Mapping[str, Spans], ja: bool) -> list[tuple[str, int, str]]:

@@ -1,6 +1,6 @@
 """What became known, reviews and claim states in words, Japanese and English. What people wrote stays as it is."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from keizoku.scheduler.reports.claim_states import ClaimState
 from keizoku.scheduler.reports.review_log import NotLowered, Review
@@ -13,7 +13,9 @@ from keizoku.sla.months.history_rows import (
     UnknownDecisionFacts,
 )
 from keizoku.terms import words
+from keizoku.terms.readings import Reading
 from keizoku.terms.rendering import Lang, sentence
+from keizoku.terms.rules import Rules
 
 
 def row_text(row: HistoryRow, lang: Lang) -> str:
@@ -73,6 +75,26 @@ def not_lowered_text(fall: NotLowered, lang: Lang) -> str:
     """An award that stays although less would be found."""
     facts = {"account": fall.account, "awarded_yen": fall.awarded_yen, "found_yen": fall.found_yen}
     return sentence("history.review.not_lowered", lang, facts)
+
+
+def readings_told(known: Mapping[str, Reading], chosen: Mapping[str, str], lang: Lang) -> list[tuple[str, str, str]]:
+    """(question, answer, clause) of what the terms leave open; a reading that no terms have now stands by its code."""
+    told = []
+    for name, choice in chosen.items():
+        reading = known.get(name)
+        if reading is None:
+            told.append((name, choice, ""))
+            continue
+        answer = next((each for each in reading.choices if each.name == choice), None)
+        question, words_of = (reading.question_ja, answer and answer.ja) if lang == "ja" else (
+            reading.question_en, answer and answer.en)  # fmt: skip
+        told.append((question, words_of or choice, reading.clause.removeprefix("premium/")))
+    return told
+
+
+def known_readings(rules: Rules) -> dict[str, Reading]:
+    """Every reading of any version of the terms, as the newest that has it puts it."""
+    return {name: reading for version in rules.terms.versions for name, reading in version.readings.items()}
 
 
 def state_text(state: ClaimState | None, lang: Lang) -> str:

@@ -23,7 +23,7 @@ from keizoku.db.session import Session, one_snapshot
 from keizoku.db.tables.evidence import month_review, month_to_review
 from keizoku.scheduler.files import write_whole
 from keizoku.scheduler.reports.claim_states import ClaimResult, ClaimState, claim_states, newest_award_yen
-from keizoku.scheduler.reports.sentences import row_text, state_text, windows_text
+from keizoku.scheduler.reports.sentences import known_readings, readings_told, row_text, state_text, windows_text
 from keizoku.scheduler.reports.sla_report_pdf import report_pdf
 from keizoku.scheduler.reports.templates import Langs, file_page
 from keizoku.sla.claims.award_falls import open_falls
@@ -41,6 +41,7 @@ from keizoku.terms import words
 from keizoku.terms.calendar import Month, iso_jst
 from keizoku.terms.cells import cell
 from keizoku.terms.policy import Policy
+from keizoku.terms.readings import Reading
 from keizoku.terms.rendering import Lang, sentence
 from keizoku.terms.rules import Rules
 
@@ -80,17 +81,28 @@ class MonthReport:
     awarded_yen: int
     accounts: int
     resolution_seconds: int
+    known_readings: Mapping[str, Reading]
 
     @property
     def final(self) -> bool:
         """Whether nothing is waited for."""
         return not self.waits
 
+    def readings(self, lang: Lang) -> list[tuple[str, str, str]]:
+        """(question, how it was read, clause) of what the seconds of the month depend on."""
+        chosen = {name: choice for name, choice in sorted(self.policy.readings.items()) if name in METHOD}
+        return readings_told(self.known_readings, chosen, lang)
+
     def method(self, lang: Lang) -> list[str]:
-        """How the month was counted, in sentences: the numbers are those of the terms it was counted by."""
+        """How the month was counted and how the terms were read for it, in sentences."""
+        names = ("question", "answer", "clause")
+        readings = (dict(zip(names, each, strict=True)) for each in self.readings(lang))
+        return [*self.counted(lang), *(sentence("method.reading", lang, each) for each in readings)]
+
+    def counted(self, lang: Lang) -> list[str]:
+        """How the month was counted: the numbers are those of the terms it was counted by."""
         sla, ja = self.policy.sla, lang == "ja"
         names = [LOOKS[bucket].ja if ja else LOOKS[bucket].en for bucket in self.service.buckets]
-        readings = [f"{name} = {choice}" for name, choice in sorted(self.policy.readings.items()) if name in METHOD]
         gap = "method.gap" if self.resolution_seconds else "method.apart"
         return [
             sentence("method.stop", lang, {"quorum_share": sla.quorum_share}),
@@ -103,7 +115,6 @@ class MonthReport:
                 sentence("method.tiers", lang, {"over_seconds": tier.over_seconds, "tier_rate": tier.rate})
                 for tier in sla.tiers
             ),
-            sentence("method.readings", lang, {"readings": ("、" if ja else ", ").join(readings)}),
         ]
 
     def to_json(self) -> dict[str, Any]:
@@ -176,6 +187,7 @@ def month_report(session: Session, rules: Rules, month: Month, at: datetime, now
         awarded_yen=sum(yen.values()),
         accounts=len(yen),
         resolution_seconds=rules.discretion.resolution_seconds,
+        known_readings=known_readings(rules),
     )
 
 
@@ -257,7 +269,8 @@ def _page_facts(report: MonthReport, lang: Lang, ids: str) -> dict[str, Any]:
         ],
         "claims": [(_result_text(result, lang), count) for result, count in report.claims.items()],
         "awarded": words.yen(report.awarded_yen, ja),
-        "method": report.method(lang),
+        "method": report.counted(lang),
+        "readings": report.readings(lang),
     }  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from keizoku.billing.documents.rendering import document_font
 from keizoku.scheduler.reports.claim_states import ClaimState
 from keizoku.scheduler.reports.sentences import state_text
+from keizoku.scheduler.reports.templates import colour_of
 from keizoku.sla.pictures.timeline import CLAUSES, LOOKS
 from keizoku.sla.rules.intervals import as_iso, length
 from keizoku.terms import words
@@ -21,7 +22,7 @@ from keizoku.terms.rendering import Lang, sentence
 if TYPE_CHECKING:
     from keizoku.scheduler.reports.sla_report import MonthReport
 
-_INK, _SOFT, _LINE = "#1c2733", "#5a6b7b", "#d6dee6"  # those of the page
+_INK, _SOFT, _LINE = (colour_of(name) for name in ("ink", "soft", "line"))  # those of the page
 _WIDTH = 170  # millimetres between the margins
 
 
@@ -50,12 +51,13 @@ def _story(report: MonthReport, lang: Lang) -> list[Any]:
     from reportlab.lib import colors
     from reportlab.lib.styles import ParagraphStyle
     from reportlab.lib.units import mm
-    from reportlab.platypus import Paragraph, Table
+    from reportlab.platypus import CondPageBreak, Paragraph, Table
 
     ja = lang == "ja"
     body = ParagraphStyle(
-        "body", fontName=document_font(None), fontSize=9, leading=14, textColor=_INK, wordWrap="CJK" if ja else None
-    )
+        "body", fontName=document_font(None), fontSize=9, leading=14, textColor=_INK, wordWrap="CJK" if ja else None,
+        allowWidows=0, allowOrphans=0,
+    )  # fmt: skip
     soft = ParagraphStyle("soft", body, textColor=_SOFT)
     head = ParagraphStyle("head", body, fontSize=12, leading=18, spaceBefore=12, spaceAfter=4)
     right = ParagraphStyle("right", body, alignment=2, wordWrap=None)
@@ -73,7 +75,11 @@ def _story(report: MonthReport, lang: Lang) -> list[Any]:
             [Paragraph(escape(words), right if place in numbers else body) for place, words in enumerate(row)]
             for row in drawn
         ]
-        return Table(cells, colWidths=[width * mm for width in widths], style=rule, repeatRows=1)
+        together = [("NOSPLIT", (0, 0), (0, min(3, len(cells) - 1))), ("NOSPLIT", (0, -min(5, len(cells))), (0, -1))]
+        return Table(cells, colWidths=[width * mm for width in widths], style=[*rule, *together], repeatRows=1)
+
+    def heading(key: str) -> list[Any]:  # never at the foot of a page
+        return [CondPageBreak(35 * mm), Paragraph(escape(say(key)), head)]
 
     def name(bucket: str) -> str:
         return LOOKS[bucket].ja if ja else LOOKS[bucket].en
@@ -103,13 +109,13 @@ def _story(report: MonthReport, lang: Lang) -> list[Any]:
         Paragraph(escape(made), soft),
         Paragraph(escape(state), body),
         Paragraph(escape(say("whole_month", claimed_rate=tier.rate if tier else 0)), body),
-        Paragraph(escape(say("sums")), head),
+        *heading("sums"),
         rows(
             (100, 30, 40),
             [(say("bucket"), say("clause"), say("seconds")), *((what, at, f"{n:,}") for what, at, n in sums)],
             frozenset({2}),
         ),
-        Paragraph(escape(say("windows")), head),
+        *heading("windows"),
         rows(
             (55, 18, 42, 55),
             [(say("when"), say("seconds"), say("bucket"), say("evidence")), *parts],
@@ -119,9 +125,13 @@ def _story(report: MonthReport, lang: Lang) -> list[Any]:
     if service.unknown:
         unknown = say("unknown", missing_windows=as_iso(service.unknown), missing_seconds=length(service.unknown))
         story.append(Paragraph(escape(unknown), body))
-    story.append(Paragraph(escape(say("claims")), head))
+    story.extend(heading("claims"))
     story += [rows((_WIDTH - 30, 30), claims, frozenset({1}))] if claims else []
     story.append(Paragraph(escape(awarded), body))
-    story.append(Paragraph(escape(say("method")), head))
-    story += [Paragraph(escape(f"{place}. {line}"), body) for place, line in enumerate(report.method(lang), 1)]
+    story.extend(heading("method"))
+    story += [Paragraph(escape(f"{place}. {line}"), body) for place, line in enumerate(report.counted(lang), 1)]
+    story += [
+        *heading("readings"),
+        rows((75, 75, 20), [(say("question"), say("reading"), say("clause")), *report.readings(lang)], frozenset()),
+    ]
     return story

@@ -6,6 +6,7 @@ A page in two languages has each of them whole, pictures too, and shows one: the
 console and the members' pages (`web/pages/shared`) are made of the same `parts.html.j2` and `style.css`.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,11 @@ HERE = Path(__file__).parent
 STYLE_SHEET = HERE / "style.css"
 """What every page of ours looks like: those that are files, and those of the console."""
 Langs = tuple[str, ...]  # of "ja" and "en", in the order in which they stand
+
+
+def colour_of(name: str) -> str:
+    """A colour of the style sheet on paper, as "#1b1f27"."""
+    return re.search(rf"--{name}: (#[0-9a-f]{{3,6}});", STYLE_SHEET.read_text(encoding="utf-8"))[1]  # type: ignore[index]
 
 
 def templates_in(folder: Path = HERE) -> Environment:

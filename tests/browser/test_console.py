@@ -7,17 +7,18 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator
-from importlib.util import find_spec
-from pathlib import Path
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
 
+from keizoku.web.jobs import _Job
 from keizoku.web.pages.staff.console import SCREENS
-from tests.integration.web.conftest import lived_schema, open_house
-from tests.worlds.console_world import Sitting, addresses_of, fill, staff_of
+from tests.integration.web.conftest import House, lived_schema, open_house
+from tests.worlds.console_world import Sitting, addresses_of, fill, night_under_way, staff_of
 from tests.worlds.listening import listening
+from tests.worlds.looks import axe
 from tests.worlds.role_walk import leave_unanswered
 
 if TYPE_CHECKING:
@@ -50,30 +51,36 @@ PRINTED = """() => [...document.querySelectorAll("nav, form button, .skip")]
 """What nobody can follow or press on paper, and is printed all the same."""
 
 
-def axe() -> str:
-    """The source of axe-core, as its package brings it."""
-    spec = find_spec("axe_playwright_python")
-    assert spec is not None
-    assert spec.origin is not None
-    return (Path(spec.origin).parent / "axe.min.js").read_text(encoding="utf-8")
+@pytest.fixture(scope="module")
+def house_of_console(lived_schema: tuple[sa.Engine, str]) -> Iterator[House]:
+    """The door behind the console."""
+    with open_house(*lived_schema) as house:
+        yield house
 
 
 @pytest.fixture(scope="module")
-def console(lived_schema: tuple[sa.Engine, str]) -> Iterator[str]:
+def console(house_of_console: House) -> Iterator[str]:
     """The address of a console at which a worker sits, with hostile names on every screen."""
-    with open_house(*lived_schema) as house:
+    house = house_of_console
 
-        def upload(path: str, content: bytes) -> int:
-            headers = {"Content-Type": "application/octet-stream", "Idempotency-Key": uuid.uuid4().hex}
-            return house.ask("POST", path, content=content, headers=headers)[0]
+    def upload(path: str, content: bytes) -> int:
+        headers = {"Content-Type": "application/octet-stream", "Idempotency-Key": uuid.uuid4().hex}
+        return house.ask("POST", path, content=content, headers=headers)[0]
 
-        house.door.settings = house.door.settings.model_copy(update={"issuer_name": "Example KK"})
-        with house.engine.connect() as session:
-            leave_unanswered(session)
-        fill(house.act, upload)
-        house.door.signed_in = Sitting(staff_of("worker"))
-        with listening(house.client.app, lifespan="off") as port:
-            yield f"http://127.0.0.1:{port}"
+    house.door.settings = house.door.settings.model_copy(update={"issuer_name": "Example KK"})
+    with house.engine.connect() as session:
+        leave_unanswered(session)
+    fill(house.act, upload)
+    house.door.signed_in = Sitting(staff_of("worker"))
+    with listening(house.client.app, lifespan="off") as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture
+def watched(house_of_console: House) -> Iterator[_Job]:
+    """A night that the test moves on."""
+    with night_under_way(house_of_console.door.jobs, date(2026, 5, 7)) as job:
+        yield job
 
 
 def looked_at(page: Page, address: str, source: str) -> list[str]:
@@ -146,3 +153,16 @@ def test_an_act_is_looked_at_and_done(browser: Browser, console: str, script: bo
     page.get_by_role("link", name="Lift the suspension").click()
     page.get_by_role("button", name="Show what it would change").click()
     context.close()
+
+
+def test_a_night_that_runs_is_watched_to_its_end(browser: Browser, console: str, watched: _Job) -> None:
+    page = browser.new_page(extra_http_headers={"Accept-Language": "en"})
+    page.goto(f"{console}/console/nights/{watched.name.removeprefix('night-')}")
+    assert "waits for its turn" in page.locator("#running").inner_text()
+    watched.became("running")
+    watched.told(date(2026, 5, 7), "terms", 40)
+    page.get_by_text("Stage terms of contracts of 2026-05-07: 40 rows so far").wait_for(timeout=5_000)
+    watched.became("done", "ok")
+    page.get_by_text("It is done").wait_for(timeout=5_000)
+    assert page.locator("[hx-trigger]").count() == 0
+    page.close()

@@ -8,7 +8,7 @@ import pytest
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.reports.finance_page import finance_page
 from tests.worlds.finance_world import report_of
-from tests.worlds.looks import fits_a_phone, printed, tiles_line_up
+from tests.worlds.looks import barred_nowhere, fits_a_phone, printed, tiles_line_up
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -59,6 +59,7 @@ def test_the_report_opens_offline_sorts_filters_drills_down_and_prints(
     tiles_line_up(page)
     printed(page)
     fits_a_phone(page)
+    barred_nowhere(page)
     page.emulate_media(media="print")
     page.set_viewport_size({"width": 703, "height": 1000})  # A4 less its margins
     assert page.evaluate("document.documentElement.scrollWidth") <= 703

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from keizoku.scheduler.reports.claim_page import claim_page, explain_claim
 from keizoku.scheduler.reports.replay import ALL_THAT_IS_KNOWN
 from keizoku.scheduler.reports.sla_report import month_report, report_page
-from tests.worlds.looks import fits_a_phone, printed, tiles_line_up
+from tests.worlds.looks import barred_nowhere, fits_a_phone, printed, tiles_line_up
 from tests.worlds.month_world import live
 from tests.worlds.sla_world import APRIL, RULES, at
 
@@ -57,4 +57,5 @@ def test_claim_and_report_open_offline_and_fit(browser: "Browser", engine: sa.En
         assert "=a false alarm" in page.inner_text("body") or name == "claim"
         printed(page)
         fits_a_phone(page)
+        barred_nowhere(page)
         page.close()

@@ -3,21 +3,36 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from fastapi import Request
 
+from keizoku.db.session import try_leader_lock
 from keizoku.web.calls.problems import ProblemError
 from keizoku.web.identity.principal import Principal, Role
+from keizoku.web.jobs import Jobs, _Job, night_job
 from keizoku.web.pages.shared.addresses import segment
 
 if TYPE_CHECKING:
     from keizoku.web.calls.operation import Operation
 
-__all__ = ["HOSTILE", "KNOWN", "TOKEN", "Sitting", "addresses_of", "fill", "staff_of", "walked"]
+__all__ = [
+    "HOSTILE",
+    "KNOWN",
+    "TOKEN",
+    "Sitting",
+    "addresses_of",
+    "fill",
+    "night_under_way",
+    "staff_of",
+    "tiles",
+    "walked",
+]
 
 TOKEN = "the-word-of-the-test"  # noqa: S105 - of no session
 
@@ -54,6 +69,7 @@ HOSTILE: Final = """"><img src=x onerror=alert(1)><svg onload=alert(2)>{{7*7}}' 
 """What would run, if a page let it: an account, a payer, a ground, a batch."""
 
 KNOWN: Final[Mapping[str, str]] = {
+    "reading": "short_stop",
     "account": HOSTILE, "claim": HOSTILE, "letter": "N1", "month": "2026-04", "task": "documents overdue",
     "payment": "1", "kind": "product_key", "batch": HOSTILE, "code": "1140", "contract": "premium",
     "version": "2024-12-02", "name": "5.2", "on": "2026-05-07", "incident": HOSTILE, "number": "1",
@@ -95,6 +111,26 @@ def fill(act: Callable[[str, Mapping[str, object]], tuple[int, Any]], upload: Ca
 
 DONE_BEFORE: Final = frozenset({"application.none_waiting", "contract.exists"})
 """What an application that was screened at once refuses."""
+
+
+@contextmanager
+def night_under_way(jobs: Jobs, on: date) -> Iterator[_Job]:
+    """A night of this door that the test moves on, as the door's own thread would."""
+    name, holder = night_job(on), jobs._place.connection()
+    try:
+        assert try_leader_lock(holder, f"job {name}")
+        holder.commit()
+        job = _Job(name, lambda _: "ok", holder, jobs._tell)
+        job.tell(job)
+        yield job
+    finally:
+        holder.close()
+
+
+def tiles(page: str) -> dict[str, str]:
+    """The figures of a page by their label, without marks: value and note."""
+    found = re.findall(r'<div class="key"><dt>(.*?)</dt>(.*?)</div>', page, re.DOTALL)
+    return {label: " ".join(re.sub("<[^>]*>", " ", rest).split()) for label, rest in found}
 
 
 def walked(screens: Sequence[Operation]) -> list[Operation]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from io import BytesIO
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pypdf
@@ -17,6 +19,7 @@ _PICTURES = """() => {
   return [...document.querySelectorAll('svg.keizoku-month')].filter(each => at(each).width).map(each => [
     each.classList[1], Math.round(at(each).width), each.parentElement.scrollWidth - each.parentElement.clientWidth,
     Math.min(...[...each.querySelectorAll('text')].map(text => at(text).left - at(each).left))]); }"""
+_FOUND = "async () => (await axe.run()).violations.map(each => [each.id, each.nodes.map(node => node.html)])"
 _TILES = """() => [...document.querySelectorAll('.keys')].flatMap(keys => {
   const rows = Map.groupBy([...keys.children].filter(key => key.getBoundingClientRect().width),
     key => Math.round(key.getBoundingClientRect().top));
@@ -49,3 +52,20 @@ def printed(page: Page) -> list[int]:
     lines = [len([line for line in each.extract_text().splitlines() if line.strip()]) for each in paper.pages]
     assert min(lines) >= FEWEST_LINES, lines
     return lines
+
+
+def axe() -> str:
+    """The source of axe-core, as its package brings it."""
+    spec = find_spec("axe_playwright_python")
+    assert spec is not None
+    assert spec.origin is not None
+    return (Path(spec.origin).parent / "axe.min.js").read_text(encoding="utf-8")
+
+
+def barred_nowhere(page: Page) -> None:
+    """What axe finds, by day and by night: nothing."""
+    page.evaluate(axe())
+    page.emulate_media(color_scheme="light")
+    assert page.evaluate(_FOUND) == []
+    page.emulate_media(color_scheme="dark")
+    assert page.evaluate(_FOUND) == []

@@ -18,7 +18,7 @@ from keizoku.billing.receivables.bank.line_store import write_lines
 from keizoku.billing.receivables.bank.payers import Whose
 from keizoku.billing.receivables.cash_application import AppliedMoney
 from keizoku.billing.receivables.receipts import Payment, receive
-from keizoku.billing.receivables.rework.together import receive_together
+from keizoku.billing.receivables.rework.together import Received, receive_together
 from keizoku.billing.rules.bank.packed_lines import PackedRows
 from keizoku.billing.rules.bank.statement import Direction, StatementFile, StatementLine
 from keizoku.db.fence import Fence, in_halves, is_of_item
@@ -61,10 +61,10 @@ class Matched(Iterable[MatchedIds]):
     def __init__(self) -> None:
         self._rows = PackedRows()
 
-    def extend(self, matched: Iterable[MatchedLine]) -> None:
+    def extend(self, matched: Iterable[MatchedIds]) -> None:
         """Keep the ids of more."""
         for each in matched:
-            self._rows.append((each.line_id, each.act_id, each.applied.source_id, each.account))
+            self._rows.append(tuple(each))
 
     def accounts_in_parts(self, most: int) -> Iterator[list[str]]:
         """Whose payments there are, sorted, at most so many at a time; an account may come in several parts."""
@@ -111,9 +111,9 @@ RefusedLine = tuple[FreshLine, Finding]
 
 def take_matched(
     session: Session, rules: Rules, file: StatementFile, source: str, lines: Sequence[FreshLine], now: datetime
-) -> tuple[tuple[MatchedLine, ...], list[RefusedLine]]:
+) -> tuple[tuple[MatchedIds, ...], list[RefusedLine]]:
     """Take lines whose accounts are known, in the order of their days; commits. And those that could not be taken."""
-    matched: dict[int, MatchedLine] = {}
+    matched: dict[int, MatchedIds] = {}
 
     def take(places: Sequence[int]) -> None:
         done = _take_chunk(session, rules, file, source, [lines[place] for place in places], now)
@@ -167,7 +167,7 @@ def _chunks(lines: Sequence[FreshLine]) -> list[list[int]]:
 
 def _take_chunk(
     session: Session, rules: Rules, file: StatementFile, source: str, chunk: Sequence[FreshLine], now: datetime
-) -> list[MatchedLine]:
+) -> list[MatchedIds]:
     """Lines of one day and of different accounts, their receipts and what those settle. Does not commit."""
     ids = write_lines(session, file, [each.row for each in chunk], source, now)
     on = chunk[0].line.booked_on
@@ -176,24 +176,28 @@ def _take_chunk(
         for each in chunk
     ]
     together = receive_together(session, rules, payments, on, now)
-    applied = [
+    received = [
         _alone(session, rules, payment, now) if done is None else done
         for payment, done in zip(payments, together, strict=True)
     ]
     acts = note_matches(
         session,
         [
-            (line_id, done.application.account, done.source_id, each.whose.by, each.whose.ground)
-            for line_id, each, done in zip(ids, chunk, applied, strict=True)
+            (line_id, account, receipt_id, each.whose.by, each.whose.ground)
+            for line_id, each, (account, receipt_id) in zip(ids, chunk, received, strict=True)
         ],
         now,
     )
-    return [MatchedLine(*each) for each in zip(ids, acts, applied, strict=True)]
+    return [
+        MatchedIds(line_id, act_id, receipt_id, account)
+        for line_id, act_id, (account, receipt_id) in zip(ids, acts, received, strict=True)
+    ]
 
 
-def _alone(session: Session, rules: Rules, payment: Payment, now: datetime) -> AppliedMoney:
+def _alone(session: Session, rules: Rules, payment: Payment, now: datetime) -> Received:
     """A payment of an account that has something of later days: that is worked out again."""
     try:
-        return receive(session, rules, payment, now, commit=False)
+        applied = receive(session, rules, payment, now, commit=False)
     except Refused:  # the debt that it names is paid by an earlier line of this file: the oldest open one, then
-        return receive(session, rules, payment.unnamed, now, commit=False)
+        applied = receive(session, rules, payment.unnamed, now, commit=False)
+    return Received(applied.application.account, applied.source_id)

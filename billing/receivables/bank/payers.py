@@ -11,7 +11,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from keizoku.billing.ledger.payer_rules import PayerRule, contradicted, rules_of
-from keizoku.billing.rules.bank.names import without_numbers
+from keizoku.billing.rules.bank.names import NO_NUMBER, without_numbers
 from keizoku.billing.rules.bank.statement import StatementLine
 from keizoku.billing.rules.payment_reference import ACCOUNT, Reference, references_in
 from keizoku.db.session import Session, numbers
@@ -41,7 +41,11 @@ def whose(session: Session, lines: Sequence[StatementLine], now: datetime) -> li
     A rule whose name states another member's reference ends: the name is of several, and is left to people. Does not
     commit.
     """
-    stated = [references_in(f"{line.reference} {line.payer}") for line in lines]
+    # a number never goes over the blank between them, so a name without one says nothing
+    stated = [
+        references_in(line.reference if NO_NUMBER.fullmatch(line.payer) else f"{line.reference} {line.payer}")
+        for line in lines
+    ]
     every = {reference for references, _ in stated for reference in references}
     found = _named_by(session, every)
     names = [without_numbers(line.payer) for line in lines]

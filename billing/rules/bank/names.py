@@ -6,6 +6,7 @@ A name decides what a line *is* (a payout, a fee); whose a member's transfer is,
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
 from difflib import SequenceMatcher
@@ -16,6 +17,8 @@ STORE_NAMES: Final = ("アイチューンズ", "ITUNES", "アツプルジヤパ�
 FEE_WORDS: Final = ("手数料", "テスウリヨウ", "FEE")
 LARGEST_FEE_YEN: Final = 3_000
 """What a bank takes for a transfer or a month; a larger line is looked at by people."""
+NO_NUMBER: Final = re.compile(r"[A-Za-z ().,/&'・ｦ-ﾟァ-ヺー一-龠-]*")
+"""Names as nearly all are: of these letters none is a number, in any width. What else there is, is looked at."""
 _SMALL: Final = str.maketrans("ァィゥェォッャュョヮヵヶ", "アイウエオツヤユヨワカケ")
 _DASHES: Final = str.maketrans(dict.fromkeys("-‐‑‒–—―−ーｰ", "-"))
 
@@ -39,7 +42,8 @@ def is_fee(payer: str, kind_text: str, yen: int) -> bool:
 
 def without_numbers(name: str) -> str:
     """A payer's name alone: the numbers that people put before it change from month to month."""
-    return "".join(letter for letter in folded(name) if not letter.isdigit())
+    plain = folded(name)
+    return plain if NO_NUMBER.fullmatch(plain) else "".join(letter for letter in plain if not letter.isdigit())
 
 
 def likeness(one: str, other: str) -> float:

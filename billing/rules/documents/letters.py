@@ -145,14 +145,29 @@ def letter_text(kind: str, facts: Facts, lang: Lang) -> LetterText:
         parts += ["transfer", "reference"]
     if facts.get("deadline_at"):
         facts = {**facts, "deadline_on": deadline_on(facts)}
+    said = [sentence(_SHARED.get(part, f"letter.{kind}.{part}"), lang, facts) for part in parts]
+    told = 1 if kind == "claim_granted" else 2  # what is decided, or that nothing is and why
     return LetterText(
-        (
-            sentence("letter.greeting", lang, {}),
-            *(sentence(_SHARED.get(part, f"letter.{kind}.{part}"), lang, facts) for part in parts),
-        ),
+        (sentence("letter.greeting", lang, {}), *said[:told], *_workings(facts, lang), *said[told:]),
         tuple((sentence(f"letter.row.{row}", lang, own), yen) for row, own, yen in rows),
         tuple((sentence(f"letter.item.{name}", lang, {}), said) for name, said in details),
     )
+
+
+def _workings(facts: Facts, lang: Lang) -> list[str]:
+    """What was measured, what each clause took from it, and what is left: sentences with their article."""
+    return [
+        sentence(step["key"], lang, step["facts"]) + article(step["clause"], lang)
+        for step in facts.get("workings") or ()
+    ]
+
+
+def article(clause: str, lang: Lang) -> str:
+    """A clause as letters name it: premium/9.4.2 is (第9条第4項第2号), (Article 9.4.2)."""
+    numbers = clause.rpartition("/")[2]
+    if lang == "en":
+        return f" (Article {numbers})"
+    return f"({''.join(f'第{one}{word}' for one, word in zip(numbers.split('.'), '条項号', strict=False))})"
 
 
 def _transfer(kind: str, facts: Facts) -> list[tuple[str, str]]:

@@ -7,13 +7,14 @@ import pytest
 import sqlalchemy as sa
 
 from keizoku.billing.accounts.history import state_at
-from keizoku.billing.closing.bank_control import bank_control
+from keizoku.billing.closing.bank_control import bank_control, bank_said
 from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.receivables.transfers_out import transfers
+from keizoku.billing.rules.payment_reference import ACCOUNT, Reference
 from keizoku.billing.statements.transfer_file import BankAccount, Transfer, payer_of, read_transfers
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import run_night
-from keizoku.terms.calendar import parse_instant
+from keizoku.terms.calendar import Month, parse_instant
 from keizoku.terms.refusal import Refused
 from tests.unit.billing.statements.shapes import MUFG
 from tests.worlds.world import balances, night_is_ok, open_world, services_on
@@ -22,6 +23,7 @@ NOW = parse_instant("2026-04-20 10:00")
 PAYER = payer_of("1234567890/0005-001-1-7654321/カ）ケイゾク")
 TO = BankAccount("0009", "001", "1", "1234567", "ヤマダ タロウ")
 GROUND = "the payer asked"
+APRIL_30 = date(2026, 4, 30)
 
 
 def with_deposit(services: Services) -> None:
@@ -211,3 +213,108 @@ def test_the_bank_s_lines_of_a_file_join_its_transfers_on_the_day_of_the_file(
         assert [each.about for each in unmet if each.about.startswith("deposit:")] == []
         night = run_night(services, date(2026, 4, 25), parse_instant("2026-04-25 02:30"), whole_audit=True)
         assert (night.certificate, night.differences) == ("ok", ())
+
+
+def _statement(folder: Path, *rows: str) -> Path:
+    file = folder / f"bank-{len(list(folder.iterdir()))}.csv"
+    file.write_text("\n".join([MUFG.splitlines()[0], *rows]) + "\n", encoding="cp932")
+    return file
+
+
+def _held(services: Services, code: str, on: date) -> int:
+    lines = "line JOIN entry ON entry.id = entry_id"
+    query = f"SELECT coalesce(sum(yen), 0) FROM {lines} WHERE code = :code AND posted_on <= :on"
+    return int(services.session.execute(sa.text(query), {"code": code, "on": on}).scalar_one())
+
+
+def _sent_over_the_month_s_end(services: Services, folder: Path) -> tuple[int, str]:
+    """1,300 arrive for a fee of 500; 800 go back by a file that is made on 30 April for 1 May."""
+    open_world(services)
+    services.billing.approve("taro", "monthly", "other", now=parse_instant("2026-04-01 10:00"))
+    number = services.session.execute(sa.text("SELECT number FROM account WHERE id = 'taro'")).scalar_one()
+    arrived = f'"2026/4/1","振込","{Reference(ACCOUNT, number)} ﾔﾏﾀﾞ ﾀﾛｳ","","1,300","1,300","","","入金"'
+    services.billing.import_bank(_statement(folder, arrived), author="kato", now=NOW)
+    made_at = parse_instant("2026-04-30 16:00")
+    order = services.billing.propose_transfer("taro", 800, TO, by="kato", ground=GROUND, now=made_at)
+    services.billing.decide_transfer(order, approve=True, by="sato", ground=GROUND, now=made_at)
+    services.billing.send_transfers(PAYER, date(2026, 5, 1), by="kato", now=made_at)
+    services.session.commit()
+    return order, arrived
+
+
+def test_a_file_made_before_a_month_s_end_leaves_the_bank_in_the_next_month(engine: sa.Engine, tmp_path: Path) -> None:
+    with services_on(engine) as services:
+        _, arrived = _sent_over_the_month_s_end(services, tmp_path)
+        assert [_held(services, code, APRIL_30) for code in ("1110", "2140")] == [1300, -800]
+        assert [_held(services, code, date(2026, 5, 1)) for code in ("1110", "2140")] == [500, 0]
+        with pytest.raises(Refused, match="more than can go"):  # nobody sends it twice meanwhile
+            services.billing.propose_transfer("taro", 1, TO, by="kato", ground=GROUND, now=NOW)
+        night_is_ok(services, date(2026, 5, 1))
+        went = '"2026/5/1","振込","ﾔﾏﾀﾞ ﾀﾛｳ","800","","500","","","出金"'
+        services.billing.import_bank(
+            _statement(tmp_path, arrived, went), author="kato", now=parse_instant("2026-05-02")
+        )
+        assert [each.state for each in transfers(services.session)] == ["done"]
+        for on, yen in ((APRIL_30, 1300), (date(2026, 5, 1), 500)):
+            control = bank_control(services.session, on)
+            assert (control.ledger_yen, control.lines_yen, control.rest_yen, control.unmet) == (yen, yen, 0, ())
+        for month in (Month(2026, 4), Month(2026, 5)):
+            ((fits, said, _),) = bank_said(services.session, month, ())
+            assert (fits, said) == (True, "1110 is what the bank states of 1 accounts")
+
+
+def test_a_bank_that_pays_a_day_early_is_explained(engine: sa.Engine, tmp_path: Path) -> None:
+    with services_on(engine) as services:
+        _, arrived = _sent_over_the_month_s_end(services, tmp_path)
+        went = '"2026/4/30","振込","ﾔﾏﾀﾞ ﾀﾛｳ","800","","500","","","出金"'
+        services.billing.import_bank(
+            _statement(tmp_path, arrived, went), author="kato", now=parse_instant("2026-05-02")
+        )
+        control = bank_control(services.session, APRIL_30)
+        assert (control.ledger_yen, control.lines_yen, control.rest_yen) == (1300, 500, 0)
+        assert [(each.what, each.yen) for each in control.unmet] == [("at the bank, booked for a later day", 800)]
+        assert bank_said(services.session, Month(2026, 4), ())[0][0]
+
+
+def test_what_a_bank_refuses_before_its_day_never_left_it(engine: sa.Engine, tmp_path: Path) -> None:
+    with services_on(engine) as services:
+        order, arrived = _sent_over_the_month_s_end(services, tmp_path)
+        refused_at = parse_instant("2026-04-30 17:00")
+        services.billing.transfer_sent_back(order, by="kato", ground="no such account", now=refused_at)
+        for on in (APRIL_30, date(2026, 5, 1)):
+            assert [_held(services, code, on) for code in ("1110", "2140")] == [1300, -800]
+        again = services.billing.propose_transfer("taro", 800, TO, by="kato", ground=GROUND, now=refused_at)
+        services.billing.decide_transfer(again, approve=False, by="sato", ground=GROUND, now=refused_at)
+        quiet = '"2026/5/20","利息","","","1","1,301","","","入金"'
+        services.billing.import_bank(
+            _statement(tmp_path, arrived, quiet), author="kato", now=parse_instant("2026-06-01")
+        )
+        assert balances(services, "1110", "2140", "2145") == [1301, -800, -1]
+        for month in (Month(2026, 4), Month(2026, 5)):  # and nothing is looked for at the bank
+            assert bank_said(services.session, month, ())[0][:2] == (True, "1110 is what the bank states of 1 accounts")
+        night = run_night(services, date(2026, 6, 2), parse_instant("2026-06-02 02:30"), whole_audit=True)
+        assert (night.certificate, night.differences) == ("ok", ())
+
+
+def test_what_waits_in_a_transfer_is_not_given_back_a_second_time(engine: sa.Engine) -> None:
+    with services_on(engine) as services:
+        with_deposit(services)
+        order = propose(services)
+        with pytest.raises(Refused, match="between 1 and 0 can go back") as twice:
+            services.billing.refund_deposit("taro", by="kato", ground=GROUND, now=NOW)
+        assert twice.value.code == "deposit.amount"
+        assert "800 of it in transfers under way" in str(twice.value)
+        services.billing.decide_transfer(order, approve=True, by="sato", ground=GROUND, now=NOW)
+        services.session.execute(
+            sa.text(
+                "INSERT INTO deposit_use (account, kind, origin, yen, used_on, recorded_at) "
+                "VALUES ('taro', 'applied', 'sent', 500, '2026-04-20', now())"  # a fee that fell due meanwhile took it
+            )
+        )
+        services.session.commit()
+        with pytest.raises(Refused, match="account taro holds 300 yen by now") as less:
+            services.billing.send_transfers(PAYER, date(2026, 4, 21), by="kato", now=NOW)
+        assert less.value.code == "transfer_out.not_held"
+        services.billing.decide_transfer(order, approve=False, by="kato", ground=GROUND, now=NOW)
+        assert [each.state for each in transfers(services.session)] == ["rejected"]
+        assert services.billing.refund_deposit("taro", by="kato", ground=GROUND, now=NOW).yen == 300

@@ -112,7 +112,12 @@ BY_HAND = [
     ("DROP TRIGGER entry_append_only ON entry", "trigger entry.entry_append_only is missing"),
     ("ALTER TABLE entry DISABLE TRIGGER entry_append_only", "trigger entry.entry_append_only is “"),
     ("ALTER TABLE invoice DISABLE TRIGGER ALL", "constraint invoice."),
-    ("ALTER TABLE line DROP CONSTRAINT fk_line_entry_id", "constraint line.fk_line_entry_id is missing"),
+    (
+        "ALTER TABLE revenue_posting DROP CONSTRAINT fk_revenue_posting_entry_id",
+        "constraint revenue_posting.fk_revenue_posting_entry_id is missing",
+    ),
+    ("DROP TRIGGER line_refers ON line", "trigger line.line_refers is missing"),
+    ("DROP TRIGGER invoice_stays ON invoice", "trigger invoice.invoice_stays is missing"),
     ("ALTER TABLE plan ALTER recorded_at DROP NOT NULL", "column plan.recorded_at is “timestamp with time zone”"),
     ("ALTER TABLE plan ALTER recorded_at SET DEFAULT now()", "column plan.recorded_at is “"),
     ("CREATE UNIQUE INDEX mine ON plan (recorded_at)", "unique index plan.mine is not ours"),

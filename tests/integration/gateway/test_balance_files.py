@@ -134,3 +134,10 @@ def test_what_is_no_file_of_stripe_says_so() -> None:
         assert [each.rule for each in read_balance_file("x", raw).findings] == [
             "it is neither balance.csv nor an itemised report of Stripe's"
         ]
+
+
+def test_times_in_a_zone_that_the_report_does_not_name_are_not_taken_for_utc() -> None:
+    local = ITEMISED.replace("created_utc", "created").replace("available_on_utc", "available_on")
+    read = read_balance_file("report.csv", local.encode())
+    assert ([each.line for each in read.findings], read.found, read.paid) == ([1], (), ())
+    assert read.findings[0].rule == "it lacks created_utc, and does not say in which zone its other times are"

@@ -22,6 +22,7 @@ from keizoku.billing.closing.export_files import balances_before, month_sums
 from keizoku.billing.closing.reconciliation import ExceptionType
 from keizoku.billing.documents.atomic_files import SUMS
 from keizoku.billing.documents.invoice_documents import credit_note_of, statement_of
+from keizoku.billing.documents.outbox import waiting
 from keizoku.billing.ledger.manual_entries import post_by_hand
 from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.ledger.queries import BY_PEOPLE
@@ -364,3 +365,12 @@ def test_the_workbooks_summary_has_the_month_before_and_the_change(report: Finan
     for row, each in enumerate(report.all_figures, start=2):
         beside = (cells.get(("C", row)), cells.get(("D", row)))
         assert beside == ((None, None) if each.prior is None else (each.prior, each.change))
+
+
+def test_9_2__the_letter_about_a_claim_says_what_was_measured(services: Services) -> None:
+    (written,) = waiting(services.session, account="u00", kinds=["claim_granted"])
+    _, letter = written.page("ja").letters
+    assert [paragraph for paragraph in letter.paragraphs if "(Article 9" in paragraph][1:] == [
+        "In April 2026, more than 5% of all users could not use the service for 8 h in total. (Article 9.3)",
+        "The unusable time that we recognise is 8 h (16 April 2026 12:00–20:00 JST). (Article 9.2)",
+    ]

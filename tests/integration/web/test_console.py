@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import re
 import uuid
@@ -16,7 +17,8 @@ import pytest
 import sqlalchemy as sa
 from starlette.testclient import TestClient
 
-from keizoku.db.tables.contracts import contract_fact
+from keizoku.billing.rules.payment_reference import ACCOUNT, Reference
+from keizoku.db.tables.contracts import account, contract_fact
 from keizoku.db.tables.gateway import saved_card
 from keizoku.db.tables.operations import backup_copy
 from keizoku.db.tables.web import http_request
@@ -25,7 +27,7 @@ from keizoku.web.identity.principal import Role
 from keizoku.web.pages.shared.addresses import back_to, of_segment, segment, to
 from keizoku.web.pages.staff.console import SCREENS
 from tests.integration.web.conftest import House
-from tests.worlds.console_world import TOKEN, Sitting, addresses_of, fill, staff_of, walked
+from tests.worlds.console_world import TOKEN, Sitting, addresses_of, fill, night_under_way, staff_of, tiles, walked
 from tests.worlds.role_walk import leave_unanswered
 
 
@@ -106,12 +108,6 @@ def test_acts_are_offered_to_the_role_that_may_do_them(house: House) -> None:
         assert send(client, "accounts.suspend", "do", account="a5", ground="x")[0] == 403
 
 
-def tiles(page: str) -> dict[str, str]:
-    """The figures of a page by their label, without marks: value and note."""
-    found = re.findall(r'<div class="key"><dt>(.*?)</dt>(.*?)</div>', page, re.DOTALL)
-    return {label: " ".join(re.sub("<[^>]*>", " ", rest).split()) for label, rest in found}
-
-
 def test_the_morning_says_whether_night_gateway_and_backup_are_well(house: House) -> None:
     with seated(house, "support") as client:
         said = tiles(client.get("/console").text)
@@ -159,6 +155,31 @@ def test_a_night_is_forecast_held_and_let_go(house: House) -> None:
         assert "/console/nights/forecast" not in client.get("/console/nights").text
 
 
+def test_a_night_that_runs_shows_how_far_it_has_come(house: House) -> None:
+    """The page is that of any moment: without script it is asked for anew by a link, with it every two seconds."""
+    on = house.now.astimezone(JST).date()
+    where = f"/console/nights/{on}"
+    with seated(house, "worker", "ja") as client, night_under_way(house.door.jobs, on) as job:
+        waits = client.get(where).text
+        assert ("順番を待っています。" in waits, 'hx-trigger="every 2s"' in waits) == (True, True)
+        job.nights = 2
+        job.became("running")
+        for stage, rows in (("evidence", 0), ("terms", 40), ("terms", 0), ("claims", 0)):
+            job.told(on, stage, rows)
+        running = client.get(where).text
+        assert '<progress value="2" max="20"' in running
+        assert f"{on} の「申請」を処理中です。これまでに 40 行" in running
+        assert "残り約" in running
+        job.became("failed", "another night is running")
+        assert "中断しました: another night is running" in " ".join(client.get("/console/nights").text.split())
+        job.became("done", "ok")
+        done = client.get(where).text
+        assert ('<progress value="20" max="20"' in done, "hx-trigger" in done) == (True, False)
+    with seated(house, "worker", "ja") as client:
+        answer = send(client, "nights.run", "do", on=on.isoformat())
+        assert answer == (303, f"{where}?done=nights.run")
+
+
 def test_a_hold_is_seen_where_its_account_is_behind(house: House) -> None:
     with seated(house, "worker") as client:
         until = (house.now + timedelta(days=9)).astimezone(JST).date().isoformat()
@@ -174,6 +195,56 @@ def test_a_hold_is_seen_where_its_account_is_behind(house: House) -> None:
         assert "/console/acts/accounts.release?" in client.get("/console/accounts/u01").text
         assert send(client, "accounts.release", "do", account="u01", ground="paid")[0] in (200, 303)
         assert "Nobody is held." in client.get("/console/overdue").text
+
+
+def test_an_outage_says_what_the_month_would_become_before_it_is_saved(house: House) -> None:
+    outage = {"incident": "i9", "from_at": "2026-05-03T10:00", "to_at": "2026-05-03T14:00", "affected": "900000",
+              "ground": "the log"}  # fmt: skip
+    with seated(house, "worker", "ja") as client:
+        status, page = send(client, "evidence.add_incident", "look", **outage)
+        told = " ".join(re.sub("<[^>]*>", " ", page).split())
+        assert status == 200
+        assert "使用不能時間 (2026年5月) 0秒 4時間" in told
+        assert "達した段階(月額に対する割合) (2026年5月) — 20%" in told
+        assert "2026-05-03 10:00" in told
+        assert "障害" in told
+        assert "i9" not in client.get("/console/outages?month=2026-05").text
+
+
+def test_another_reading_says_what_it_would_change_and_saves_nothing(house: House) -> None:
+    with seated(house, "support") as client:
+        page = client.get("/console/sla/2026-04/replay").text
+        assert "What another reading would change" in page
+        first = re.search(r'href="(/console/sla/2026-04/replay\?readings=[^"]+)"', page)
+        assert first is not None
+        found = client.get(html.unescape(first[1]))
+        assert (found.status_code, "Nothing is saved" in found.text) == (200, True)
+        assert set(tiles(found.text)) >= {"Unusable", "Granted", "Claims that would come out otherwise"}
+        each = client.get("/console/sla/2026-04/replay?each=yes").text
+        assert each.split('id="table-readings"')[1].count('class="n"') > page.count('class="n"')
+        assert client.get("/console/terms/readings/premium/no_such").status_code == 404
+
+
+def test_which_terms_hold_on_a_day_is_asked_by_the_address(house: House) -> None:
+    with seated(house, "support") as client:
+        label = "the contract of the linked service"
+        assert tiles(client.get("/console/terms?on=2025-02-02").text)[label].startswith("2024-07-01")
+        assert tiles(client.get("/console/terms?on=2025-02-03").text)[label].startswith("2025-02-03")
+        assert tiles(client.get("/console/terms?on=2020-01-01").text)["the premium contract"].startswith("none holds")
+        assert client.get("/console/terms?on=tomorrow").status_code == 422
+        clause = client.get("/console/terms/clauses/premium/9.4.2").text
+        assert "sla.rules.unusable_time" in clause
+        assert "/console/terms/readings/premium/short_stop" in clause
+
+
+def test_a_payment_reference_is_found_and_a_mistyped_one_told(house: House) -> None:
+    with house.engine.connect() as session:
+        number = session.execute(sa.select(account.c.number).where(account.c.id == "u01")).scalar_one()
+    reference = str(Reference(ACCOUNT, number))
+    with seated(house, "support") as client:
+        assert "/console/accounts/u01" in client.get(f"/console/search?q={reference}").text
+        wrong = reference[:-1] + str((int(reference[-1]) + 1) % 10)
+        assert "a digit was mistyped" in client.get(f"/console/search?q={wrong}").text
 
 
 def test_the_card_that_is_charged_is_named_on_the_account(house: House) -> None:

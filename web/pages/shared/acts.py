@@ -49,7 +49,10 @@ if TYPE_CHECKING:
 __all__ = ["acts_router"]
 
 _PLAIN: Final = frozenset(
-    {"account", "done", "id", "recorded", "doubts", "yen", "applied", "contract", "exception", "entry", "claim", "fact"}
+    {
+        *("account", "done", "id", "recorded", "doubts", "yen", "applied", "contract", "exception", "entry", "claim"),
+        *("fact", "held", "approved", "business_date"),
+    }
 )
 """An answer that says no more than that it was done."""
 _KEY: Final = "idempotency_key"
@@ -310,4 +313,6 @@ def _value(lang: Lang, name: str, value: Any) -> str:
         return words.yen(value, lang == "ja")
     if key.endswith("_seconds"):
         return words.duration(value, lang == "ja")
+    if key.endswith("_rate"):
+        return words.percent(value, lang == "ja")
     return word(key, str(value), lang)

@@ -218,8 +218,19 @@ class Input:
     hint: str = ""
     wrong: str = ""
     most: int | None = None
-    shown: str = ""
-    """Its value in words, where these are others."""
+    in_words: str = ""
+    """Its value in words, where it is neither a choice nor an instant."""
+
+    @property
+    def shown(self) -> str:
+        """What was filled in, as people read it; empty for a box, which is ticked or not."""
+        if self.type == "checkbox":
+            return ""
+        if self.in_words:
+            return self.in_words
+        if self.type == "datetime-local":
+            return self.value.replace("T", " ")
+        return dict(self.choices).get(self.value, self.value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,7 @@ class Effects:
 @dataclass(frozen=True, slots=True)
 class _Seen:
     story: AccountHistory | None
-    months: Mapping[str, tuple[int, int]]
+    months: Mapping[str, tuple[int, int, str | None]]
 
 
 def effects_of(
@@ -115,12 +115,12 @@ def _seen(call: Call, arguments: Mapping[str, Any]) -> _Seen:
     return _Seen(story, _months(call, arguments))
 
 
-def _months(call: Call, arguments: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
-    """month -> (unusable seconds, unknown ones), of the months that the act's own period touches."""
+def _months(call: Call, arguments: Mapping[str, Any]) -> dict[str, tuple[int, int, str | None]]:
+    """month -> (unusable seconds, unknown ones, the share of a fee that is reached), where the act's period lies."""
     from_at, to_at = arguments.get("from_at"), arguments.get("to_at")
     if not isinstance(from_at, datetime) or not isinstance(to_at, datetime) or to_at <= from_at:
         return {}
-    found: dict[str, tuple[int, int]] = {}
+    found: dict[str, tuple[int, int, str | None]] = {}
     for at in (from_at, to_at):
         month = Month.of(jst_day(at))
         if month.first_on <= call.today:
@@ -128,7 +128,8 @@ def _months(call: Call, arguments: Mapping[str, Any]) -> dict[str, tuple[int, in
                 budget = budget_of(call.session, call.rules, month, call.now + _SOON)
             except (UncoveredDateError, LookupError):
                 continue
-            found[str(month)] = budget.unusable, budget.unknown
+            reached = [each["rate"] for each in budget.to_json()["tiers"] if each["reached"]]
+            found[str(month)] = budget.unusable, budget.unknown, reached[-1] if reached else None
     return found
 
 
@@ -147,10 +148,12 @@ def _compared(answer: Any, before: _Seen, after: _Seen, lang: Lang) -> Effects:
             old, new = jsonable(was[name]) if was is not None else None, jsonable(after.story.state[name])
             if old != new:
                 changes.append((name, old, new))
-    for month, (unusable, unknown) in after.months.items():
-        old_unusable, old_unknown = before.months.get(month, (None, None))
+    for month, (unusable, unknown, rate) in after.months.items():
+        old_unusable, old_unknown, old_rate = before.months.get(month, (None, None, None))
         if old_unusable != unusable:
             changes.append((f"unusable_seconds {month}", old_unusable, unusable))
         if old_unknown != unknown:
             changes.append((f"unknown_seconds {month}", old_unknown, unknown))
+        if old_rate != rate:
+            changes.append((f"claim_rate {month}", old_rate, rate))
     return Effects(True, answer if isinstance(answer, Mapping) else {}, tuple(sentences), tuple(changes))

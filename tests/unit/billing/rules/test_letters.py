@@ -57,6 +57,48 @@ def test_an_end_for_a_reason_without_words_of_its_own_is_told_all_the_same() -> 
     assert told.paragraphs[2] == "It was not renewed. (Article 3.3)"
 
 
+def step(clause: str, key: str, **facts: object) -> dict[str, object]:
+    return {"clause": clause, "key": key, "facts": facts}
+
+
+def test_9_2__a_letter_about_a_claim_says_what_was_measured_and_what_each_clause_took() -> None:
+    night = [["2026-04-11T01:00:00+09:00", "2026-04-11T03:40:00+09:00"]]
+    counts = [["2026-04-10T21:10:00+09:00", "2026-04-11T01:00:00+09:00"]]
+    workings = [
+        step("premium/9.3", "claim.stops", month="2026-04", quorum_share="0.05", gross_seconds=23_400),
+        step("premium/9.4.1", "claim.excluded.night", night_from="01:00", night_to="06:00",
+             excluded_seconds=9_600, excluded_windows=night),
+        step("premium/9.2", "claim.recognised", recognised_seconds=13_800, recognised_windows=counts),
+    ]  # fmt: skip
+    granted = next(facts for kind, facts, *_ in WHOLE if kind == "claim_granted")
+    plain = letter_text("claim_granted", granted, "ja").paragraphs
+    told = letter_text("claim_granted", {**granted, "workings": workings}, "ja").paragraphs
+    assert told == (
+        *plain[:2],
+        "2026年4月に、全利用者の5%を超える方がご利用になれなかった時間は、合計6時間30分でした。(第9条第3項)",
+        (
+            "このうち2時間40分は、01:00から06:00まで(日本時間)の夜間ですので、含みません(2026年4月11日 01:00〜03:40)。"
+            "(第9条第4項第1号)"
+        ),
+        "認められた使用不能時間は3時間50分です(2026年4月10日 21:10〜2026年4月11日 01:00)。(第9条第2項)",
+        *plain[2:],
+    )
+    rejected = {**REJECTED, "reason": "threshold", "threshold_seconds": 12_960, "workings": workings}
+    english = letter_text("claim_rejected", rejected, "en").paragraphs
+    assert english[2:6] == (
+        "The unusable time that we recognise is 3 h 36 min. It takes more than 3 h 36 min in a month. (Article 9.2)",
+        "In April 2026, more than 5% of all users could not use the service for 6 h 30 min in total. (Article 9.3)",
+        (
+            "Of this, 2 h 40 min lies in the night hours from 01:00 to 06:00, Japan time, and is not counted "
+            "(11 April 2026 01:00–03:40 JST). (Article 9.4.1)"
+        ),
+        (
+            "The unusable time that we recognise is 3 h 50 min (10 April 2026 21:10–11 April 2026 01:00 JST)."
+            " (Article 9.2)"
+        ),
+    )
+
+
 def test_9_5__a_deadline_within_a_day_is_told_to_the_minute() -> None:
     facts = {**REJECTED, "reason": "deadline", "deadline_at": "2026-06-01T08:00:00+09:00"}
     assert letter_text("claim_rejected", facts, "ja").paragraphs[2] == (

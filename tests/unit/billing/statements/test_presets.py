@@ -139,3 +139,47 @@ def test_the_list_of_formats_names_each_once_in_both_languages() -> None:
     listed = formats()
     assert len({each.name for each in listed}) == len(listed) == len(presets()) + 6
     assert all(each.ja and each.en and each.shape for each in listed)
+
+
+@pytest.mark.parametrize(
+    ("row", "next_row", "told"),
+    [
+        ("-330", '"2026/11/07","振込","","200","1,000,370",""', [500, -330, 200]),  # the sign says the way again
+        ("-330", '"2026/11/07","振込","","200","1,001,030",""', [500, 330, 200]),  # taken back, and the balance rises
+    ],
+)
+def test_an_amount_below_zero_in_a_column_of_one_way_is_what_the_balances_say(
+    row: str, next_row: str, told: list[int]
+) -> None:
+    after = "1,000,170" if told[1] < 0 else "1,000,830"
+    text = (
+        '"日付","内容","出金金額(円)","入金金額(円)","残高(円)","メモ"\n"2026/11/05","振込","","500","1,000,500","-"\n'
+        f'"2026/11/06","振込手数料","{row}","","{after}","-"\n{next_row}\n'
+    )
+    read = read_statements("sbi.csv", text.encode("cp932"))
+    assert ([each.signed for each in read.statements[0].lines], read.all_findings) == (told, ())
+
+
+def test_an_amount_below_zero_that_no_balance_explains_is_a_finding_and_never_money_received() -> None:
+    text = "取引日,摘要,出金金額,入金金額,残高,メモ\n2026/11/05,ﾔﾏﾀﾞ,,500,,\n2026/11/06,振込手数料,-330,,,\n"
+    read = read_statements("shinsei.csv", text.encode("cp932"))
+    assert [each.signed for each in read.statements[0].lines] == [500]
+    assert [(each.line, each.value) for each in read.all_findings] == [(3, "-330")]
+    assert read.all_findings[0].rule.startswith("an amount below zero in a column of money in or out")
+
+
+@pytest.mark.parametrize("encoding", ["shift_jis", "Windows-31J", "euc-jp", "UTF-16", "utf-8"])
+def test_camt_is_read_in_the_letters_that_its_first_line_names(encoding: str) -> None:
+    entry = (
+        '<Ntry><Amt Ccy="JPY">500</Amt><CdtDbtInd>CRDT</CdtDbtInd><Sts><Cd>BOOK</Cd></Sts><BookgDt><Dt>2026-11-05</Dt>'
+        "</BookgDt><AddtlNtryInf>振込ﾔﾏﾀﾞ</AddtlNtryInf></Ntry>"
+    )
+    text = (
+        f'<?xml version="1.0" encoding="{encoding}"?><Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.08">'
+        f"<BkToCstmrStmt><Stmt><Acct><Id><Othr><Id>1234567</Id></Othr></Id></Acct>{entry}</Stmt></BkToCstmrStmt></Document>"
+    )
+    raw = text.encode("cp932" if encoding == "Windows-31J" else encoding)
+    (statement,) = read_statements("camt.xml", raw).statements
+    assert [(each.signed, each.kind_text or each.payer) for each in statement.lines] == [(500, "振込ヤマダ")]
+    wrong = read_statements("camt.xml", text.replace(f'"{encoding}"', '"x-none"').encode("utf-8"))
+    assert [each.rule for each in wrong.all_findings] == ["a file is written in the letters that its first line names"]

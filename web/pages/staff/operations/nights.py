@@ -236,3 +236,6 @@ def _odd(view: View, title: str, found: Sequence[dict[str, Any]], name: str, emp
 def _lines(shown: dict[str, int]) -> str:
     """Figures as the form of an act takes them: one a line."""
     return "\n".join(f"{name} {value}" for name, value in shown.items())
+
+
+staff.leads["nights.run"] = lambda answer: to("nights", answer["business_date"])

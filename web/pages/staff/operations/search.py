@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Final
 
+import sqlalchemy as sa
 from pydantic import ValidationError
 
+from keizoku.billing.rules.payment_reference import ACCOUNT, references_in
+from keizoku.db.tables.contracts import account
 from keizoku.limits import id_flaw
 from keizoku.terms.calendar import Month
 from keizoku.terms.refusal import Refused
@@ -47,7 +50,24 @@ def _found(view: View, wanted: str) -> Iterator[tuple[Cell, Cell]]:
     plain = wanted.replace(",", "").removesuffix("円")
     if plain.isdecimal() and plain.isascii() and 0 < int(plain) < LARGEST:
         yield from _numbers(view, int(plain))
+    yield from _references(view, wanted)
     yield from _days(view, wanted)
+
+
+def _references(view: View, wanted: str) -> Iterator[tuple[Cell, Cell]]:
+    """Whose a payment reference is, as a payer states it with a transfer; one with a typo is said to be one."""
+    say = view.say
+    found, mistyped = references_in(wanted)
+    for each in found:
+        if each.kind == ACCOUNT:
+            named = sa.select(account.c.id).where(account.c.number == each.number)
+            owner = view.call.session.execute(named).scalar_one_or_none()
+            if owner is not None:
+                yield view.text(say("Payment reference")), view.account(owner)
+        elif _there(view, "payments.invoice", number=each.number):
+            yield view.text(say("Payment reference")), view.invoice(each.number)
+    if mistyped and not found:
+        yield view.text(say("Payment reference")), view.text(say("its check digits are wrong: a digit was mistyped"))
 
 
 def _accounts(view: View, wanted: str) -> Iterator[tuple[Cell, Cell]]:
@@ -67,6 +87,8 @@ def _numbers(view: View, number: int) -> Iterator[tuple[Cell, Cell]]:
         yield view.text(say("Invoice")), view.invoice(number)
     if _there(view, "ledger.entry", number=number):
         yield view.text(say("Entry")), view.code(number, to("ledger", "entries", number))
+    if _there(view, "bank.show_payment", payment=number):
+        yield view.text(say("Payment by bank")), view.code(number, to("bank", number))
     shown = view.yen(number).text
     yield view.text(say("Documents")), view.text(shown, to("documents", from_yen=number, to_yen=number))
     yield view.text(say("Entries")), view.text(shown, to("ledger", "entries", from_yen=number, to_yen=number))

@@ -9,7 +9,7 @@ from typing import Any, Final
 from keizoku.billing.rules.contract_state import STATES
 from keizoku.web.calls.values import Id
 from keizoku.web.pages.shared.addresses import to
-from keizoku.web.pages.shared.blocks import Act, Block, Facts, Figure, Figures, Filters, Input, Line, Page, Story
+from keizoku.web.pages.shared.blocks import Block, Facts, Figure, Figures, Filters, Input, Line, Page, Story
 from keizoku.web.pages.shared.money_blocks import invoice_table, parts_owed
 from keizoku.web.pages.shared.view import View
 from keizoku.web.pages.shared.words import named, word
@@ -92,12 +92,12 @@ def account(view: View, account: Id) -> Page:
                 Figure(say("Deposit"), view.yen(state["deposit_yen"], there)),
             ]
         ),
-        _acts(view, account, state["state"], state.get("held_until")),
         Story(
             say("The newest events"),
             [_line(view, each) for each in found["events"][-8:][::-1]],
             say("Nothing has happened yet."),
         ),
+        *_acts(view, account, state["state"], state.get("held_until")),
         _claims(view, account),
         letter_table(view, letters_found.data[:5], None, say("Letters")),
     ]
@@ -216,9 +216,14 @@ def _tabs(view: View, account: str, here: str) -> list[tuple[str, str, bool]]:
 
 def _why(view: View, state: Mapping[str, Any]) -> str:
     if state["access"]:
-        return view.say("until {day}", day=view.day(state["term"][1])) if state["term"] else ""
+        return view.say("until the end of {day}", day=_last_day(state["term"])) if state["term"] else ""
     reason = state["reason"] or state["state"]
     return word("reason", str(reason), view.lang) if reason else view.say("never applied")
+
+
+def _last_day(term: Sequence[str]) -> str:
+    """The last day of a term, which is given with the first day after it."""
+    return (date.fromisoformat(term[1]) - timedelta(days=1)).isoformat()
 
 
 def _plan(view: View, state: Mapping[str, Any]) -> str:
@@ -231,10 +236,12 @@ def _next(view: View, state: Mapping[str, Any]) -> tuple[Any, str]:
     if state.get("held_until") and (state["suspends_on"] or state["terminates_on"] or state["unpaid_yen"]):
         held = view.say("held up to that day: nothing is charged, demanded or suspended")
         return view.day(state.get("held_until"), tone="warn"), held
-    if state["suspends_on"]:
+    if state["suspends_on"] and state["state"] == "active":
         return view.day(state["suspends_on"], tone="warn"), view.say("suspended, if nothing is paid")
     if state["terminates_on"]:
         return view.day(state["terminates_on"], tone="bad"), view.say("terminated, if nothing is paid")
+    if state["state"] == "suspended" and state["term"] and not view.call.rules.discretion.suspended_term_renews:
+        return view.day(_last_day(state["term"]), tone="warn"), view.say("the contract ends with this day")
     if state["state"] == "active" and state["term"]:
         ends = state["ended_on"]
         return (view.day(ends), view.say("the contract ends")) if ends else (
@@ -252,10 +259,11 @@ def _card(view: View, cards: Sequence[Mapping[str, Any]]) -> tuple[Any, str]:
     return view.code(charged["card"]), view.say("saved at {when}", when=view.at(charged["saved_at"]))
 
 
-def _acts(view: View, account: str, state: str | None, held: object) -> Block:
+def _acts(view: View, account: str, state: str | None, held: object) -> list[Block]:
+    """The acts of whoever looks, by what they are about; the form of each asks its ground and shows what it changes."""
     always = (
-        "accounts.suspend", "accounts.terminate", "contracts.change_method", "contracts.end_of_use",
-        "contracts.withdraw_end_of_use", "contracts.store_stop", "contracts.leave", "contracts.delete_user",
+        "contracts.end_of_use", "contracts.withdraw_end_of_use", "contracts.change_method", "contracts.store_stop",
+        "accounts.suspend", "accounts.terminate", "contracts.leave", "contracts.delete_user", "accounts.base_closed",
     )  # fmt: skip
     by_state: Mapping[str | None, Sequence[str]] = {
         "active": always,
@@ -263,17 +271,17 @@ def _acts(view: View, account: str, state: str | None, held: object) -> Block:
         "applied": ["contracts.approve", "contracts.reject", "contracts.show_again"],
     }
     hold = () if state is None else ("accounts.release",) if held else ("accounts.hold",)
-    names = [
-        *by_state.get(state, ["contracts.apply"]),
-        *hold,
-        *_MONEY,
-        "contracts.void_fact",
-        "claims.submit",
-        "terms.disclosure",
-        "accounts.base_closed",
-    ]
-    found: list[Act | None] = [view.act(name, account=account) for name in names]
-    return view.acts(view.say("What may be done"), found)
+    groups = (
+        (view.say("What may be done: the contract"), by_state.get(state, ["contracts.apply"])),
+        (view.say("What may be done: money"), (*_MONEY, *hold)),
+        (
+            view.say("What may be done: claims and records"),
+            ("claims.submit", "terms.disclosure", "contracts.void_fact"),
+        ),
+    )
+    shown = [(title, [view.act(name, account=account) for name in names]) for title, names in groups]
+    offered = [view.acts(title, acts) for title, acts in shown if any(acts)]
+    return [*offered] if offered else [view.acts(view.say("What may be done"), [])]
 
 
 def _line(view: View, event: Mapping[str, Any]) -> Line:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from keizoku.scheduler.reports.claim_page import explain_claim
 from keizoku.sla.pictures.on_pages import month_on_page, waterfall_on_page
+from keizoku.sla.rules.claims import claim_deadline
 from keizoku.sla.rules.intervals import intersect
 from keizoku.terms import words
+from keizoku.terms.calendar import Month
+from keizoku.terms.policy import Policy
 from keizoku.web.calls.answering import jsonable
 from keizoku.web.calls.values import Id
 from keizoku.web.pages.shared.addresses import to
-from keizoku.web.pages.shared.blocks import Block, Figure, Figures, Filters, Input, Page, Table
+from keizoku.web.pages.shared.blocks import Block, Cell, Figure, Figures, Filters, Input, Page, Table
 from keizoku.web.pages.shared.pictures import drawn
 from keizoku.web.pages.shared.view import View
 from keizoku.web.pages.staff.navigation import staff
+from keizoku.web.pages.staff.people.letters import letter_table
 
 __all__ = ["claim", "claim_table", "claims"]
 
@@ -42,6 +47,8 @@ def claim(view: View, claim: Id) -> Page:
     explained = explain_claim(view.call.session, view.call.rules, claim, view.call.now)
     found, told = jsonable(explained.explanation.state_json()), jsonable(explained.to_json(view.lang))
     month, account = found["month"], found["account"]
+    written = view.rows("documents.letters", account=account, also_sent=True, table="letters").data
+    letters = [each for each in written if str(each["kind"]).startswith(("claim_", "credit", "remedy"))]
     blocks: list[Block] = [
         Figures(
             [
@@ -49,6 +56,7 @@ def claim(view: View, claim: Id) -> Page:
                 Figure(say("Recognised"), view.seconds(found["seconds"])),
                 Figure(say("Share of the fee"), view.share(found["rate"])),
                 Figure(say("Credit"), view.yen(found["credit"], to("accounts", account, "money"))),
+                Figure(say("In time"), *_in_time(view, found["received_at"], month, explained.policy)),
                 Figure(say("Month"), view.month(month, to("sla", month))),
             ]
         )
@@ -75,6 +83,7 @@ def claim(view: View, claim: Id) -> Page:
             empty=say("It is not decided yet."),
             name="buckets",
         ),
+        letter_table(view, letters, None, say("Letters")),
         view.acts(say("Rule by hand"), [view.act(f"claims.{name}", claim=claim) for name in _ACTS]),
     ]
     title = say("Claim {claim}", claim=claim)
@@ -108,6 +117,17 @@ def claim_table(view: View, found: Sequence[Mapping[str, Any]], following: str |
         say("Rate"),
     ]  # fmt: skip
     return view.table(title, columns, rows, empty=say("No claim was made."), name="claims", next=following)
+
+
+def _in_time(view: View, received_at: str, month: str, policy: Policy) -> tuple[Cell, str]:
+    """Whether the claim came before the deadline of its month, as it is where no form of ours was down."""
+    deadline = claim_deadline(Month.parse(month), (), policy)
+    received = datetime.fromisoformat(received_at)
+    note = view.say("until {at}", at=view.at(deadline))
+    if received < deadline:
+        return view.yes(True), note
+    longer = view.say("later where our form was down")
+    return view.text(view.say("after the deadline"), tone="warn"), f"{note} · {longer}"
 
 
 def _reason(view: View, found: Mapping[str, Any]) -> str:

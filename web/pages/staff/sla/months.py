@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
 from keizoku.scheduler.reports.sla_report import month_report
 from keizoku.sla.months.month_facts import NoPopulationError
 from keizoku.sla.pictures.on_pages import month_on_page
@@ -11,16 +15,17 @@ from keizoku.terms.calendar import Month
 from keizoku.terms.policy import UncoveredDateError
 from keizoku.web.calls.values import MonthText
 from keizoku.web.pages.shared.addresses import to
-from keizoku.web.pages.shared.blocks import Block, Figure, Figures, Filters, Input, Line, Page, Story
+from keizoku.web.pages.shared.blocks import Act, Block, Figure, Figures, Line, Page, Story
 from keizoku.web.pages.shared.pictures import drawn
-from keizoku.web.pages.shared.plain import shown
 from keizoku.web.pages.shared.view import View
 from keizoku.web.pages.shared.words import named
 from keizoku.web.pages.staff.navigation import staff
 from keizoku.web.pages.staff.sla.claims import claim_table
 
-__all__ = ["history", "month", "months", "replay"]
+__all__ = ["history", "month", "months", "tabs_of"]
 
+CLAIMS = 10
+"""Claims on the page of a month, which has a page of its own for all of them."""
 SHOWN = 12
 """Months of the list."""
 
@@ -62,7 +67,8 @@ def month(view: View, month: MonthText) -> Page:
         budget = view.ask("claims.budget", month=month)
     except NoPopulationError:
         budget = {"tiers": [], "unusable_seconds": told["unusable_seconds"], "unknown_seconds": told["unknown_seconds"]}
-    claims = view.rows("claims.list_claims", month=month, table="claims")
+    claims = view.rows("claims.list_claims", month=month, table="claims", limit=CLAIMS)
+    every = to("claims", month=month)
     deadline = claim_deadline(about, (), report.policy)
     blocks: list[Block] = [
         Figures(
@@ -80,9 +86,11 @@ def month(view: View, month: MonthText) -> Page:
                 ),
                 Figure(say("Unknown"), view.seconds(budget["unknown_seconds"], to("outages", "unknown", month=month))),
                 Figure(say("Claims until"), view.at(deadline), say("later where our form was down")),
+                Figure(say("Claims"), view.number(sum(e["claims"] for e in told["claims"]), every), _by(view, told)),
                 Figure(say("Granted"), view.yen(told["awarded_yen"]), say("{n} accounts", n=told["accounts_awarded"])),
             ]
         ),
+        Story(say("Who can claim"), _who(view, deadline, view.call.now)),
         Story(
             say("What is missing"),
             [Line(each.text(view.lang)) for each in report.waits],
@@ -114,6 +122,7 @@ def month(view: View, month: MonthText) -> Page:
             ],
         ),
         claim_table(view, claims.data, claims.next, say("Claims")),
+        *([view.acts("", [Act(say("All claims of the month"), every)])] if claims.next is not None else []),
         Story(say("How it was counted"), [Line(each) for each in report.method(view.lang)]),
         view.acts(
             say("What may be done"),
@@ -127,7 +136,7 @@ def month(view: View, month: MonthText) -> Page:
             ],
         ),
     ]
-    return Page(words.month(about, view.ja), blocks, tabs=_tabs(view, month, ""),
+    return Page(words.month(about, view.ja), blocks, tabs=tabs_of(view, month, ""),
                 above=[(say("Months under Article 9"), to("sla"))])  # fmt: skip
 
 
@@ -150,30 +159,35 @@ def history(view: View, month: MonthText) -> Page:
     ]
     columns = [say("Recorded"), say("Kind"), say("Subject"), say("Account"), say("Period"), say("By"), say("Ground")]
     table = view.table("", columns, rows, empty=say("Nothing is known of this month."), name="known")
-    return Page(words.month(month, view.ja), [table], tabs=_tabs(view, month, "history"),
+    return Page(words.month(month, view.ja), [table], tabs=tabs_of(view, month, "history"),
                 above=[(say("Months under Article 9"), to("sla"))])  # fmt: skip
 
 
-@staff.screen("/sla/{month}/replay", command="sla replay", resource="claims")
-def replay(view: View, month: MonthText) -> Page:
-    """What the month would be under other readings, or by what was known at an instant. Nothing is saved."""
+def _by(view: View, told: Mapping[str, Any]) -> str:
+    """How many claims came out how."""
+    found: dict[str, int] = {}
+    for each in told["claims"]:
+        outcome = each["outcome"] or "undecided"
+        found[outcome] = found.get(outcome, 0) + each["claims"]
+    return " · ".join(f"{view.word('outcome', outcome)} {count:,}" for outcome, count in found.items())
+
+
+def _who(view: View, deadline: datetime, now: datetime) -> list[Line]:
+    """Whoever may claim the month, and whether they still may."""
     say = view.say
-    known, readings = view.query.get("known_at", ""), view.query.get("readings", "")
-    more = {"known_at": f"{known}:00+09:00" if len(known) == 16 else known} if known else {}
-    found = view.ask("claims.replay", month=month, **more, **({"readings": readings} if readings else {}))
-    filters = Filters(
-        (
-            Input("known_at", say("As known at (Japan time)"), "datetime-local", known),
-            Input("readings", say("Other readings"), value=readings, hint=say("name=choice, joined by commas")),
-        ),
-        say("Show"),
+    until = (
+        say("Claims are taken until {at}.", at=view.at(deadline))
+        if now < deadline
+        else say("The time for claims was over at {at}.", at=view.at(deadline))
     )
-    blocks: list[Block] = [filters, *shown(view, "", found)]
-    return Page(words.month(month, view.ja), blocks, tabs=_tabs(view, month, "replay"),
-                above=[(say("Months under Article 9"), to("sla"))])  # fmt: skip
+    return [
+        Line(say("Whoever had a premium contract in the month and pays by card."), clause="premium/9.2"),
+        Line(f"{until} {say('Where our form was down, the time is longer by as much.')}", clause="premium/9.5"),
+    ]
 
 
-def _tabs(view: View, month: str, here: str) -> list[tuple[str, str, bool]]:
+def tabs_of(view: View, month: str, here: str) -> list[tuple[str, str, bool]]:
+    """The pages of a month."""
     titles = {"": named("Overview"), "history": named("What was known when"), "replay": named("What if")}
     return [
         (view.say(title), to("sla", month, *([name] if name else [])), name == here) for name, title in titles.items()
