@@ -91,8 +91,8 @@ class Door:
     """How members are."""
     log: RequestLog = field(init=False)
     jobs: Jobs = field(init=False)
-    kept_files: KeptFiles = field(default_factory=KeptFiles)
-    """What browsers sent, between the look at an act and the act."""
+    kept_files: KeptFiles = field(init=False)
+    """What browsers sent, between the look at an act and the act; what jobs made."""
     _engines: dict[Role, sa.Engine] = field(init=False)
     _letters: Mapping[str, Mapping[str, str]] = field(init=False)
     """The operator's own sentences, read once."""
@@ -111,8 +111,11 @@ class Door:
         self._engines[MEMBER] = self._engine(member_schema(self.schema), f"{self.prefix}_{MEMBER}")
         self._login = self._engine(self.schema, None, more)
         self.log = RequestLog(lambda: self._engines["worker"].connect())
+        self.kept_files = KeptFiles(f"{self.url.render_as_string()} {self.schema}")
         place = NightPlace(self.settings, self.url, self.schema, f"{self.prefix}_worker", self.clock_name)
-        self.jobs = Jobs(lambda: self.services("worker", acts=True), lambda: self.clock(), place, self._connect_as)
+        self.jobs = Jobs(
+            lambda role: self.services(role, acts=True), lambda: self.clock(), place, self._connect_as, self.kept_files
+        )
 
     def _engine(self, schema: str, role: str | None, more: int = 0) -> sa.Engine:
         waits = self.settings.lock_timeout_seconds

@@ -17,9 +17,10 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import partial
+from pathlib import Path
 from queue import SimpleQueue
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
@@ -28,6 +29,7 @@ from keizoku.db.locks import lock_is_held, try_leader_lock
 from keizoku.db.session import Session, make_engine
 from keizoku.db.tables.web import job_state
 from keizoku.scheduler.cli.shared.output import explained
+from keizoku.terms.refusal import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,14 +39,19 @@ if TYPE_CHECKING:
     from keizoku.scheduler.night.asked import Wish
     from keizoku.scheduler.night.nightly_run import NightResult
     from keizoku.scheduler.settings import Settings
+    from keizoku.web.identity.principal import Role
+    from keizoku.web.kept_files import KeptFiles
 
-__all__ = ["ENDED", "JobProgress", "Jobs", "NightPlace", "job_progress", "job_seen", "night_job"]
+__all__ = ["ENDED", "Job", "JobProgress", "Jobs", "NightPlace", "job_progress", "job_seen", "night_job"]
 
 ENDED: Final = ("done", "failed", "lost")
 TELLS_EVERY_S: Final = 0.5
 LOOKS_EVERY_S: Final = 0.2
 LOST: Final = "its process ended before it did: ask for it again, and it does what is left"
-_KEPT: Final = ("state", "business_date", "stage", "rows", "said", "nights", "steps", "began_at")
+_KEPT: Final = (
+    "state", "business_date", "stage", "rows", "said", "nights", "steps", "done", "whole", "counted_from", "refused",
+    "began_at",
+)  # fmt: skip
 _ALL: Final = "jobs"
 """The lock of whoever is at a job."""
 _log = logging.getLogger("keizoku.web")
@@ -101,12 +108,16 @@ class JobProgress:
 
 
 @dataclass
-class _Job:
+class Job:
+    """A piece of work that this process has: its name, what does it, and how far it has come."""
+
     name: str
-    work: Callable[[_Job], str]
+    work: Callable[[Job], str]
     holder: Session
     """The connection that has its lock."""
-    tell: Callable[[_Job], None]
+    tell: Callable[[Job], None]
+    room: Callable[[], Path]
+    """An empty folder for what it makes."""
     state: str = "queued"
     business_date: str = ""
     stage: str = ""
@@ -117,7 +128,23 @@ class _Job:
     """How many business dates it will write, those that were missed among them."""
     steps: int = 0
     """Stages that were begun."""
+    done: int = 0
+    whole: int = 0
+    """Of so many of what it counts by itself; 0: it counts by the stages of nights."""
+    counted_from: datetime | None = None
+    refused: str = ""
+    """The code of the refusal that ended it."""
     began_at: datetime | None = None
+
+    def step(self, stage: str, done: int, whole: int) -> None:
+        """Progress of anything that counts (keizoku.billing.closing.reconciliation_run.Progress)."""
+        anew = done == 0 or whole != self.whole
+        if anew:
+            self.counted_from = datetime.now(UTC)
+        moved = anew or stage != self.stage or done == whole
+        self.stage, self.done, self.whole = stage, done, whole
+        if moved or monotonic() - self.told_at >= TELLS_EVERY_S:
+            self.tell(self)
 
     def told(self, on: date, stage: str, rows: int) -> None:
         """Progress of a night (keizoku.scheduler.night.nightly_run.Progress)."""
@@ -153,19 +180,35 @@ def job_seen(session: Session, name: str) -> tuple[str, dict[str, Any]] | None:
 
 def job_progress(session: Session, name: str) -> JobProgress | None:
     """The same for people: how much of it is done; None: it was never asked for."""
-    from keizoku.scheduler.night.nightly_run import STAGES
-
     seen, row = job_seen(session, name), _newest(session, name)
     if seen is None or row is None:
         return None
-    state = seen[1]["state"]
-    until = row.recorded_at if state in ENDED else datetime.now(UTC)
-    taken = 0.0 if row.began_at is None else (until - row.began_at).total_seconds()
+    told = seen[1]
+    names = ("id", "state", "business_date", "stage", "rows", "said", "done", "whole")
+    return JobProgress(
+        **{each: told[each] for each in names},
+        taken_seconds=round(_taken(row, told["state"])),
+        left_seconds=told["seconds_left"],
+    )
+
+
+def come(row: Any, state: str, now: datetime) -> tuple[int, int, int | None]:
+    """(how much is done, of how much, about how many seconds it takes yet) of a job's newest row."""
+    from keizoku.scheduler.night.nightly_run import STAGES
+
+    if row.whole:
+        counted = (now - row.counted_from).total_seconds() if row.counted_from is not None else 0.0
+        under_way = state == "running" and 0 < row.done < row.whole
+        return row.done, row.whole, round(counted / row.done * (row.whole - row.done)) if under_way else None
     whole = max(row.nights * len(STAGES), row.steps, 1)
     begun = row.steps - 1  # the newest is under way
-    left = round(taken * (whole - begun) / begun) if state == "running" and begun > 0 else None
-    done = whole if state == "done" else max(begun, 0)
-    return JobProgress(**seen[1], done=done, whole=whole, taken_seconds=round(taken), left_seconds=left)
+    left = round(_taken(row, state) * (whole - begun) / begun) if state == "running" and begun > 0 else None
+    return whole if state == "done" else max(begun, 0), whole, left
+
+
+def _taken(row: Any, state: str) -> float:
+    until = row.recorded_at if state in ENDED else datetime.now(UTC)
+    return 0.0 if row.began_at is None else float((until - row.began_at).total_seconds())
 
 
 def _newest(session: Session, name: str) -> sa.Row[Any] | None:
@@ -174,9 +217,10 @@ def _newest(session: Session, name: str) -> sa.Row[Any] | None:
 
 
 def _shown(row: sa.Row[Any], state: str, said: str) -> dict[str, Any]:
+    done, whole, left = come(row, state, datetime.now(UTC))
     return {
         "id": row.job, "state": state, "business_date": row.business_date, "stage": row.stage, "rows": row.rows,
-        "said": said,
+        "said": said, "done": done, "whole": whole, "seconds_left": left, "refused": row.refused,
     }  # fmt: skip
 
 
@@ -189,20 +233,30 @@ class Jobs:
 
     def __init__(
         self,
-        services: Callable[[], AbstractContextManager[Services]],
+        services: Callable[[Role], AbstractContextManager[Services]],
         clock: Callable[[], datetime],
         place: NightPlace,
         connect: Callable[[str], AbstractContextManager[Session]],
+        kept: KeptFiles,
     ) -> None:
         self._services, self._clock, self._place, self._connect = services, clock, place, connect
-        self._queue: SimpleQueue[_Job | None] = SimpleQueue()
+        self._kept = kept
+        self._queue: SimpleQueue[Job | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._ends = threading.Event()
 
     def run_night(self, wish: Wish) -> None:
         """Queue a night (`night_job`); one that waits or runs, here or in another process, is not queued twice."""
-        self._add(night_job(wish.dates[-1]), partial(self._night, wish))
+        self.start(night_job(wish.dates[-1]), partial(self._night, wish))
+
+    def services(self, role: str) -> AbstractContextManager[Services]:
+        """Services as the role of a call, for the work of a job."""
+        return self._services(cast("Role", role))
+
+    def now(self) -> datetime:
+        """When it is."""
+        return self._clock()
 
     def seen(self, name: str, role: str) -> tuple[str, dict[str, Any]] | None:
         """(the mark of the newest state, that state), on a connection of its own."""
@@ -216,28 +270,29 @@ class Jobs:
             self._queue.put(None)
             self._thread.join(timeout=30)
 
-    def _night(self, wish: Wish, job: _Job) -> str:
+    def _night(self, wish: Wish, job: Job) -> str:
         """What `keizoku night` does, by the same settings."""
         from keizoku.scheduler.night.asked import run_asked
         from keizoku.scheduler.night.processes import WorkerPool
         from keizoku.scheduler.night.run_log import run_log_state
 
         processes = WorkerPool(self._place.settings.night_jobs - 1, self._place.services)
-        with self._services() as services, processes as pool:
+        with self._services("worker") as services, processes as pool:
             missed = run_log_state(services.session, wish.dates[0]).missed
             services.session.rollback()
             job.nights = len(missed) + len(wish.dates)
             results = run_asked(services, wish, self._clock(), job.told, pool)
         return "; ".join(map(_said_of, results))
 
-    def _add(self, name: str, work: Callable[[_Job], str]) -> None:
+    def start(self, name: str, work: Callable[[Job], str]) -> None:
+        """Queue a piece of work; one of its name that waits or runs, here or elsewhere, is not queued twice."""
         holder = self._place.connection()
         try:
             if not try_leader_lock(holder, _lock_of(name)):
                 holder.close()
                 return
             holder.commit()
-            job = _Job(name, work, holder, self._tell)
+            job = Job(name, work, holder, self._tell, partial(self._kept.room, name))
             job.tell(job)
         except BaseException:
             holder.close()
@@ -248,7 +303,7 @@ class Jobs:
                 self._thread.start()
         self._queue.put(job)
 
-    def _tell(self, job: _Job) -> None:
+    def _tell(self, job: Job) -> None:
         job.told_at = monotonic()
         values = {name: getattr(job, name) for name in _KEPT}
         with self._connect("worker") as session:
@@ -263,13 +318,14 @@ class Jobs:
                     job.became("done", job.work(job))
             except Exception as error:
                 told = explained(error)
+                job.refused = error.code if isinstance(error, Refused) else ""
                 _log.error("%s failed: %s", job.name, type(error).__name__, exc_info=told is None)
                 with suppress(SQLAlchemyError):  # where the database is away: then it is lost
                     job.became("failed", told[0] if told is not None else "a fault of ours; it is in the server's log")
             finally:
                 job.holder.close()  # and with it its locks
 
-    def _is_its_turn(self, job: _Job) -> bool:
+    def _is_its_turn(self, job: Job) -> bool:
         """Wait until no other process is at a job; False: this process ends before."""
         while not try_leader_lock(job.holder, _ALL):
             job.holder.commit()

@@ -8,7 +8,6 @@ Read only; whole yen, JST days. Payouts in other money than yen are not ours to 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -42,10 +41,18 @@ class PayoutRow(ReadModel):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Known(ReadModel):
+    """Up to when something of the gateway is known."""
+
+    what: str
+    until: JapanInstant
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class GatewayNews(ReadModel):
     """Up to when the gateway was asked, by what was asked; `pushed`: whether its own calls are taken here."""
 
-    asked: Mapping[str, JapanInstant]
+    asked: tuple[Known, ...]
     pushed: bool
 
 
@@ -58,7 +65,7 @@ def payout_list(session: Session, *, limit: int, before: int | None = None) -> l
 def gateway_news(session: Session, *, pushed: bool) -> GatewayNews:
     """Up to when the gateway's events and its balance are known."""
     rows = session.execute(sa.select(gateway_cursor).order_by(gateway_cursor.c.name))
-    return GatewayNews({row.name: row.seen_to for row in rows}, pushed)
+    return GatewayNews(tuple(Known(row.name, row.seen_to) for row in rows), pushed)
 
 
 _PAYOUTS: Final = sa.text(

@@ -197,10 +197,12 @@ def _day_of(found: Difference, month: Month, today: date) -> date:
     return min(today, max(days, default=month.end_on - timedelta(days=1)))
 
 
-def keep_for_people(session: Session, reconciled: Reconciled, now: datetime) -> None:
+def keep_for_people(
+    session: Session, reconciled: Reconciled, now: datetime, standing: Mapping[str, Any] | None = None
+) -> None:
     """Keep what waits for people, for the work list, where it differs from what was kept of the month; commits.
 
-    Who may only read keeps nothing.
+    `standing`: all that a check of the month's close has found; it is kept each time. Who may only read keeps nothing.
     """
     if not may_add(session, reconciliation_result):
         return
@@ -215,8 +217,9 @@ def keep_for_people(session: Session, reconciled: Reconciled, now: datetime) -> 
         sa.select(table.exceptions, table.left_off).where(table.month == month).order_by(table.id.desc()).limit(1)
     ).first()
     left_off = len(largest) - len(kept)
-    if (last.exceptions, last.left_off) != (kept, left_off) if last is not None else bool(kept):
-        values = {"month": month, "exceptions": kept, "left_off": left_off, "recorded_at": now}
+    changed = (last.exceptions, last.left_off) != (kept, left_off) if last is not None else bool(kept)
+    if changed or standing is not None:
+        values = {"month": month, "exceptions": kept, "left_off": left_off, "standing": standing, "recorded_at": now}
         session.execute(sa.insert(reconciliation_result).values(values))
     session.commit()
 

@@ -20,6 +20,10 @@ from keizoku.terms.read_model import ReadModel
 __all__ = ["EntryFound", "Sought", "entries_found", "entry_count"]
 
 
+PARTS: Final = ("deposit", "credit", "closed", "over", "key", "fee", "returned")
+"""What keys of events say behind the number of a document, where it has more than one entry."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sought:
     """What is looked for; conditions that are stated hold together. Days and sums include both ends."""
@@ -31,6 +35,9 @@ class Sought:
     account: str | None = None
     late_after_days: int = 7
     late_only: bool = False
+    number: int | None = None
+    reference: str | None = None
+    """What it was posted for: the key of its event, with or without what the key says of its part."""
 
     def conditions(self) -> Iterator[sa.ColumnElement[bool]]:
         """As conditions of a query."""
@@ -44,6 +51,10 @@ class Sought:
             yield self.to_yen >= _YEN
         if self.account is not None:
             yield entry.c.account == self.account
+        if self.number is not None:
+            yield entry.c.id == self.number
+        if self.reference is not None:
+            yield entry.c.event_key.in_([self.reference, *(f"{self.reference}:{part}" for part in PARTS)])
         if self.late_only:
             yield self.late_after_days < _DAYS
 

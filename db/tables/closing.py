@@ -6,6 +6,7 @@ unseen. An entry is reversed once.
 """
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Index, Table, UniqueConstraint
+from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import JSONB
 
 from keizoku.db.tables.base import day, identity, instant, metadata, text, yen
@@ -70,7 +71,12 @@ reconciliation_result = Table(
     text("month"),
     Column("exceptions", JSONB, nullable=False),  # those that waited for people, the largest first
     Column("left_off", BigInteger, nullable=False),  # how many more there were
+    Column("standing", JSONB, nullable=True),  # all that was found of the month, where its close was checked
     instant("recorded_at"),
     Index("ix_reconciliation_result_month", "month", "id"),
+    Index("ix_reconciliation_result_standing", "month", "id", postgresql_where=sql("standing IS NOT NULL")),
 )
-"""What a reconciliation left to people, where it differs from the one before it; the newest row of a month counts."""
+"""What a reconciliation left to people, where it differs from the one before it; the newest row of a month counts.
+
+A check of the month's close is kept with all that it found each time.
+"""

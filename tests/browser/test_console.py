@@ -8,12 +8,13 @@ import json
 import uuid
 from collections.abc import Iterator
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
 
-from keizoku.web.jobs import _Job
+from keizoku.web.jobs import Job
 from keizoku.web.pages.staff.console import SCREENS
 from tests.integration.web.conftest import House, lived_schema, open_house
 from tests.worlds.console_world import Sitting, addresses_of, fill, night_under_way, staff_of
@@ -77,7 +78,7 @@ def console(house_of_console: House) -> Iterator[str]:
 
 
 @pytest.fixture
-def watched(house_of_console: House) -> Iterator[_Job]:
+def watched(house_of_console: House) -> Iterator[Job]:
     """A night that the test moves on."""
     with night_under_way(house_of_console.door.jobs, date(2026, 5, 7)) as job:
         yield job
@@ -155,7 +156,56 @@ def test_an_act_is_looked_at_and_done(browser: Browser, console: str, script: bo
     context.close()
 
 
-def test_a_night_that_runs_is_watched_to_its_end(browser: Browser, console: str, watched: _Job) -> None:
+MUFG = (
+    '"日付","摘要","摘要内容","支払い金額","預かり金額","差引残高","メモ","未資金化区分","入払区分"\n'
+    '"2026/5/1","振込1","ヤマダ タロウ","","500","1,000,500","","","入金"\n'
+    '"2026/5/2","手数料","フリコミテスウリヨウ","330","","1,000,170","","","出金"\n'
+)
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["with script", "without script"])
+def test_a_bank_file_is_sent_looked_at_and_taken(browser: Browser, console: str, tmp_path: Path, script: bool) -> None:
+    file = tmp_path / ("mufg.csv" if script else "again.csv")
+    file.write_text(MUFG, encoding="cp932")
+    context = browser.new_context(java_script_enabled=script, extra_http_headers={"Accept-Language": "ja"})
+    page = context.new_page()
+    page.goto(f"{console}/console/bank")
+    page.get_by_role("link", name="銀行のファイルを取り込む").click()
+    page.get_by_label("ファイル", exact=True).set_input_files(file)
+    page.get_by_role("button", name="変更内容を見る").click()
+    shown = page.locator("main").inner_text()
+    if script:
+        assert "三菱UFJ銀行" in shown
+        assert "ヤマダ タロウ" in shown
+    else:
+        assert "取込み済み" in shown
+    page.get_by_role("button", name="銀行のファイルを取り込む").click()
+    assert "実行しました" in page.get_by_role("status").inner_text()
+    assert "/console/bank/files/" in page.url
+    context.close()
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["with script", "without script"])
+def test_a_month_is_checked_while_its_progress_is_shown(browser: Browser, console: str, script: bool) -> None:
+    context = browser.new_context(java_script_enabled=script, extra_http_headers={"Accept-Language": "en"})
+    page = context.new_page()
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.goto(f"{console}/console/close/2026-03")
+    page.get_by_role("button", name="Check the month").click()
+    assert "/console/jobs/check-2026-03" in page.url
+    if script:  # the page asks for itself
+        page.locator("section.running[hx-get]").wait_for(state="detached", timeout=30_000)
+    while page.get_by_role("link", name="Look again").count():
+        page.get_by_role("link", name="Look again").click()
+    assert "done" in page.get_by_role("status").last.inner_text()
+    page.get_by_role("link", name="Back to the month").click()
+    assert "Checks that hold" in page.locator("main").inner_text()
+    assert said == []
+    context.close()
+
+
+def test_a_night_that_runs_is_watched_to_its_end(browser: Browser, console: str, watched: Job) -> None:
     page = browser.new_page(extra_http_headers={"Accept-Language": "en"})
     page.goto(f"{console}/console/nights/{watched.name.removeprefix('night-')}")
     assert "waits for its turn" in page.locator("#running").inner_text()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
@@ -15,7 +16,7 @@ from fastapi import Request
 from keizoku.db.session import try_leader_lock
 from keizoku.web.calls.problems import ProblemError
 from keizoku.web.identity.principal import Principal, Role
-from keizoku.web.jobs import Jobs, _Job, night_job
+from keizoku.web.jobs import Job, Jobs, night_job
 from keizoku.web.pages.shared.addresses import segment
 
 if TYPE_CHECKING:
@@ -114,13 +115,13 @@ DONE_BEFORE: Final = frozenset({"application.none_waiting", "contract.exists"})
 
 
 @contextmanager
-def night_under_way(jobs: Jobs, on: date) -> Iterator[_Job]:
+def night_under_way(jobs: Jobs, on: date) -> Iterator[Job]:
     """A night of this door that the test moves on, as the door's own thread would."""
     name, holder = night_job(on), jobs._place.connection()
     try:
         assert try_leader_lock(holder, f"job {name}")
         holder.commit()
-        job = _Job(name, lambda _: "ok", holder, jobs._tell)
+        job = Job(name, lambda _: "ok", holder, jobs._tell, partial(jobs._kept.room, name))
         job.tell(job)
         yield job
     finally:
@@ -134,8 +135,8 @@ def tiles(page: str) -> dict[str, str]:
 
 
 def walked(screens: Sequence[Operation]) -> list[Operation]:
-    """The screens that the world has something for: an endpoint wants a public address."""
-    return [screen for screen in screens if screen.name != "console.endpoint"]
+    """The screens that the world has something for: an endpoint wants a public address, a job begins by an act."""
+    return [screen for screen in screens if screen.name not in ("console.endpoint", "console.job")]
 
 
 def addresses_of(screens: Sequence[Operation]) -> list[str]:

@@ -257,12 +257,15 @@ CREATE TABLE reconciliation_result (
 	month TEXT NOT NULL, 
 	exceptions JSONB NOT NULL, 
 	left_off BIGINT NOT NULL, 
+	standing JSONB, 
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_reconciliation_result PRIMARY KEY (id), 
 	CONSTRAINT ck_reconciliation_result_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_reconciliation_result_month ON reconciliation_result (month, id);
+
+CREATE INDEX ix_reconciliation_result_standing ON reconciliation_result (month, id) WHERE standing IS NOT NULL;
 
 CREATE TABLE account (
 	id TEXT NOT NULL, 
@@ -1201,11 +1204,15 @@ CREATE TABLE job_state (
 	said TEXT NOT NULL, 
 	nights INTEGER NOT NULL, 
 	steps INTEGER NOT NULL, 
+	done BIGINT DEFAULT '0' NOT NULL, 
+	whole BIGINT DEFAULT '0' NOT NULL, 
+	counted_from TIMESTAMP WITH TIME ZONE, 
+	refused TEXT DEFAULT '' NOT NULL, 
 	began_at TIMESTAMP WITH TIME ZONE, 
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_job_state PRIMARY KEY (id), 
 	CONSTRAINT ck_job_state_state CHECK (state IN ('queued', 'running', 'done', 'failed')), 
-	CONSTRAINT ck_job_state_within_reach CHECK (began_at >= DATE '1900-01-01' AND began_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_job_state_within_reach CHECK (counted_from >= DATE '1900-01-01' AND counted_from < DATE '3000-01-01' AND began_at >= DATE '1900-01-01' AND began_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_job_state_job ON job_state (job, id);

@@ -26,12 +26,16 @@ job_state = Table(
     text("said"),
     Column("nights", Integer, nullable=False),
     Column("steps", Integer, nullable=False),
+    Column("done", BigInteger, nullable=False, server_default="0"),  # of what it counts by itself
+    Column("whole", BigInteger, nullable=False, server_default="0"),  # of so many; 0: by the stages of nights
+    instant("counted_from", nullable=True),
+    Column("refused", TEXT, nullable=False, server_default=""),  # the code of the refusal that ended it
     instant("began_at", nullable=True),
     instant("recorded_at"),
     Index("ix_job_state_job", "job", "id"),
     CheckConstraint("state IN ('queued', 'running', 'done', 'failed')", name="state"),
 )
-"""How far a job has come: `steps` stages, of those of `nights` nights. Its newest row counts.
+"""How far a job has come: `done` of `whole`, or `steps` stages, of those of `nights` nights. Its newest row counts.
 
 One that has not ended, and whose lock nobody has, was lost with its process.
 """

@@ -106,7 +106,9 @@ ACTS: Final[tuple[tuple[str, str, Any], ...]] = (
     ("proposals.withdraw", "/proposals/{proposal}/withdraw", G),
     ("tasks.done", "/tasks/T{task}/done", G),
     ("member-sessions.open_pages", "/member-sessions", {"account": "a6"}),
+    ("months.check", "/months/2026-03/check", {}),
     ("months.close", "/months/2026-03/close", {}),
+    ("months.begin_close", "/months/2026-05/close-job", {}),
     ("months.reopen", "/months/2026-03/reopen", G),
     ("proposals.approve", "/proposals/{proposal}/approve", G),
     (

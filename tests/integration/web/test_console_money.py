@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import tempfile
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -158,16 +161,27 @@ def test_each_yen_has_a_page_that_leads_on(money: House, lang: str) -> None:
         assert client.get("/console/receipts/999999").status_code == 404
 
 
-def test_kept_files_go_after_their_hour_and_the_oldest_first() -> None:
-    at = [0.0]
-    kept = KeptFiles(lambda: at[0])
-    first = kept.keep("a", "f", b"1")
-    assert kept.found("a", first) == ("f", b"1")
-    assert kept.found("b", first) is None
+def test_kept_files_go_after_their_hour_and_the_oldest_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    at = [time.time()]
+    kept, other = (KeptFiles("a database", lambda: at[0]) for _ in range(2))
+    first = kept.keep("a", "f", b"1\n2")
+    assert other.found("a", first) == ("f", b"1\n2")
+    another = KeptFiles("another database")
+    assert [kept.found("b", first), kept.found("a", "../x" * 8), another.found("a", first)] == [None, None, None]
+    another.close()
     words = [kept.keep("a", "f", b"2") for _ in range(MOST_KEPT)]
     assert kept.found("a", first) is None
-    assert kept.found("a", words[0]) == ("f", b"2")
-    at[0] = KEPT_S + 1
-    assert kept.found("a", words[0]) is None
-    kept.close()
+    assert kept.found("a", words[-1]) == ("f", b"2")
+    (other.room("report-2026-04") / "x.zip").write_bytes(b"x")
+    assert [each.name for each in kept.made("report-2026-04")] == ["x.zip"]
+    at[0] += KEPT_S + 1
     assert kept.found("a", words[-1]) is None
+    kept.close()
+    assert [each.name for each in other.made("report-2026-04")] == ["x.zip"]
+    other.close()
+    assert list(tmp_path.iterdir()) == []
+    (folder := kept._path()).mkdir(mode=0o755)
+    with pytest.raises(PermissionError, match="not ours alone"):
+        kept.keep("a", "f", b"3")
+    assert list(folder.iterdir()) == []

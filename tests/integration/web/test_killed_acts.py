@@ -168,7 +168,7 @@ def test_an_act_whose_connection_is_killed_anywhere_is_done_once_by_its_repeat(
 ) -> None:
     make_ready(house, tmp_path, monkeypatch)
     queued: list[Any] = []
-    monkeypatch.setattr(Jobs, "run_night", lambda _, wish: queued.append(wish))
+    monkeypatch.setattr(Jobs, "start", lambda _, name, work: queued.append(name))
     looks = opened.enter_context(house.engine.connect())
     killer = Killer(house, monkeypatch)
     chance = random.Random(20_260_507)  # noqa: S311 - no secret

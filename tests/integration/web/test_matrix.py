@@ -32,7 +32,7 @@ def test_what_the_door_would_let_through_postgresql_refuses(
     house: House, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     make_ready(house, tmp_path, monkeypatch)
-    monkeypatch.setattr(Jobs, "run_night", lambda *_: None)
+    monkeypatch.setattr(Jobs, "start", lambda *_: None)
     named = {each.name: each for each in operations()}
     checked = Door.role_of
     wrong: list[str] = []

@@ -22,7 +22,7 @@ from keizoku.web.calls.answering import jsonable
 from keizoku.web.pages.shared.addresses import CONSOLE, to_in
 from keizoku.web.pages.shared.blocks import NOTHING, Act, Acts, Cell, Column, Press, Story, Table, Tone
 from keizoku.web.pages.shared.blocks import Line as StoryLine
-from keizoku.web.pages.shared.words import say, word
+from keizoku.web.pages.shared.words import say, told, word
 
 if TYPE_CHECKING:
     from fastapi import Request
@@ -267,6 +267,15 @@ class View:
         fields = {key: str(value) for key, value in known.items() if value not in (None, "")}
         own = {"form_token": self.form_token, "idempotency_key": uuid.uuid4().hex, "return_to": self.path}
         return Press(self.to("acts", name), {**fields, **own})
+
+    def pressed(self, address: str) -> Press:
+        """A button that sends a form without fields to an address of this family, at once."""
+        return Press(address, {"form_token": self.form_token})
+
+    def told(self, table: str, text: str) -> Cell:
+        """What the engine said in English, in the language of the page as far as the table knows it."""
+        found, known = told(table, text, self.lang)
+        return Cell(NOTHING) if not text else Cell(found, text, lang=None if known else "en")
 
     def counted(self, rows: Rows, href: str | None = None, tone: Tone = "") -> Cell:
         """How many rows there are, as far as the page of them tells: "more than 50" where there are more."""

@@ -8,6 +8,7 @@ In the TOML files the table `say` holds sentences, every other table the words o
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from functools import cache
@@ -16,7 +17,7 @@ from typing import Any, Final
 
 from keizoku.terms.rendering import Lang, templates
 
-__all__ = ["UnknownWordError", "every_word", "named", "say", "word"]
+__all__ = ["UnknownWordError", "every_word", "named", "say", "told", "word"]
 
 _FOLDER: Final = Path(__file__).parent.parent / "words"
 _AT_HOME: Final = {"letter": "notice", "settlement": "settled"}
@@ -50,6 +51,36 @@ def word(kind: str, value: str, lang: Lang) -> str:
     name = _AT_HOME.get(kind, kind)
     told = templates().get(f"word.{name}.{value}") or templates().get(f"{name}.{value}")
     return value if told is None else told[lang]
+
+
+def told(table: str, text: str, lang: Lang) -> tuple[str, bool]:
+    """What the engine said in English, part by part ("; " joins them): (in the language, whether all of it is known).
+
+    The table's keys are English templates, "last night {day}", their second words the Japanese ones.
+    """
+    if lang == "en" or not text:
+        return text, True
+    found, known = [], True
+    for part in text.split("; "):
+        for template, ja in _patterns(table):
+            facts = template.fullmatch(part)
+            if facts is not None:
+                found.append(ja.format_map(facts.groupdict()))
+                break
+        else:
+            found.append(part)
+            known = False
+    return ("、" if known else "; ").join(found), known
+
+
+@cache
+def _patterns(table: str) -> tuple[tuple[re.Pattern[str], str], ...]:
+    made = []
+    for template, (_, ja) in every_word().get(table, {}).items():
+        parts = re.split(r"(\{\w+\})", template)
+        pattern = "".join(f"(?P<{each[1:-1]}>.+?)" if each[:1] == "{" else re.escape(each) for each in parts)
+        made.append((re.compile(pattern), ja))
+    return tuple(made)
 
 
 @cache

@@ -14,6 +14,7 @@ from keizoku.web.pages.shared.assets import ASSETS
 from keizoku.web.pages.shared.language import language_router
 from keizoku.web.pages.shared.rendering import PAGE_HEADERS
 from keizoku.web.pages.staff import screens  # noqa: F401 - declares them all
+from keizoku.web.pages.staff.books.work import WORK
 from keizoku.web.pages.staff.navigation import staff
 
 __all__ = ["PAGES", "SCREENS"]
@@ -29,5 +30,5 @@ def first(request: Request) -> RedirectResponse:
     return RedirectResponse(MEMBER_PAGES if member else CONSOLE, 303, dict(PAGE_HEADERS))
 
 
-PAGES: Final = (_first, ASSETS, language_router(CONSOLE), acts_router(staff), staff.router)
+PAGES: Final = (_first, WORK, ASSETS, language_router(CONSOLE), acts_router(staff), staff.router)
 SCREENS: Final = staff.screens

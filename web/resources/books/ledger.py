@@ -64,9 +64,14 @@ def find(
     account: Id | None = None,
     late_after: Annotated[int, Field(ge=0, le=10_000)] = 7,
     late_only: bool = False,
+    number: Number | None = None,
+    reference: Id | None = None,
 ) -> Listing:
-    """Entries by day, sum and account, all conditions together; late ones are marked (電子帳簿保存法)."""
-    sought = Sought(from_on, to_on, from_yen, to_yen, account, late_after, late_only)
+    """Entries by day, sum, account, number and event, all conditions together; late ones are marked (電子帳簿保存法).
+
+    `reference`: what an entry was posted for, as its key says it: receipt:12, attempt:7, bank:3.
+    """
+    sought = Sought(from_on, to_on, from_yen, to_yen, account, late_after, late_only, number, reference)
 
     def read(limit: int, after: str) -> list[EntryFound]:
         return entries_found(call.session, sought, limit=limit, after=number_in(after) or 0)

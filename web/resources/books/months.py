@@ -15,21 +15,24 @@ from keizoku.billing.closing import reconciliation_run
 from keizoku.billing.closing.export_files import export_month
 from keizoku.billing.closing.exports.mapping import mapping_for
 from keizoku.billing.closing.month_close import MonthAct, acts, close_month, close_view, reopen_month, standing, verify
+from keizoku.billing.closing.month_standing import MonthStanding, standing_of
 from keizoku.billing.closing.reconciliation_run import keep_for_people, reconcile_month
 from keizoku.db.roles import want_to_add
-from keizoku.db.tables.closing import exception_resolution, reconciliation_result
+from keizoku.db.tables.closing import exception_resolution, month_act, reconciliation_result
 from keizoku.terms.calendar import Month
-from keizoku.terms.refusal import Refused
+from keizoku.web.calls.answers import listed
 from keizoku.web.calls.call import Call, Listing, whole
 from keizoku.web.calls.operation import Resource
 from keizoku.web.calls.values import Ground, Id, MonthText
 from keizoku.web.calls.versions import MONTH
 from keizoku.web.resources.books.ledger import Legs
+from keizoku.web.resources.books.month_jobs import check_job, close_job, want_closed
 
 __all__ = ["months"]
 
 months = Resource("months", "Reconciling, closing, exporting a month.")
 
+MonthJob = listed("MonthJob", month=str, state=str, job=str)
 Form = Annotated[str, Field(pattern="^[a-z_]{1,30}$", description="csv, yayoi, freee, moneyforward, beancount, …")]
 Summary = Annotated[str, Field(pattern="^(day|month|document)$")]
 KeptHash = Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="a hash that was kept elsewhere")]
@@ -45,6 +48,34 @@ def list_acts(call: Call) -> Listing:
 def show(call: Call, month: MonthText) -> Any:
     """How a month stands: closed or open, the checks that a close would make, what they find."""
     return close_view(call.session, call.services.gateway, Month.parse(month), call.now)
+
+
+@months.question("/months/{month}/standing", command="close list", answer=MonthStanding)
+def show_standing(call: Call, month: MonthText) -> Any:
+    """How a month stood when its close was checked last: sides, exceptions, checks, balances; nothing is asked anew."""
+    return standing_of(call.session, Month.parse(month))
+
+
+def _queue_check(call: Call, _: object, *, month: str) -> None:
+    call.jobs.start(*check_job(call, Month.parse(month)))
+
+
+def _queue_close(call: Call, _: object, *, month: str) -> None:
+    call.jobs.start(*close_job(call, Month.parse(month)))
+
+
+@months.act("/months/{month}/check", command="reconcile resolve", answer=MonthJob, then=_queue_check)
+def check(call: Call, month: MonthText) -> Any:
+    """Check a month as its close would, as a job, and keep what is found: watch it under /jobs/{id}/events."""
+    want_to_add(call.session, reconciliation_result)
+    return {"month": month, "state": "queued", "job": f"check-{month}"}
+
+
+@months.act("/months/{month}/close-job", command="close month", answer=MonthJob, then=_queue_close, version=MONTH)
+def begin_close(call: Call, month: MonthText) -> Any:
+    """Close a month's books as a job: watch it under /jobs/{id}/events. Where a check fails the month stays open."""
+    want_to_add(call.session, month_act)
+    return {"month": month, "state": "queued", "job": f"close-{month}"}
 
 
 @months.act("/months/{month}/reconcile", command="reconcile resolve", answer=dict[str, Any], repeat="again")
@@ -70,14 +101,11 @@ def resolve(call: Call, month: MonthText, *, exception: Id, ground: Ground, line
 @months.act("/months/{month}/close", command="close month", answer=dict[str, Any], repeat="again", version=MONTH)
 def close(call: Call, month: MonthText) -> Any:
     """Close a month's books; what a check finds is in the answer, and the month then stays open."""
-    done = close_month(call.session, call.services.gateway, Month.parse(month), call.author, call.now)
-    if not done.ok:
-        failed = [each for each in done.checks if not each.ok]
-        raise Refused(
-            "close.check_failed",
-            f"{month} is not closed: " + "; ".join(f"{each.name}: {each.found}" for each in failed),
-            "mend what the checks name, then close it again",
-        )
+    done = close_month(
+        call.session, call.services.gateway, Month.parse(month), call.author, call.now,
+        bank_accounts=call.settings.bank_accounts,
+    )  # fmt: skip
+    want_closed(done)
     return asdict(done)
 
 

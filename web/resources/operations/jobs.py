@@ -17,7 +17,10 @@ __all__ = ["jobs"]
 
 jobs = Resource("jobs", "Work that takes longer than a call, and how far it has come.")
 
-Job = listed("Job", id=str, state=str, business_date=str, stage=str, rows=int, said=str)
+Job = listed(
+    "Job", id=str, state=str, business_date=str, stage=str, rows=int, said=str, done=int, whole=int,
+    seconds_left=int | None, refused=str,
+)  # fmt: skip
 JobId = Annotated[str, Field(max_length=40, pattern="^[a-z]+-[0-9-]+$", examples=["night-2026-05-07"])]
 
 
@@ -43,6 +46,6 @@ def _state(call: Call, job: str) -> dict[str, Any]:
             "job.unknown",
             "There is no such job.",
             f"job {job} was never asked for",
-            "run the night",
+            "ask for it",
         )
     return found[1]

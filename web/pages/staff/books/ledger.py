@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field
 
-from keizoku.billing.ledger.entry_search import Sought, entries_found
-from keizoku.web.calls.answering import jsonable
-from keizoku.web.calls.call import number_in
-from keizoku.web.calls.values import Day, Number
+from keizoku.web.calls.values import Number
 from keizoku.web.pages.shared.addresses import to
-from keizoku.web.pages.shared.blocks import Block, Facts, Figure, Figures, Filters, Input, Page
+from keizoku.web.pages.shared.blocks import Block, Cell, Facts, Figure, Figures, Filters, Input, Page, Prose
 from keizoku.web.pages.shared.plain import shown
+from keizoku.web.pages.shared.ranges import range_filters, ranges_asked
 from keizoku.web.pages.shared.view import ROWS, View
 from keizoku.web.pages.staff.navigation import staff
 
 __all__ = ["entries", "entry", "ledger", "ledger_account"]
 
-_DAY: Final[TypeAdapter[date]] = TypeAdapter(Day)
 Code = Annotated[str, Field(pattern="^[0-9]{4}$")]
 
 
@@ -97,14 +94,11 @@ def ledger_account(view: View, code: Code) -> Page:
 
 @staff.screen("/ledger/entries", command="ledger find", resource="ledger")
 def entries(view: View) -> Page:
-    """Entries by day, sum and account."""
+    """Entries by day, sum, account, number and what they were posted for."""
     say, query = view.say, view.query
-    from_on, to_on = (_DAY.validate_python(query[key]) if query.get(key) else None for key in ("from_on", "to_on"))
-    from_yen, to_yen = view.whole_number("from_yen"), view.whole_number("to_yen")
-    sought = Sought(from_on, to_on, from_yen, to_yen, query.get("account"), late_only="late" in query)
-    found = entries_found(
-        view.call.session, sought, limit=ROWS + 1, after=number_in(query.get("entries.after", "")) or 0
-    )
+    late, reference = "late" in query, query.get("reference")
+    found = view.rows("ledger.find", table="entries", **ranges_asked(view), number=view.whole_number("number"),
+                      reference=reference, late_only=late)  # fmt: skip
     rows = [
         [
             view.code(each["id"], to("ledger", "entries", each["id"])),
@@ -113,23 +107,21 @@ def entries(view: View) -> Page:
             view.word("entry", each["event"], tone=""),
             view.account(each["account"]),
             view.yen(each["yen"]),
+            view.text(each["belongs_to"]),
         ]
-        for each in jsonable(found[:ROWS])
+        for each in found.data
     ]
-    columns = [say("Entry"), say("Day"), say("Recorded"), say("Event"), say("Account"), say("Sum")]
-    filters = Filters(
-        (
-            Input("from_on", say("From"), "date", query.get("from_on", "")),
-            Input("to_on", say("To"), "date", query.get("to_on", "")),
-            Input("from_yen", say("Sum from"), "number", query.get("from_yen", "")),
-            Input("to_yen", say("Sum to"), "number", query.get("to_yen", "")),
-            Input("account", say("Account"), value=query.get("account", "")),
-            Input("late", say("late ones only"), "checkbox", query.get("late", "")),
-        ),
-        say("Show"),
+    columns = [
+        say("Entry"), say("Day"), say("Recorded"), say("Event"), say("Account"), say("Sum"), say("Of the closed month"),
+    ]  # fmt: skip
+    filters = range_filters(
+        view,
+        Input("number", say("Entry"), "number", query.get("number", "")),
+        Input("reference", say("Posted for"), value=reference or "", hint=say("receipt:12, attempt:7, bank:3")),
+        Input("late", say("late ones only"), "checkbox", query.get("late", "")),
     )
-    following = str(found[ROWS - 1].id) if len(found) > ROWS else None
-    table = view.table("", columns, rows, empty=say("No entry is like this."), name="entries", next=following)
+    empty = say("No entry is like this. Leave a condition out, or widen the days.")
+    table = view.table("", columns, rows, empty=empty, name="entries", next=found.next)
     return Page(say("Ledger"), [filters, table], tabs=_tabs(view, "entries"))
 
 
@@ -139,15 +131,6 @@ def entry(view: View, number: Number) -> Page:
     say = view.say
     found = view.ask("ledger.entry", number=number)
     clause = found["clause"]
-    rows = [
-        [
-            view.code(each["code"], to("ledger", "accounts", each["code"])),
-            view.text(each[view.lang]),
-            view.yen(each["yen"] if each["yen"] > 0 else None),
-            view.yen(-each["yen"] if each["yen"] < 0 else None),
-        ]
-        for each in found["lines"]
-    ]
     facts = Facts(
         say("Where it comes from"),
         [
@@ -157,7 +140,8 @@ def entry(view: View, number: Number) -> Page:
             (say("Account"), view.account(found["account"])),
             (say("Recorded"), view.at(found["recorded_at"])),
             (say("Month"), view.text(found["belongs_to"])),
-            (say("Reversed by"), view.code(found["reversed_by"])),
+            (say("Posted for"), view.code(found["event_key"], _document(found["behind"]))),
+            *_by_people(view, found),
         ],
     )
     behind = found["behind"] or {}
@@ -168,13 +152,84 @@ def entry(view: View, number: Number) -> Page:
                 Figure(say("Sum"), view.yen(sum(each["yen"] for each in found["lines"] if each["yen"] > 0))),
             ]
         ),
-        view.table(say("Lines"), [say("Code"), say("Ledger account"), say("Debit"), say("Credit side")], rows,
-                   empty=say("Nothing was posted."), name="lines"),
+        _legs(view, found["lines"]),
         facts,
         *(shown(view, say("The row behind it"), behind["row"]) if isinstance(behind.get("row"), dict) else []),
         view.acts(say("What may be done"), [view.act("ledger.reverse", number=number)]),
     ]  # fmt: skip
     return Page(say("Entry {number}", number=number), blocks, above=[(say("Ledger"), to("ledger"))])
+
+
+def _legs(view: View, lines: Sequence[Mapping[str, Any]]) -> Block:
+    """The lines of an entry, debit and credit, each with its account."""
+    say = view.say
+    rows = [
+        [
+            view.code(each["code"], to("ledger", "accounts", each["code"])),
+            view.text(each[view.lang], to("ledger", "accounts", each["code"])),
+            view.yen(each["yen"] if each["yen"] > 0 else None),
+            view.yen(-each["yen"] if each["yen"] < 0 else None),
+        ]
+        for each in lines
+    ]
+    columns = [say("Code"), say("Ledger account"), say("Debit"), say("Credit side")]
+    return view.table(say("Lines"), columns, rows, empty=say("Nothing was posted."), name="lines")
+
+
+_PAGES: Final = {
+    "receipt": "receipts",
+    "demand": "demands",
+    "credit": "credits",
+    "invoice": "invoices",
+    "bank_line": "bank",
+}
+
+
+def _document(behind: Mapping[str, Any] | None) -> str | None:
+    """The page of what stands behind an entry."""
+    if behind is None:
+        return None
+    row = behind["row"]
+    if behind["table"] in _PAGES:
+        return to(_PAGES[behind["table"]], row["id"])
+    if behind["table"] == "payment_attempt":
+        return to("invoices", row["invoice_id"])
+    return to("refunds", row["key"]) if behind["table"] == "credit_refund" else None
+
+
+def _by_people(view: View, found: Mapping[str, Any]) -> list[tuple[str, Cell]]:
+    """Who posted or reversed it by hand, and why."""
+    say, rows = view.say, []
+    people, reversal = found["by_people"], found["reversed_by"]
+    if people:
+        rows += [(say("Posted by"), view.text(people["author"])), (say("Ground"), view.text(people["ground"]))]
+        if people["reverses"]:
+            rows.append((say("Reverses"), view.code(people["reverses"], to("ledger", "entries", people["reverses"]))))
+    if reversal:
+        there = to("ledger", "entries", reversal["entry"])
+        rows.append((say("Reversed by"), view.code(reversal["entry"], there)))
+        rows.append((say("Why it was reversed"), view.text(f"{reversal['author']}: {reversal['ground']}")))
+    return rows
+
+
+def _preview(view: View, answer: Mapping[str, Any]) -> Sequence[Block]:
+    """The entry as it would stand: its day, its month, its lines; what would be the better act, where there is one."""
+    say = view.say
+    made = view.ask("ledger.entry", number=answer["entry"])
+    figures = [
+        Figure(say("Day"), view.day(answer["posted_on"])),
+        Figure(say("Sum"), view.yen(sum(each["yen"] for each in made["lines"] if each["yen"] > 0))),
+    ]
+    if answer["belongs_to"]:
+        figures.append(Figure(say("Of the closed month"), view.text(answer["belongs_to"])))
+    better: list[Block] = []
+    if answer.get("warning"):
+        told = say("A document stands behind this entry, and stays as it was: look for the act that takes it back.")
+        better.append(Prose(told, "warn"))
+    return [*better, Figures(figures), _legs(view, made["lines"])]
+
+
+staff.previews["ledger.post"] = staff.previews["ledger.reverse"] = _preview
 
 
 def _tabs(view: View, here: str) -> list[tuple[str, str, bool]]:

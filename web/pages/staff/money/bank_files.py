@@ -129,14 +129,14 @@ def _taken(view: View, found: Mapping[str, Any]) -> list[Block]:
 
 
 def _findings(view: View, findings: Sequence[Mapping[str, Any]], in_all: int) -> Block:
-    """What could not be used: line, value, rule, remedy. What the readers say of a file's content is English."""
+    """What could not be used: line, value, rule, remedy."""
     say = view.say
     rows = [
         [
             view.number(each["line"]),
             view.text(each["value"]),
-            view.text(each["rule"]),
-            view.text(each["remedy"]),
+            view.told("finding_said", each["rule"]),
+            view.told("finding_said", each["remedy"]),
         ]
         for each in findings
     ]

@@ -7,8 +7,9 @@ from typing import Any
 
 from keizoku.web.calls.values import Id
 from keizoku.web.pages.shared.addresses import to
-from keizoku.web.pages.shared.blocks import Filters, Input, Page
+from keizoku.web.pages.shared.blocks import Page
 from keizoku.web.pages.shared.plain import shown, table_of
+from keizoku.web.pages.shared.ranges import range_filters, ranges_asked
 from keizoku.web.pages.shared.view import View
 from keizoku.web.pages.staff.navigation import staff
 
@@ -18,25 +19,8 @@ __all__ = ["document", "documents"]
 @staff.screen("/documents", command="documents list", resource="documents")
 def documents(view: View) -> Page:
     """The search of the archive."""
-    say, query = view.say, view.query
-    found = view.rows(
-        "documents.search",
-        from_on=query.get("from_on"),
-        to_on=query.get("to_on"),
-        from_yen=view.whole_number("from_yen"),
-        to_yen=view.whole_number("to_yen"),
-        account=query.get("account"),
-    )
-    filters = Filters(
-        (
-            Input("from_on", say("From"), "date", query.get("from_on", "")),
-            Input("to_on", say("To"), "date", query.get("to_on", "")),
-            Input("from_yen", say("Sum from"), "number", query.get("from_yen", "")),
-            Input("to_yen", say("Sum to"), "number", query.get("to_yen", "")),
-            Input("account", say("Account"), value=query.get("account", "")),
-        ),
-        say("Show"),
-    )
+    say = view.say
+    found = view.rows("documents.search", **ranges_asked(view))
 
     def leads(row: Mapping[str, Any]) -> str:
         return to("documents", row.get("id") or row["number"])
@@ -46,7 +30,7 @@ def documents(view: View) -> Page:
         hrefs={"id": leads, "number": leads},
     )  # fmt: skip
     acts = view.acts(say("What may be done"), [view.act("documents.issue")])
-    return Page(say("Documents"), [filters, table, acts])
+    return Page(say("Documents"), [range_filters(view), table, acts])
 
 
 @staff.screen("/documents/{number}", command="documents show", resource="documents")
