@@ -13,8 +13,14 @@ for (const section of document.querySelectorAll("section[id^='t-']")) {
   };
   section.only = text => { search.value = text; filter(text, text !== ""); };
   search.addEventListener("input", () => filter(search.value, false));
-  section.querySelectorAll("th button").forEach(button => {
+  // no <button>: a browser does not repeat a heading that has one on each sheet of paper
+  section.querySelectorAll("th span").forEach(button => {
     const head = button.parentElement, at = head.cellIndex;
+    button.role = "button";
+    button.tabIndex = 0;
+    button.addEventListener("keydown", event => {
+      if (event.key === "Enter" || event.key === " ") { event.preventDefault(); button.click(); }
+    });
     button.addEventListener("click", () => {
       const down = head.getAttribute("aria-sort") === "ascending", number = head.classList.contains("n");
       section.querySelectorAll("th").forEach(other => other.removeAttribute("aria-sort"));

@@ -43,12 +43,12 @@ def test_the_report_opens_offline_sorts_filters_drills_down_and_prints(
 
     # sorting, both ways, by number; filtering by text
     ledger = page.locator("#t-ledger")
-    debits = ledger.locator("th button").nth(6)
+    debits = ledger.locator("th [role=button]").nth(6)
     debits.click()
     cells = ledger.locator("tbody tr td:nth-child(7)")
     ascending = [int(text.replace(",", "")) for text in cells.all_inner_texts()]
     assert ascending == sorted(ascending)
-    debits.click()
+    debits.press("Enter")
     assert [int(text.replace(",", "")) for text in cells.all_inner_texts()] == ascending[::-1] != ascending
     ledger.locator("input").fill("CREDIT_GRANTED")
     rows = ledger.locator("tbody tr:visible")
@@ -58,6 +58,7 @@ def test_the_report_opens_offline_sorts_filters_drills_down_and_prints(
     assert page.evaluate("document.documentElement.scrollWidth") == 1180
     tiles_line_up(page)
     printed(page)
+    assert page.locator("thead button").count() == 0  # Chromium would repeat no heading on the next sheet
     fits_a_phone(page)
     barred_nowhere(page)
     page.emulate_media(media="print")

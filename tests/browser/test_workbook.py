@@ -81,7 +81,7 @@ def test_libreoffice_comes_to_our_figures_and_to_the_ledger(spring: Services, tm
     write_workbook(report, written, "en")
     right = retold(written, tmp_path / "right.xlsx", lambda formula: formula)
     wrong = retold(written, tmp_path / "wrong.xlsx", lambda formula: f"{formula}+1")
-    ours = {each.en: each.value for each in (*report.figures, *report.ages, *report.dunning)}
+    ours = {each.en: each.value for each in report.all_figures}
     worked_out, off_by_one = (summary(each) for each in recalculated(tmp_path, right, wrong))
     assert worked_out == ours
     assert off_by_one == {name: value + 1 for name, value in ours.items()}  # what is wrong is found, in every cell

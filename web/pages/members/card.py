@@ -83,6 +83,7 @@ def card_back(view: MemberView) -> Page:
         say("Save the card"),
         [view.send(say("Save the card"), at_home("acts", "cards.finish"), told, hidden, name="finish-card")],
         above=above,
+        script="card.js",
     )
 
 

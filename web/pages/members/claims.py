@@ -54,7 +54,7 @@ def claims(view: MemberView) -> Page:
             ]
         )
         one = one.previous()
-    columns = [say("Month"), say("Outages measured"), say("of which count"), say("Claim until"), ""]
+    columns = [say("Month"), say("Outages measured"), say("of which count"), say("Claim until"), say("What you can do")]
     made = view.rows("claims.list_claims", account=view.own, table="claims")
     own = [
         [

@@ -114,12 +114,10 @@ def _ending(view: MemberView, found: Mapping[str, Any]) -> list[Block]:
     if ends is None:
         last = date.fromisoformat(found["term"][1])
         change = view.act("contracts.change_method", say("Change how you pay"), account=view.own)
+        until = _ask_before(view, last)
+        told = say("until {at}", at=_last_second(view, until)) if today < until else ""
         items = [
-            Act(
-                say("End of use"),
-                at_home("end-of-use"),
-                say("until {at}", at=_last_second(view, _ask_before(view, last))),
-            ),
+            Act(say("End of use"), at_home("end-of-use"), told),
             change,
         ]
         return [Acts(say("What you can do"), [each for each in items if each is not None])]

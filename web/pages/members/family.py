@@ -6,6 +6,7 @@ role `member` of the database, and name no account anywhere.
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from keizoku.web.pages.shared.blocks import NOTHING, Block, Cell, Line, Prose, S
 from keizoku.web.pages.shared.problem_page import asked_of, host_link
 from keizoku.web.pages.shared.screens import Screens
 from keizoku.web.pages.shared.view import View
-from keizoku.web.pages.shared.words import named, say
+from keizoku.web.pages.shared.words import named, say, word
 
 if TYPE_CHECKING:
     from keizoku.terms.rendering import Lang
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 __all__ = ["PLACES", "MemberView", "at_home", "clause_words", "frame", "member"]
 
+_CODE: Final = re.compile(r"\b[a-z]+(?:_[a-z]+)+\b")
+_FUNDS: Final = "insufficient_funds"
 _KANA: Final = {"a": "ア", "b": "イ", "c": "ウ", "d": "エ"}
 """The letters of items, as Japanese terms count them."""
 
@@ -67,9 +70,20 @@ class MemberView(View):
         """A clause in words."""
         return Cell(NOTHING) if not value else Cell(clause_words(self.lang, value), value)
 
+    def _plain(self, text: str) -> str:
+        """A sentence without the gateway's own words for a refusal, which are for the staff."""
+
+        def said(found: re.Match[str]) -> str:
+            return word("decline", found[0] if found[0] == _FUNDS else "other", self.lang)
+
+        return _CODE.sub(said, text)
+
     def story(self, title: str, sentences: Sequence[Mapping[str, Any]], empty: str = "") -> Story:
         """Sentences of an explanation, each with its clause in words."""
-        lines = [Line(each["text"], clause=clause_words(self.lang, each.get("clause") or "")) for each in sentences]
+        lines = [
+            Line(self._plain(each["text"]), clause=clause_words(self.lang, each.get("clause") or ""))
+            for each in sentences
+        ]
         return Story(title, lines, empty)
 
     def at(self, value: datetime | str | None, href: str | None = None, tone: Tone = "") -> Cell:

@@ -33,7 +33,7 @@ BEGIN: Final = at_home("link", "begin")
 SOON: Final = timedelta(days=30)
 """So long before an access lapses the page says so first."""
 _LIVING: Final = ("active", "renewing", "stopped")
-_PART: Final = re.compile(r"[A-Za-z0-9._~+/=-]{1,500}")
+_PART: Final = re.compile(r"[!-~]{1,500}")
 
 
 @member.screen("/link", command="link show", resource="links")

@@ -295,3 +295,5 @@ class Page:
     lead: str = ""
     above: Sequence[tuple[str, str]] = field(default=())
     tabs: Sequence[tuple[str, str, bool]] = field(default=())
+    script: str = ""
+    """A script of its own, by its name among our files."""
