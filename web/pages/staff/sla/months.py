@@ -90,13 +90,13 @@ def month(view: View, month: MonthText) -> Page:
                 Figure(say("Granted"), view.yen(told["awarded_yen"]), say("{n} accounts", n=told["accounts_awarded"])),
             ]
         ),
+        drawn(say("The picture"), month_on_page(report.service, report.policy, view.lang, sums=True)),
         Story(say("Who can claim"), _who(view, deadline, view.call.now)),
         Story(
             say("What is missing"),
             [Line(each.text(view.lang)) for each in report.waits],
             say("Nothing: what is counted here is final."),
         ),
-        drawn(say("The picture"), month_on_page(report.service, report.policy, view.lang, sums=True)),
         view.table(
             say("Every second of the outages"),
             [say("From"), say("To"), say("Time"), say("Bucket"), say("Clause"), say("Cause"), say("Evidence")],
