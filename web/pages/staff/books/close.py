@@ -11,6 +11,7 @@ from keizoku.terms.calendar import Month
 from keizoku.web.calls.values import MonthText
 from keizoku.web.pages.shared.addresses import to
 from keizoku.web.pages.shared.blocks import Act, Block, Cell, Figure, Figures, Line, Page, Prose, Story
+from keizoku.web.pages.shared.kept import worked_out
 from keizoku.web.pages.shared.plain import table_of
 from keizoku.web.pages.shared.view import View
 from keizoku.web.pages.shared.words import word
@@ -92,11 +93,18 @@ def close(view: View, month: MonthText) -> Page:
 def deferred(view: View, month: MonthText) -> Page:
     """What is owed in service at the end of a month, by plan, and when it becomes revenue."""
     say = view.say
-    found = view.ask("ledger.deferred", month=month)
+    owed = worked_out(view, "ledger.deferred", month=month)
+    found = owed.answer or {"closing_yen": None, "plans": []}
     plans = [{key: value for key, value in each.items() if key != "movements"} for each in found["plans"]]
     blocks: list[Block] = [
         Figures([Figure(say("Deferred at the end"), view.yen(found["closing_yen"], to("ledger", "accounts", "2120")))]),
-        table_of(view, say("Deferred revenue by plan"), plans, name="plans", empty=say("Nothing is deferred.")),
+        table_of(
+            view,
+            say("Deferred revenue by plan"),
+            plans,
+            name="plans",
+            empty=owed.note(view) or say("Nothing is deferred."),
+        ),
     ]
     name = words.month(month, view.ja)
     return Page(say("Deferred revenue"), blocks, above=[(say("Month close"), to("close")), (name, to("close", month))])
