@@ -84,11 +84,11 @@ class _Comparison:
                 yield f"{where}: the parameter {key[1]} is newly wanted"
 
     def of_bodies(self, where: str, old: Schema, new: Schema) -> Iterator[str]:
-        was, now = old.get("requestBody"), new.get("requestBody")
-        if now is not None and now.get("required") and not (was or {}).get("required"):
+        was, now = old.get("requestBody", {}), new.get("requestBody", {})
+        if now.get("required") and not was.get("required"):
             yield f"{where}: a body is newly wanted"
-        for kind, form in (was or {}).get("content", {}).items():
-            if kind not in (now or {}).get("content", {}):
+        for kind, form in was.get("content", {}).items():
+            if kind not in now.get("content", {}):
                 yield f"{where}: a body of {kind} is no longer taken"
             else:
                 yield from self.taken(where, form.get("schema", {}), now["content"][kind].get("schema", {}))

@@ -27,7 +27,7 @@ from keizoku.scheduler.app import Services
 from keizoku.scheduler.settings import Settings
 from keizoku.terms.calendar import epoch, parse_instant
 from tests.worlds.bank_files import payout
-from tests.worlds.link_world import RING, admit, confirmed_order, designate, grant, service_on
+from tests.worlds.link_world import admit, confirmed_order, designate, grant, service_on
 from tests.worlds.stub_stripe import stub_calls
 from tests.worlds.world import services_on
 
@@ -242,6 +242,3 @@ def _links(session: Any, house: House) -> None:
     for seconds in (600, 602):
         link.settle_order(numbers["lost"], now=at + timedelta(seconds=seconds))
     house.known |= {"drafted": str(drafted), **{name: str(number) for name, number in numbers.items()}}
-
-
-assert RING  # the key that is in the file, too

@@ -7,7 +7,7 @@ import json
 import os
 import random
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -80,59 +80,63 @@ def test_everything_in_it_has_a_limit(present: dict[str, Any]) -> None:
     assert unlimited == []
 
 
-def _mutations(whole: dict[str, Any]) -> Iterator[tuple[str, str, Callable[[dict[str, Any]], object]]]:
+Change = Callable[[dict[str, Any]], object]
+
+
+def _part(found: Any, way: Sequence[str]) -> Any:
+    return reduce(lambda part, name: part[int(name) if isinstance(part, list) else name], way, found)
+
+
+def _pops(name: Any, *way: str) -> Change:
+    return lambda found: _part(found, way).pop(name)
+
+
+def _sets(values: dict[str, Any], *way: str) -> Change:
+    return lambda found: _part(found, way).update(values)
+
+
+def _adds(value: Any, name: str, *way: str) -> Change:
+    return lambda found: _part(found, way).setdefault(name, []).append(value)
+
+
+def _mutations(whole: dict[str, Any]) -> Iterator[tuple[str, str, Change]]:
     """(kind, where, what does it): each change of a kind that breaks a client, at every place where it can be made."""
-
-    def at(*way: str) -> Callable[[dict[str, Any]], Any]:
-        return lambda found: reduce(lambda part, name: part[int(name) if isinstance(part, list) else name], way, found)
-
-    sent = _reached(whole, "requestBody")
-    told = _reached(whole, "responses")
+    more = {"name": "more", "in": "query", "required": True, "schema": {"type": "string"}}
+    sent, told = _reached(whole, "requestBody"), _reached(whole, "responses")
     for path, methods in whole["paths"].items():
         for method, operation in methods.items():
             way = ("paths", path, method)
-            yield "removed operation", path, lambda found, way=way: at(*way[:2])(found).pop(way[2])
+            yield "removed operation", path, _pops(method, "paths", path)
+            yield "new required parameter", path, _adds(more, "parameters", *way)
+            yield "new scope", path, _sets({"security": [{"key": ["other:write"]}]}, *way)
             for status in operation["responses"]:
-                where = at(*way, "responses")
-                yield "removed response code", path, lambda found, where=where, status=status: where(found).pop(status)
-            yield (
-                "new required parameter", path,
-                lambda found, way=way: at(*way)(found).setdefault("parameters", []).append(
-                    {"name": "more", "in": "query", "required": True, "schema": {"type": "string"}}
-                ),
-            )  # fmt: skip
+                yield "removed response code", path, _pops(status, *way, "responses")
             for place, each in enumerate(operation.get("parameters", [])):
-                where = at(*way, "parameters")
-                yield "removed parameter", path, lambda found, where=where, place=place: where(found).pop(place)
-                if "type" in each["schema"]:
-                    type_of = at(*way, "parameters", str(place), "schema")
-                    yield "changed type", path, lambda found, of=type_of: of(found).update(type="boolean")
-            yield "new scope", path, lambda found, way=way: at(*way)(found).update(security=[{"key": ["other:write"]}])
+                yield "removed parameter", path, _pops(place, *way, "parameters")
+                if "type" in each["schema"] and each["schema"]["type"] != "boolean":
+                    yield "changed type", path, _sets({"type": "boolean"}, *way, "parameters", str(place), "schema")
     for name in sorted(sent | told):
+        home = ("components", "schemas", name)
         schema = whole["components"]["schemas"][name]
         for part, each in schema.get("properties", {}).items():
-            way = ("components", "schemas", name, "properties")
-            yield "removed field", f"{name}.{part}", lambda found, way=way, part=part: at(*way)(found).pop(part)
+            there, where = (*home, "properties", part), f"{name}.{part}"
+            yield "removed field", where, _pops(part, *home, "properties")
             if "type" in each:
-                other = "integer" if each["type"] == "boolean" else "boolean"
-                made = lambda found, way=way, part=part, other=other: at(*way, part)(found).update(type=other)  # noqa: E731
-                yield "changed type", f"{name}.{part}", made
+                yield (
+                    "changed type",
+                    where,
+                    _sets({"type": "integer" if each["type"] == "boolean" else "boolean"}, *there),
+                )
             if "format" in each:
-                made = lambda found, way=way, part=part: at(*way, part)(found).update(format="uuid")  # noqa: E731
-                yield "changed format", f"{name}.{part}", made
+                yield "changed format", where, _sets({"format": "uuid"}, *there)
             if "enum" in each and name in sent:
-                narrower = lambda found, way=way, part=part: at(*way, part, "enum")(found).pop()  # noqa: E731
-                yield "narrowed enum", f"{name}.{part}", narrower
+                yield "narrowed enum", where, _pops(-1, *there, "enum")
             if "maxLength" in each and name in sent:
-                made = lambda found, way=way, part=part: at(*way, part)(found).update(maxLength=1)  # noqa: E731
-                yield "tighter limit", f"{name}.{part}", made
+                yield "tighter limit", where, _sets({"maxLength": 1}, *there)
         if name in sent and "properties" in schema:
-            way = ("components", "schemas", name)
-            made = lambda found, way=way: at(*way)(found).setdefault("required", []).append("more")  # noqa: E731
-            yield "newly required field", name, made
+            yield "newly required field", name, _adds("more", "required", *home)
         if name in told and schema.get("required"):
-            way = ("components", "schemas", name, "required")
-            yield "no longer sure", name, lambda found, way=way: at(*way)(found).pop()
+            yield "no longer sure", name, _pops(-1, *home, "required")
 
 
 def _reached(whole: dict[str, Any], part: str) -> set[str]:
@@ -148,7 +152,7 @@ def _reached(whole: dict[str, Any], part: str) -> set[str]:
 
 
 def test_every_kind_of_breaking_change_is_found_wherever_it_is_made(present: dict[str, Any]) -> None:
-    kinds: dict[str, list[tuple[str, Callable[[dict[str, Any]], object]]]] = {}
+    kinds: dict[str, list[tuple[str, Change]]] = {}
     for kind, where, made in _mutations(present):
         kinds.setdefault(kind, []).append((where, made))
     assert kinds.keys() == {

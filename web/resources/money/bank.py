@@ -127,7 +127,9 @@ def forget(call: Call, rule: Number, *, ground: Ground) -> Any:
     return {"rule": rule, "state": "withdrawn"}
 
 
-@bank.question("/accounts/{account}/bank-references", command="bank references", answer=dict[str, Any], member=True)
+@bank.question(
+    "/accounts/{account}/bank-references", command="bank references", answer=list[dict[str, Any]], member=True
+)
 def references(call: Call, account: Id) -> Any:
     """What the payer can state with a transfer: the account's reference, and one for each open invoice."""
     return references_of(call.session, account)
