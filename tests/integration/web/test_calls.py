@@ -181,6 +181,8 @@ def test_5_4__the_secret_of_stripes_form_is_in_the_first_answer_and_kept_nowhere
     ]
     with house.engine.connect() as session:
         assert "seti_1_secret_2" not in everything_in(session)
+
+
 def test_an_id_of_any_letters_stands_in_the_path_of_every_operation(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
