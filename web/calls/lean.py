@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, Any, Final
 from anyio import to_thread
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from keizoku.db.asked_together import AskedTogether
 from keizoku.limits import LONGEST_ID, id_flaw
+from keizoku.web.calls.asked_together import AskedTogether
 from keizoku.web.calls.problems import ProblemError
 from keizoku.web.identity.keys import digest_of
 from keizoku.web.request_log import Entry
@@ -124,6 +124,8 @@ class Lean:
         if scope["type"] != "http" or scope["method"] != "GET" or scope["query_string"]:
             return None
         path = scope["path"]
+        if b"%2f" in scope.get("raw_path", b"").lower():  # a slash of an id: the long way knows it from one of the path
+            return None
         for pattern, operation in self._ways:
             way = pattern.fullmatch(path)
             if way is not None:

