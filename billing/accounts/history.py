@@ -18,8 +18,7 @@ from keizoku.billing.accounts.money_history import money_events
 from keizoku.billing.accounts.read_models import AccountState, UnpaidInvoice
 from keizoku.billing.contracts.contract_facts import latest_state
 from keizoku.billing.receivables.account_holds import held_until
-from keizoku.billing.receivables.known_accounts import want_account
-from keizoku.billing.receivables.of_account import of_credits
+from keizoku.billing.receivables.of_account import of_credits, want_account
 from keizoku.billing.receivables.open_items import interest_owed, open_items_on
 from keizoku.billing.rules.account_event import Event, event_sentence, known, to_json
 from keizoku.billing.rules.delinquency import default_state, outlook, prospect

@@ -10,8 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from keizoku.billing.receivables.known_accounts import want_account
-from keizoku.billing.receivables.of_account import of_credits, of_invoices
+from keizoku.billing.receivables.of_account import of_credits, of_invoices, want_account
 from keizoku.billing.rules.liability_cap import Cap, FeeReceived, FeeReturned, Source, liability_cap, still_due_yen
 from keizoku.billing.rules.payment_method import prepaid_terms
 from keizoku.db.account_reads import noted

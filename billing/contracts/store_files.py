@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from keizoku.billing.contracts.store_refunds import StoreRefund, refund_term
 from keizoku.billing.receivables.csv_layout import BadValueError, Layout, day_of, read_money_file, yen_of
 from keizoku.billing.receivables.import_log import MoneyImport, known_import, note_import
-from keizoku.billing.receivables.known_accounts import want_account
+from keizoku.billing.receivables.of_account import want_account
 from keizoku.billing.receivables.store_orders import check_order, order_of, owners_of, refuse_taken, write_orders
 from keizoku.billing.receivables.store_reports import (
     COLUMNS,

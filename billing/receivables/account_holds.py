@@ -17,7 +17,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from keizoku.billing.receivables.known_accounts import want_account
+from keizoku.billing.receivables.of_account import want_account
 from keizoku.db.session import Session
 from keizoku.db.tables.people import account_hold, account_hold_end
 from keizoku.terms.calendar import day_start_at, jst_day

@@ -13,7 +13,7 @@ from keizoku.billing.gateway.refunds import SUBJECTS
 from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.receivables.credit_stage import AND_FAILED, NO_INVOICE_WILL_COME
 from keizoku.billing.receivables.customer_deposits import SENT, DepositUse, use_deposit
-from keizoku.billing.receivables.known_accounts import want_account
+from keizoku.billing.receivables.of_account import want_account
 from keizoku.billing.receivables.open_items import lock_accounts
 from keizoku.db.review_tasks import close_tasks
 from keizoku.db.roles import want_to_add

@@ -24,8 +24,8 @@ from keizoku.billing.receivables.cash_application import (
     amounts_of,
     apply_money,
     book_interest_paid,
-)
-from keizoku.billing.receivables.known_accounts import want_account
+)  # fmt: skip
+from keizoku.billing.receivables.of_account import want_account
 from keizoku.billing.receivables.open_items import OpenItem, invoice_due_on, lock_accounts
 from keizoku.billing.rules.late_interest import InterestRate
 from keizoku.billing.rules.payment_allocation import Allocation, Fund, allocate_back
@@ -394,12 +394,10 @@ def _card_settlements(account: str) -> tuple[sa.ColumnElement[bool], ...]:
 def refunded_on(session: Session, on: date, *, account: str | None = None, person: str | None = None) -> int:
     """Yen of deposits that were sent back on a day of Japan: for an account, or by a person with all their keys."""
     use = deposit_use.c
-    where = [use.kind == "refunded", use.used_on == on]
-    if account is not None:
-        where.append(use.account == account)
+    whose = [] if account is None else [use.account == account]
     if person is not None:
-        where.append(sa.or_(use.author == person, use.author.startswith(f"{person}:", autoescape=True)))
-    return _sum(session, use.yen, *where)
+        whose.append(sa.or_(use.author == person, use.author.startswith(f"{person}:", autoescape=True)))
+    return _sum(session, use.yen, use.kind == "refunded", use.used_on == on, *whose)
 
 
 def _sum(session: Session, column: sa.ColumnElement[int], *where: sa.ColumnElement[bool]) -> int:

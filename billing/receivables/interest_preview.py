@@ -9,7 +9,7 @@ Decides nothing: keizoku.billing.rules.late_interest does. Read only.
 from datetime import date
 
 from keizoku.billing.receivables.interest_bookings import interest_booked, workings_of
-from keizoku.billing.receivables.known_accounts import want_account
+from keizoku.billing.receivables.of_account import want_account
 from keizoku.billing.receivables.open_items import open_items_on
 from keizoku.billing.rules.documents.late_interest_statement import Workings
 from keizoku.db.account_reads import noted

@@ -1,7 +1,7 @@
-"""Rows of one account in tables that are found by their contract or invoice.
+"""One account: whether it is known, and its rows in tables that are found by their contract or invoice.
 
-They bear the account too, but an index on it would be written by every night for what few questions ask: the way over
-the account's contracts reads as few rows. `account` is an id, or what an id may be (`sa.any_`).
+Those rows bear the account too, but an index on it would be written by every night for what few questions ask: the way
+over the account's contracts reads as few rows. `account` is an id, or what an id may be (`sa.any_`).
 """
 
 from __future__ import annotations
@@ -10,12 +10,21 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from keizoku.db.session import Session
+from keizoku.db.tables.contracts import account as account_table
 from keizoku.db.tables.contracts import contract
 from keizoku.db.tables.money import credit, invoice
+from keizoku.terms.refusal import Refused
 
-__all__ = ["of_contracts", "of_credits", "of_invoices"]
+__all__ = ["of_contracts", "of_credits", "of_invoices", "want_account"]
 
 _Of = str | sa.ColumnElement[Any]
+
+
+def want_account(session: Session, account: str) -> None:
+    """Raises Refused (account.unknown) for an account that is not known: one that never applied for anything."""
+    if session.execute(sa.select(account_table.c.id).where(account_table.c.id == account)).first() is None:
+        raise Refused("account.unknown", f"account {account!r} is not known")
 
 
 def of_contracts(table: sa.FromClause, account: _Of) -> sa.ColumnElement[bool]:

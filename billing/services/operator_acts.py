@@ -10,7 +10,7 @@ from datetime import date, datetime
 import sqlalchemy as sa
 
 from keizoku.billing.contracts.announced_terms import load_announcements
-from keizoku.billing.receivables.known_accounts import want_account
+from keizoku.billing.receivables.of_account import want_account
 from keizoku.billing.services.base import Service
 from keizoku.db.session import Session
 from keizoku.db.tables.people import member_file, operator_act, terms_announcement

@@ -6,8 +6,7 @@ Always holds (by the constraints below):
 - one credit per award; a credit is never used beyond what was granted.
 
 Columns that may change, as caches or once: db/tables/changing.py.
-A receipt, an allocation or a settlement below zero takes an earlier one back (`receipt.reverses`); a settlement of
-kind `dispute` takes back what a card had paid.
+What is below zero takes an earlier one back (`receipt.reverses`); a settlement of kind `dispute` what a card had paid.
 """
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Index, Table, UniqueConstraint

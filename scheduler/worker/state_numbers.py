@@ -28,8 +28,8 @@ from keizoku.scheduler.clock import database_now
 from keizoku.scheduler.collecting import collected_to
 from keizoku.scheduler.night import run_log
 from keizoku.scheduler.night.schedule import last_night_due
-from keizoku.scheduler.reports.work_list import MISSED_NIGHTS, waiting_counts
-from keizoku.scheduler.reports.work_seen import NOTHING_SEEN, work_seen
+from keizoku.scheduler.reports.work.work_list import MISSED_NIGHTS, waiting_counts
+from keizoku.scheduler.reports.work.work_seen import NOTHING_SEEN, work_seen
 from keizoku.terms.calendar import jst_day
 
 OUTCOMES = ("succeeded", "declined_soft", "declined_hard", "needs_user", "abandoned", "unknown")

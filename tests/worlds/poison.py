@@ -22,7 +22,7 @@ from keizoku.db.tables import metadata
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import NightResult, run_night
 from keizoku.scheduler.night.schedule import night_at
-from keizoku.scheduler.reports.work_list import waiting_count
+from keizoku.scheduler.reports.work.work_list import waiting_count
 from keizoku.terms.calendar import Month, parse_instant
 from keizoku.terms.refusal import Refused
 from tests.worlds.poison_kinds import FAULTS, POISONS, Do

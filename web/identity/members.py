@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from keizoku.billing.receivables.known_accounts import want_account
+from keizoku.billing.receivables.of_account import want_account
 from keizoku.db.tables.claims import claim
 from keizoku.db.tables.link.grants import link_authorization
 from keizoku.terms.read_model import JapanInstant, ReadModel

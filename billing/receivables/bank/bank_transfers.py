@@ -23,7 +23,7 @@ from keizoku.billing.receivables.bank.by_people import kept_on_the_way
 from keizoku.billing.receivables.bank.csv_statement import COLUMNS
 from keizoku.billing.receivables.bank.matching import MatchedLine
 from keizoku.billing.receivables.bank.taking import BankImport, import_bank
-from keizoku.billing.receivables.known_accounts import want_account
+from keizoku.billing.receivables.of_account import want_account
 from keizoku.billing.receivables.read_models import PayerReference
 from keizoku.billing.receivables.receipts import Payment, receive
 from keizoku.billing.rules.bank.names import without_numbers

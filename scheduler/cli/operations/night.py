@@ -124,7 +124,7 @@ def night(
     from keizoku.billing.gateway import restored
     from keizoku.scheduler.night.asked import Wish
     from keizoku.scheduler.night.nightly_run import NightBusyError
-    from keizoku.scheduler.reports.work_list import waiting_count
+    from keizoku.scheduler.reports.work.work_list import waiting_count
 
     real_now = datetime.now(UTC)
     dates = _dates(on, from_, to, jst_day(real_now))

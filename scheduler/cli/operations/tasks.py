@@ -17,7 +17,7 @@ from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page,
 from keizoku.scheduler.cli.shared.output import FOUND, emit
 
 if TYPE_CHECKING:
-    from keizoku.scheduler.reports.work_list import WorkItem
+    from keizoku.scheduler.reports.work.work_list import WorkItem
 
 app = typer.Typer(
     help=both(
@@ -56,7 +56,7 @@ def list_tasks(
     as_json: AsJson = False,
 ) -> None:
     """What waits for people, the oldest first; exit 1 if anything does."""
-    from keizoku.scheduler.reports.work_list import waiting_counts, waiting_for_people
+    from keizoku.scheduler.reports.work.work_list import waiting_counts, waiting_for_people
 
     page = Page.wanted(limit, task_id(after) if after else "", everything)
     chosen: dict[str, Any] = {
@@ -86,7 +86,7 @@ def list_tasks(
 @app.command(help=japanese("一つの項目: 内容、条項、処理するコマンド。"))
 def show(number: TaskId, lang: Lang = SPOKEN, as_json: AsJson = False) -> None:
     """One of them: what it is, since when, under which clause, and the command that ends it."""
-    from keizoku.scheduler.reports.work_list import work_item
+    from keizoku.scheduler.reports.work.work_list import work_item
 
     with services_now() as (services, now):
         item = work_item(services.session, number, now, settings_of_this_process().most_missed_nights)
@@ -109,7 +109,7 @@ def show(number: TaskId, lang: Lang = SPOKEN, as_json: AsJson = False) -> None:
 )
 def done(number: TaskId, author: Author, ground: Ground, as_json: AsJson = False) -> None:
     """People have dealt with it: it leaves the list and stays on record. For the rest, it names the command."""
-    from keizoku.scheduler.reports.work_list import done as record
+    from keizoku.scheduler.reports.work.work_list import done as record
 
     with services_now() as (services, now):
         record(services.session, number, author, ground, now)
@@ -131,7 +131,7 @@ def snooze(
     as_json: AsJson = False,
 ) -> None:
     """Put it off until a day: it is left out of the list until then; `tasks list --snoozed` shows it."""
-    from keizoku.scheduler.reports.work_list import snooze as record
+    from keizoku.scheduler.reports.work.work_list import snooze as record
 
     until_on = day(until)
     with services_now() as (services, now):

@@ -21,7 +21,7 @@ from keizoku.scheduler.cli import main
 from keizoku.scheduler.cli.sla import collect as command
 from keizoku.scheduler.collect_sources import Collecting, CollectSource, SourcesError, read_sources
 from keizoku.scheduler.collecting import collected_to
-from keizoku.scheduler.reports.work_list import waiting_for_people
+from keizoku.scheduler.reports.work.work_list import waiting_for_people
 from keizoku.scheduler.worker.state_numbers import read_state
 from keizoku.scheduler.worker.worker import Worker
 from keizoku.sla.evidence.unknown_store import load_unknown

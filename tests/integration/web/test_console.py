@@ -225,18 +225,6 @@ def test_another_reading_says_what_it_would_change_and_saves_nothing(house: Hous
         assert client.get("/console/terms/readings/premium/no_such").status_code == 404
 
 
-def test_which_terms_hold_on_a_day_is_asked_by_the_address(house: House) -> None:
-    with seated(house, "support") as client:
-        label = "the contract of the linked service"
-        assert tiles(client.get("/console/terms?on=2025-02-02").text)[label].startswith("2024-07-01")
-        assert tiles(client.get("/console/terms?on=2025-02-03").text)[label].startswith("2025-02-03")
-        assert tiles(client.get("/console/terms?on=2020-01-01").text)["the premium contract"].startswith("none holds")
-        assert client.get("/console/terms?on=tomorrow").status_code == 422
-        clause = client.get("/console/terms/clauses/premium/9.4.2").text
-        assert ".".join(("sla", "rules", "unusable_time")) in clause  # as the clause map names it
-        assert "/console/terms/readings/premium/short_stop" in clause
-
-
 def test_a_payment_reference_is_found_and_a_mistyped_one_told(house: House) -> None:
     with house.engine.connect() as session:
         number = session.execute(sa.select(account.c.number).where(account.c.id == "u01")).scalar_one()
@@ -263,14 +251,6 @@ def test_the_card_that_is_charged_is_named_on_the_account(house: House) -> None:
         assert "saved at 2026-05-01 09:00" in card
         assert "pm_1" not in card
         assert "none saved" in client.get("/console/accounts/a2").text
-
-
-def test_a_second_version_of_terms_shows_what_it_changes(house: House) -> None:
-    with seated(house, "support") as client:
-        first, second = (client.get(f"/console/terms/api_link/{version}") for version in ("2024-07-01", "2025-02-03"))
-    assert (first.status_code, second.status_code) == (200, 200)
-    assert "What changed" not in first.text
-    assert "What changed" in second.text
 
 
 def test_an_act_is_shown_before_it_is_done_and_done_once(house: House) -> None:

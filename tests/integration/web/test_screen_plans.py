@@ -44,7 +44,7 @@ OF_WHAT_IS_OPEN: Final = frozenset(
 )
 """Indexes of the few rows that something is open for: reading all of one is reading what is looked for."""
 AS_IT_STANDS: Final[Mapping[str, frozenset[tuple[str, str]]]] = {
-    # above the place up to which a process has seen everything (scheduler/reports/work_seen.py)
+    # above the place up to which a process has seen everything (scheduler/reports/work/work_seen.py)
     "WITH put_off AS": frozenset({
         ("bank_act", "ix_bank_act_line_id"), ("bank_line", "pk_bank_line"), ("handover", "Seq Scan"),
         ("letter", "pk_letter"), ("user_notice", "pk_user_notice"), ("demand", "pk_demand"),

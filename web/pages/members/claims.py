@@ -20,8 +20,7 @@ from keizoku.web.calls.values import Id, MonthText
 from keizoku.web.pages.members.family import MemberView, at_home, member
 from keizoku.web.pages.members.forms import OWN_FROM, OWN_TO, own_window
 from keizoku.web.pages.shared.act_fields import instant_of
-from keizoku.web.pages.shared.blocks import Block, Choice, Choices, Figure, Figures, Line, Page, Prose, Story
-from keizoku.web.pages.shared.pictures import drawn
+from keizoku.web.pages.shared.blocks import Block, Choice, Choices, Figure, Figures, Line, Page, Picture, Prose, Story
 from keizoku.web.pages.shared.words import word
 from keizoku.web.resources.sla.evidence import spans_in
 
@@ -163,7 +162,9 @@ def new_claim(view: MemberView, month: MonthText) -> Page:
         ),
     ]  # fmt: skip
     if measured.service.gross:
-        blocks.append(drawn(words.month(month, view.ja), month_on_page(measured.service, measured.policy, view.lang)))
+        blocks.append(
+            Picture.of(words.month(month, view.ja), month_on_page(measured.service, measured.policy, view.lang))
+        )
     return Page(
         say("Claim for {month}", month=words.month(month, view.ja)),
         blocks,
@@ -204,7 +205,7 @@ def claim(view: MemberView, claim: Id) -> Page:
         )  # fmt: skip
     claimed = intersect(explained.claimed, explained.service.gross)
     blocks.append(
-        drawn(say("The month as this claim sees it"),
+        Picture.of(say("The month as this claim sees it"),
               month_on_page(explained.service, explained.policy, view.lang, explained.buckets, claimed, sums=True))
     )  # fmt: skip
     acts = [] if decided else [view.act("claims.withdraw", say("Take the claim back"), claim=claim)]

@@ -5,6 +5,7 @@ A cell is what is shown, what it is (for sorting and for files), and the page th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Final, Literal
@@ -37,6 +38,7 @@ __all__ = [
 
 Tone = Literal["", "good", "bad", "warn", "soft"]
 NOTHING: Final = "—"
+_OWN_STYLE: Final = re.compile(r"<style>[^<]*</style>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,12 +151,17 @@ class Story:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A drawing; its text alternative is in it."""
+    """A drawing, inline; its text alternative is in it, its own style sheet is in ours: no page may carry one."""
 
     title: str
     svg: Markup
     note: str = ""
     kind: ClassVar[str] = "picture"
+
+    @classmethod
+    def of(cls, title: str, svg: str, note: str = "") -> Picture:
+        """A picture of ours (text in it is escaped where it is drawn)."""
+        return cls(title, Markup(_OWN_STYLE.sub("", svg)), note)  # noqa: S704 - made by sla.pictures
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from keizoku.billing.rules.documents.invoice_document import credit_note_documen
 from keizoku.db.account_reads import noted
 from keizoku.db.tables.documents import INVOICE_KINDS
 from keizoku.scheduler.directories import DirectorySettingsError, naming_of
-from keizoku.scheduler.reports.work_seen import seen_by
+from keizoku.scheduler.reports.work.work_seen import seen_by
 from keizoku.terms.calendar import Month
 from keizoku.terms.refusal import Refused
 from keizoku.web.calls.answers import listed

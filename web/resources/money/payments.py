@@ -25,7 +25,7 @@ from keizoku.billing.cards.dispute_choices import disputes
 from keizoku.billing.documents.interest_demands import demand_of, demands
 from keizoku.billing.gateway.refunds import failed_refunds, unknown_refunds
 from keizoku.billing.receivables.customer_deposits import deposit_of, deposits, refunded_on
-from keizoku.billing.receivables.known_accounts import want_account
+from keizoku.billing.receivables.of_account import want_account
 from keizoku.db.locks import take_turn
 from keizoku.web.calls.answers import listed
 from keizoku.web.calls.call import Call, Listing, number_in, whole

@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from keizoku.scheduler.reports.work_list import WorkItem, waiting_counts, waiting_for_people, work_item
-from keizoku.scheduler.reports.work_list import done as record_done
-from keizoku.scheduler.reports.work_list import snooze as record_snooze
-from keizoku.scheduler.reports.work_seen import seen_by
+from keizoku.scheduler.reports.work.work_list import WorkItem, waiting_counts, waiting_for_people, work_item
+from keizoku.scheduler.reports.work.work_list import done as record_done
+from keizoku.scheduler.reports.work.work_list import snooze as record_snooze
+from keizoku.scheduler.reports.work.work_seen import seen_by
 from keizoku.web.calls.answers import listed
 from keizoku.web.calls.call import Call, Listing
 from keizoku.web.calls.operation import Resource

@@ -14,7 +14,7 @@ from keizoku.billing.accounts.account_list import AccountRow, account_list
 from keizoku.billing.accounts.account_views import contract_view, invoices_view, owed_view
 from keizoku.billing.accounts.read_models import ContractView, InvoiceView, Owed
 from keizoku.billing.contracts.contract_facts import present_query, present_row, state_of_row
-from keizoku.billing.receivables.known_accounts import want_account
+from keizoku.billing.receivables.of_account import want_account
 from keizoku.billing.rules.contract_state import STATES, State
 from keizoku.scheduler.reports.account_story import account_story, link_of
 from keizoku.terms.rules import Rules

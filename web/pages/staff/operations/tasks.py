@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from keizoku.scheduler.reports.work_sources import KINDS
+from keizoku.scheduler.reports.work.work_sources import KINDS
 from keizoku.web.calls.values import Id
 from keizoku.web.pages.shared.addresses import to
 from keizoku.web.pages.shared.blocks import Act, Facts, Filters, Input, Page, Table

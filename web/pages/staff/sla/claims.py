@@ -16,8 +16,7 @@ from keizoku.terms.policy import Policy
 from keizoku.web.calls.answering import jsonable
 from keizoku.web.calls.values import Id
 from keizoku.web.pages.shared.addresses import to
-from keizoku.web.pages.shared.blocks import Block, Cell, Figure, Figures, Filters, Input, Page, Table
-from keizoku.web.pages.shared.pictures import drawn
+from keizoku.web.pages.shared.blocks import Block, Cell, Figure, Figures, Filters, Input, Page, Picture, Table
 from keizoku.web.pages.shared.view import View
 from keizoku.web.pages.staff.navigation import staff
 from keizoku.web.pages.staff.people.letters import letter_table
@@ -66,9 +65,9 @@ def claim(view: View, claim: Id) -> Page:
     blocks.append(view.story(say("The decision in sentences"), told["sentences"], say("It is not decided yet.")))
     buckets, claimed = explained.buckets, intersect(explained.claimed, explained.service.gross)
     blocks += [
-        drawn(say("From the outages to what is recognised"),
+        Picture.of(say("From the outages to what is recognised"),
               waterfall_on_page(buckets or explained.service.buckets, explained.policy, view.lang)),
-        drawn(say("The month as this claim sees it"),
+        Picture.of(say("The month as this claim sees it"),
               month_on_page(explained.service, explained.policy, view.lang, buckets, claimed)),
     ]  # fmt: skip
     rows = [

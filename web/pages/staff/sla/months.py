@@ -17,8 +17,7 @@ from keizoku.terms.policy import UncoveredDateError
 from keizoku.web.calls.answering import jsonable
 from keizoku.web.calls.values import MonthText
 from keizoku.web.pages.shared.addresses import to
-from keizoku.web.pages.shared.blocks import Act, Block, Figure, Figures, Line, Page, Story
-from keizoku.web.pages.shared.pictures import drawn
+from keizoku.web.pages.shared.blocks import Act, Block, Figure, Figures, Line, Page, Picture, Story
 from keizoku.web.pages.shared.view import ROWS, View
 from keizoku.web.pages.shared.words import named
 from keizoku.web.pages.staff.navigation import staff
@@ -92,7 +91,7 @@ def month(view: View, month: MonthText) -> Page:
                 Figure(say("Granted"), view.yen(told["awarded_yen"]), say("{n} accounts", n=told["accounts_awarded"])),
             ]
         ),
-        drawn(say("The picture"), month_on_page(report.service, report.policy, view.lang, sums=True)),
+        Picture.of(say("The picture"), month_on_page(report.service, report.policy, view.lang, sums=True)),
         Story(say("Who can claim"), _who(view, deadline, view.call.now)),
         Story(
             say("What is missing"),

@@ -23,8 +23,8 @@ from keizoku.db.review_tasks import close_tasks
 from keizoku.db.session import Session
 from keizoku.db.tables.money import review_task
 from keizoku.db.tables.people import task_snooze
-from keizoku.scheduler.reports.work_seen import NOTHING_SEEN, WorkSeen
-from keizoku.scheduler.reports.work_sources import DONE, KINDS, SOURCES, Kind
+from keizoku.scheduler.reports.work.work_seen import NOTHING_SEEN, WorkSeen
+from keizoku.scheduler.reports.work.work_sources import DONE, KINDS, SOURCES, Kind
 from keizoku.sla.evidence.unknown_store import unknown_list
 from keizoku.terms.calendar import iso_jst, jst_day
 from keizoku.terms.refusal import Refused, want_signed
