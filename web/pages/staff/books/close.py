@@ -185,7 +185,12 @@ def _checks(view: View, checks: Sequence[Mapping[str, Any]]) -> Block:
     rows = [
         [
             view.text(word("check", each["name"], view.lang), _CHECKED_AT.get(each["name"])),
-            view.text(say("holds") if each["ok"] else say("does not hold"), tone="good" if each["ok"] else "bad"),
+            Cell(
+                say("holds") if each["ok"] else say("does not hold"),
+                int(each["ok"]),
+                kind="state",
+                tone="good" if each["ok"] else "bad",
+            ),
             view.told("close_said", each["found"]),
             view.told("close_said", each["remedy"]),
         ]
@@ -238,7 +243,8 @@ def _side(view: View, side: Mapping[str, Any] | None) -> Cell:
     kind, _, key = str(side["ref"]).partition(":")
     pages = {"entry": ("ledger", "entries"), "payment": ("bank",), "line": ("bank",), "receipt": ("receipts",)}
     where = to(*pages[kind], key) if kind in pages and key.isdecimal() else None
-    text = f"{word('side', side['where'], view.lang)} {side['ref']} · {view.yen(side['yen'])} · {side['on']}"
+    name = key if where else side["ref"]
+    text = f"{word('side', side['where'], view.lang)} {name} · {view.yen(side['yen'])} · {side['on']}"
     return view.text(text, where)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from keizoku.web.pages.shared.addresses import to
 from keizoku.web.pages.shared.blocks import Block, Cell, Figure, Figures, Page
 from keizoku.web.pages.shared.plain import table_of
-from keizoku.web.pages.shared.view import View
+from keizoku.web.pages.shared.view import ROWS, View
 from keizoku.web.pages.shared.words import named, word
 from keizoku.web.pages.staff.navigation import staff
 
@@ -149,6 +149,7 @@ def _balances(view: View, balance: Mapping[str, Any]) -> Block:
 def unmet_table(view: View, unmet: Any) -> Block:
     """What one side has and the other not, with its age and what to do."""
     say = view.say
+    shown = unmet if "file" in view.query else unmet[:ROWS]
     rows = [
         [
             about_cell(view, each["about"]),
@@ -158,11 +159,13 @@ def unmet_table(view: View, unmet: Any) -> Block:
             view.yen(each["yen"]),
             view.text(word("unmet_remedy", each["what"], view.lang)),
         ]
-        for each in unmet
+        for each in shown
     ]
+    left = len(unmet) - len(shown)
+    note = say("{n} more, the newest, are in the file below", n=left) if left else ""
     columns = [say("About"), say("What it is"), say("Since"), say("Age"), say("Sum"), say("What to do")]
     return view.table(say("In one book and not in the other"), columns, rows, empty=say("Books and bank agree."),
-                      name="unmet")  # fmt: skip
+                      name="unmet", note=note)  # fmt: skip
 
 
 def about_cell(view: View, about: str | None) -> Cell:
