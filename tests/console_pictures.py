@@ -21,7 +21,7 @@ from playwright.sync_api import Page, sync_playwright
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 CHROMIUM = os.environ.get("KEIZOKU_CHROMIUM", "/usr/bin/chromium")
 LISTEN = "127.0.0.1:8447"
-WIDTH, HEIGHT, COLOURS = 1180, 760, 96
+WIDTH, HEIGHT, COLOURS = 1180, 760, 256
 SCREENS = {"console-today": "/console", "console-month": "/console/sla/2026-04"}
 
 
@@ -51,6 +51,7 @@ def main() -> None:
 def keep(page: Page, address: str, file: Path) -> None:
     """One screen, with as many colours as a page of ours has, so that the file stays small."""
     page.goto(address)
+    page.evaluate("document.querySelector('figure')?.closest('section').scrollIntoView()")
     picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
     picture.quantize(COLOURS, dither=Image.Dither.NONE).save(file, optimize=True)
 

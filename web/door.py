@@ -89,6 +89,8 @@ class Door:
     """How people of the staff are known in a browser."""
     member_signed_in: SignedIn = MEMBER_BY_COOKIE
     """How members are."""
+    worked_out: dict[Any, Any] = field(default_factory=dict)
+    """What pages show that took longer to work out than a person waits (keizoku.web.pages.shared.kept)."""
     log: RequestLog = field(init=False)
     jobs: Jobs = field(init=False)
     kept_files: KeptFiles = field(init=False)

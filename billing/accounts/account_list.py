@@ -10,7 +10,6 @@ from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import distinct_on
 
 from keizoku.billing.accounts.contract_lists import count_in_state, may_be
 from keizoku.billing.contracts.contract_facts import states_of
@@ -105,14 +104,9 @@ def account_count(
 
 def _accounts(at: datetime, state: State | None, *, overdue: bool) -> sa.Select[*tuple[Any, ...]]:
     """Each account with its newest contract, of those that may be in the state."""
-    newest = (
-        sa.select(contract.c.account, contract.c.id)
-        .ext(distinct_on(contract.c.account))
-        .order_by(contract.c.account, contract.c.id.desc())
-        .subquery("newest")
-    )
-    query = (
-        sa.select(contract.c.id, contract.c.account).join(newest, newest.c.id == contract.c.id).where(may_be(state, at))
+    later = contract.alias("later")
+    query = sa.select(contract.c.id, contract.c.account).where(
+        may_be(state, at), ~sa.exists().where(later.c.account == contract.c.account, later.c.id > contract.c.id)
     )
     if overdue:
         query = query.where(

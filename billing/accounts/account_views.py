@@ -24,6 +24,7 @@ from keizoku.billing.accounts.read_models import (
 )
 from keizoku.billing.contracts.contract_facts import latest_state
 from keizoku.billing.receivables.customer_deposits import deposit_of
+from keizoku.billing.receivables.of_account import of_contracts, of_credits
 from keizoku.billing.receivables.open_items import costs_open, interest_owed, load_open_items
 from keizoku.billing.receivables.remedies import IS_FREE
 from keizoku.db.account_reads import noted
@@ -67,7 +68,7 @@ def invoices_view(session: Session, account: str) -> list[InvoiceView]:
     rows = session.execute(
         sa.select(invoice, term.c.starts_on, term.c.ends_on, term.c.price_yen)
         .join(term, term.c.id == invoice.c.term_id)
-        .where(invoice.c.account == account)
+        .where(of_contracts(invoice, account))
         .order_by(term.c.starts_on, invoice.c.id)
     )
     return [
@@ -173,7 +174,7 @@ def credit_view(session: Session, account: str) -> CreditView:
     ).scalar_one()
     refunded = session.execute(
         sa.select(sa.func.coalesce(sa.func.sum(credit_refund.c.yen), 0)).where(
-            credit_refund.c.account == account,
+            of_credits(credit_refund, account),
             credit_refund.c.outcome == "succeeded",
             credit_refund.c.failed_on.is_(None),
         )

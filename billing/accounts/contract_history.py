@@ -6,6 +6,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from keizoku.billing.accounts.event_rows import Collect, collected, rows_of
+from keizoku.billing.receivables.of_account import of_contracts
 from keizoku.billing.rules.account_event import Event
 from keizoku.db.session import Session
 from keizoku.db.tables.claims import alternative_consent, claim, claim_decision, claim_ruling, claim_withdrawal
@@ -88,7 +89,7 @@ def _terms(session: Session, account: str) -> Iterator[Event]:
 
 def _facts(session: Session, account: str) -> Iterator[Event]:
     query = sa.select(contract_fact).where(
-        contract_fact.c.account == account, contract_fact.c.kind.not_in(_TOLD_WITH_MONEY)
+        of_contracts(contract_fact, account), contract_fact.c.kind.not_in(_TOLD_WITH_MONEY)
     )
     for row in session.execute(query):
         kind = row.kind if row.kind in _FACT_CLAUSES else "fact"
@@ -123,11 +124,11 @@ def _holds(session: Session, account: str) -> Iterator[Event]:
 
 def _screenings(session: Session, account: str) -> Iterator[Event]:
     """What the applicant agreed to, and what a rule left to people; approval and rejection are the contract's own."""
-    for row in rows_of(session, consent, account):
+    for row in rows_of(session, consent, account, of_contracts(consent, account)):
         facts = {"contract": row.contract_id, "terms": row.terms, "version": row.version}
         kind = "consented" if row.stated else "consented_by_registering"
         yield Event(row.consented_at, row.recorded_at, kind, "premium/3.2", facts)
-    for row in rows_of(session, screening, account):
+    for row in rows_of(session, screening, account, of_contracts(screening, account)):
         facts = {"contract": row.contract_id, "author": row.author, "ground": row.ground}
         yield Event(row.decided_at, row.recorded_at, f"screened_{row.outcome}", "premium/3.3", facts)
 

@@ -19,6 +19,7 @@ from keizoku.billing.accounts.read_models import AccountState, UnpaidInvoice
 from keizoku.billing.contracts.contract_facts import latest_state
 from keizoku.billing.receivables.account_holds import held_until
 from keizoku.billing.receivables.known_accounts import want_account
+from keizoku.billing.receivables.of_account import of_credits
 from keizoku.billing.receivables.open_items import interest_owed, open_items_on
 from keizoku.billing.rules.account_event import Event, event_sentence, known, to_json
 from keizoku.billing.rules.delinquency import default_state, outlook, prospect
@@ -139,7 +140,7 @@ def _credit_at(session: Session, account: str, on: date, known_at: datetime) -> 
     )
     came_back = sa.and_(credit_refund.c.failed_on <= on, credit_refund.c.failure_recorded_at <= known_at)
     refunded = sa.select(sa.func.coalesce(sa.func.sum(credit_refund.c.yen), 0)).where(
-        credit_refund.c.account == account,
+        of_credits(credit_refund, account),
         credit_refund.c.outcome == "succeeded",
         credit_refund.c.settled_on <= on,
         credit_refund.c.answer_recorded_at <= known_at,

@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from keizoku.billing.receivables.known_accounts import want_account
+from keizoku.billing.receivables.of_account import of_credits, of_invoices
 from keizoku.billing.rules.liability_cap import Cap, FeeReceived, FeeReturned, Source, liability_cap, still_due_yen
 from keizoku.billing.rules.payment_method import prepaid_terms
 from keizoku.db.account_reads import noted
@@ -144,7 +145,7 @@ def _by_card(session: Session, account: str) -> list[FeeReceived]:
     refunds: dict[int, list[FeeReturned]] = defaultdict(list)
     for row in session.execute(
         sa.select(credit_refund).where(
-            credit_refund.c.account == account,
+            of_credits(credit_refund, account),
             credit_refund.c.outcome == "succeeded",
             credit_refund.c.failed_on.is_(None),
         )
@@ -204,7 +205,7 @@ def _by_bank(session: Session, account: str) -> list[FeeReceived]:
 def _by_deposit(session: Session, account: str) -> list[FeeReceived]:
     rows = session.execute(
         sa.select(settlement)
-        .where(settlement.c.account == account, settlement.c.kind == "deposit")
+        .where(of_invoices(settlement, account), settlement.c.kind == "deposit")
         .order_by(settlement.c.id)
     )
     return [FeeReceived(row.recorded_at, row.yen, Source.DEPOSIT, f"invoice {row.invoice_id}") for row in rows]

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from keizoku.billing.accounts.event_rows import Collect, collected, rows_of
 from keizoku.billing.gateway.books import NO_MONEY
+from keizoku.billing.receivables.of_account import of_contracts, of_credits, of_invoices
 from keizoku.billing.rules.account_event import Event
 from keizoku.db.session import Session
 from keizoku.db.tables.contracts import contract_fact, term
@@ -57,7 +58,7 @@ def _invoices(session: Session, account: str) -> Iterator[Event]:
     rows = session.execute(
         sa.select(invoice, term.c.starts_at)
         .join(term, term.c.id == invoice.c.term_id)
-        .where(invoice.c.account == account)
+        .where(of_contracts(invoice, account))
     )
     for row in rows:
         facts = {
@@ -77,7 +78,7 @@ def _invoices(session: Session, account: str) -> Iterator[Event]:
             }
             yield Event(row.accelerated_at, row.accelerated_at, "accelerated", "premium/7.2", facts)
     reduced = sa.select(settlement).where(
-        settlement.c.account == account,
+        of_invoices(settlement, account),
         settlement.c.kind == "reduction",
         ~sa.exists().where(
             contract_fact.c.id == settlement.c.source_id, contract_fact.c.kind.in_(("write_off", "sale_void"))
@@ -166,13 +167,13 @@ def _deposits(session: Session, account: str) -> Iterator[Event]:
 def _acts(session: Session, account: str) -> Iterator[Event]:
     """Fees written off and credits set off, with what they settled."""
     query = sa.select(contract_fact).where(
-        contract_fact.c.account == account, contract_fact.c.kind.in_(("write_off", "set_off", "sale_void"))
+        of_contracts(contract_fact, account), contract_fact.c.kind.in_(("write_off", "set_off", "sale_void"))
     )
     for row in session.execute(query).all():
         kinds = ("set_off",) if row.kind == "set_off" else (row.kind, "reduction")
         settled = session.execute(
             sa.select(settlement.c.invoice_id, settlement.c.yen).where(
-                settlement.c.account == account, settlement.c.source_id == row.id, settlement.c.kind.in_(kinds)
+                of_invoices(settlement, account), settlement.c.source_id == row.id, settlement.c.kind.in_(kinds)
             )
         ).all()
         facts = {
@@ -195,7 +196,7 @@ def _credits(session: Session, account: str) -> Iterator[Event]:
             "usable_from_on": row.usable_from.isoformat(),
         }
         yield Event(row.recorded_at, row.recorded_at, "credit_granted", "premium/9.2", facts)
-    for row in rows_of(session, credit_refund, account):
+    for row in rows_of(session, credit_refund, account, of_credits(credit_refund, account)):
         facts = {"credit": row.credit_id, "yen": row.yen, "code": row.code}
         if row.outcome is None:
             yield Event(row.requested_at, row.requested_at, "refund_asked", "premium/9.2", facts)
@@ -238,7 +239,7 @@ def _store_reports(session: Session, account: str) -> Iterator[Event]:
     rows = session.execute(
         sa.select(store_report, term.c.starts_on)
         .join(term, term.c.id == store_report.c.term_id)
-        .where(store_report.c.account == account)
+        .where(term.c.account == account)
     )
     for row in rows:
         facts = {"term_on": row.starts_on.isoformat(), "gross_yen": row.gross_yen, "fee_yen": row.fee_yen}

@@ -7,7 +7,7 @@ of the handover is a fact of its own, recorded once and never changed. Notices h
 interest like D3, letters about decisions like L7.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from typing import Any, Final
@@ -29,7 +29,7 @@ from keizoku.billing.rules.documents.letters import (
     printed_of_json,
 )
 from keizoku.billing.rules.documents.notice_text import SUBJECTS, Item
-from keizoku.db.session import Session
+from keizoku.db.session import Session, numbers
 from keizoku.db.tables.documents import issued_document
 from keizoku.db.tables.letters import letter
 from keizoku.db.tables.money import demand, handover, user_notice
@@ -115,6 +115,10 @@ _RAW: Final = ("items", "written_ja", "written_en", "content", "dated_on")
 """Of what a body is made."""
 
 
+Among = Mapping[str, tuple[int, Sequence[int]]]
+"""table -> (id, ids): the documents above the one, and the others."""
+
+
 def waiting(
     session: Session,
     *,
@@ -123,12 +127,14 @@ def waiting(
     also_handed_over: bool = False,
     limit: int | None = None,
     after: str = "",
+    among: Among | None = None,
 ) -> list[OutgoingDocument]:
     """Documents that wait for the mailer, in the order in which they were written.
 
-    At most `limit`, behind the document `after`, which may have been handed over meanwhile.
+    At most `limit`, behind the document `after`, which may have been handed over meanwhile. `among`: of which alone
+    any can wait, as whoever asks has seen before; without it all are looked through.
     """
-    query = _waiting(account, kinds, also_handed_over=also_handed_over)
+    query = _waiting(account, kinds, also_handed_over=also_handed_over, among=among)
     columns = query.selected_columns
     if after:
         last = document(session, after)
@@ -158,15 +164,23 @@ def waiting_count(
     return session.scalar(sa.select(sa.func.count()).select_from(query.subquery())) or 0
 
 
-def _waiting(account: str | None, kinds: Collection[str], *, also_handed_over: bool) -> sa.Select[Any]:
-    query = _documents()
-    if account is not None:
-        query = query.where(query.selected_columns.account == account)
-    if kinds:
-        query = query.where(query.selected_columns.kind.in_(kinds))
-    if not also_handed_over:
-        query = query.where(query.selected_columns.handed_at.is_(None))
-    return query
+def _waiting(
+    account: str | None, kinds: Collection[str], *, also_handed_over: bool, among: Among | None = None
+) -> sa.Select[Any]:
+    def wanted(table: sa.Table) -> Iterator[sa.ColumnElement[bool]]:
+        """Of each table, so that its own indexes find them."""
+        if account is not None:
+            yield table.c.account == account
+        if kinds and "kind" in table.c:
+            yield table.c.kind.in_(kinds)
+        if not also_handed_over:
+            yield handover.c.handed_at.is_(None)
+            if among is not None:
+                up_to, still_open = among.get(table.name, (0, ()))
+                yield sa.or_(table.c.id > up_to, table.c.id == sa.any_(numbers(still_open)))
+
+    query = _documents(wanted)
+    return query.where(query.selected_columns.kind.in_(kinds)) if kinds else query
 
 
 def document(session: Session, document_id: str) -> OutgoingDocument:
@@ -199,7 +213,12 @@ def parse_id(document_id: str) -> tuple[str, int]:
 _INVOICE = sa.cast(sa.func.split_part(letter.c.occasion, ":", 2), sa.BigInteger)
 
 
-def _documents() -> sa.Select[Any]:
+def _nothing_more(table: sa.Table) -> Iterator[sa.ColumnElement[bool]]:
+    del table
+    return iter(())
+
+
+def _documents(wanted: Callable[[sa.Table], Iterator[sa.ColumnElement[bool]]] = _nothing_more) -> sa.Select[Any]:
     sent = (handover.c.handed_at, handover.c.author)
     notices = sa.select(
         sa.literal("N").label("letter"),
@@ -244,7 +263,8 @@ def _documents() -> sa.Select[Any]:
         letter.c.written_on,
         *sent,
     ).outerjoin(handover, handover.c.letter_id == letter.c.id)
-    return sa.select(sa.union_all(notices, demands, letters).subquery())
+    arms = ((notices, user_notice), (demands, demand), (letters, letter))
+    return sa.select(sa.union_all(*(arm.where(*wanted(table)) for arm, table in arms)).subquery())
 
 
 def _stored(session: Session, rows: Sequence[sa.Row[Any]]) -> Mapping[tuple[str, int], Mapping[str, Any]]:

@@ -33,7 +33,8 @@ _ALL: Final = sa.text("""
         SELECT granted_on, 'credit_note', recorded_at, 1, id FROM credit
         WHERE account = :account AND granted_yen >= :note_from
         UNION ALL
-        SELECT issued_on, 'invoice', issued_at, 2, id FROM invoice WHERE account = :account
+        SELECT issued_on, 'invoice', issued_at, 2, id FROM invoice
+        WHERE contract_id = ANY (ARRAY(SELECT id FROM contract WHERE account = :account)) AND account = :account
         UNION ALL
         SELECT written_on, kind, written_at, CASE WHEN kind IN ('renewal', 'price') THEN 5 ELSE 3 END, id
         FROM user_notice WHERE account = :account

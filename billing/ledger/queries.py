@@ -61,6 +61,8 @@ _BEHIND: dict[str, sa.Column[Any]] = {
     "dispute": gateway_dispute.c.dispute,
 }
 """What the first word of an event's key names: the table and the column that the second word is looked for in."""
+_LINES_OF_ONE = 20
+"""An entry has fewer lines on one account."""
 _TOO_LONG_TO_SHOW = ("body_ja", "body_en", "calculation")
 
 
@@ -99,26 +101,85 @@ def account_book(
     as_of: date | None = None,
     known_at: datetime | None = None,
     customer: str | None = None,
+    limit: int | None = None,
+    after_entry: int = 0,
 ) -> AccountBook:
-    """An account's opening balance before `since`, every line through `as_of`, the running and closing balance."""
+    """An account's opening balance before `since`, every line through `as_of`, the running and closing balance.
+
+    At most about `limit` lines, those of whole entries, behind the entry `after_entry`; the balances are of all.
+    """
     found = account_of(code)
-    seen = [line.c.code == code, *_seen(as_of, known_at)]
-    if customer is not None:
-        seen.append(entry.c.account == customer)
+    seen = _lines_of(code, as_of, known_at, customer)
     opening = 0
     if since is not None:
-        before = sa.select(sa.func.coalesce(sa.func.sum(line.c.yen), 0)).join(entry, entry.c.id == line.c.entry_id)
-        opening = int(session.execute(before.where(*seen, entry.c.posted_on < since)).scalar_one())
+        opening = _sum(session, [*seen, entry.c.posted_on < since])
         seen.append(entry.c.posted_on >= since)
-    rows = tuple(_with_balance(session, seen, opening))
+    behind = _behind_entry(after_entry)
+    before = opening + _sum(session, [*seen, ~behind]) if after_entry else opening
+    rows, _ = _page(_with_balance(session, [*seen, behind] if after_entry else seen, before, limit), limit)
+    closing = rows[-1].balance if rows else before
+    if limit is not None:
+        closing = opening + _sum(session, seen)
     return AccountBook(
         *_names(found.code),
         as_of=as_of,
         known_at=known_at,
         opening=opening,
         lines=rows,
-        closing=rows[-1].balance if rows else opening,
+        closing=closing,
     )
+
+
+def account_lines(
+    session: Session,
+    code: str,
+    *,
+    since: date | None = None,
+    as_of: date | None = None,
+    known_at: datetime | None = None,
+    customer: str | None = None,
+    limit: int,
+    after_entry: int = 0,
+) -> dict[str, Any]:
+    """A page of `account_book` without any balance, which would be a sum over all that was posted before."""
+    seen = _lines_of(code, as_of, known_at, customer)
+    if since is not None:
+        seen.append(entry.c.posted_on >= since)
+    if after_entry:
+        seen.append(_behind_entry(after_entry))
+    rows, more = _page(_with_balance(session, seen, 0, limit + 1), limit)
+    names = dict(zip(("code", "ja", "en", "type"), _names(account_of(code).code), strict=True))
+    lines = [{**each.to_json(), "balance": None} for each in rows]
+    return {**names, "lines": lines, "next_after_entry": rows[-1].entry if more else None}
+
+
+def _lines_of(
+    code: str, as_of: date | None, known_at: datetime | None, customer: str | None
+) -> list[sa.ColumnElement[bool]]:
+    seen = [line.c.code == code, *_seen(as_of, known_at)]
+    return seen if customer is None else [*seen, entry.c.account == customer]
+
+
+def _behind_entry(entry_id: int) -> sa.ColumnElement[bool]:
+    """In the order of an account's lines: those of the entries behind this one."""
+    last = entry.alias("last")
+    place = sa.select(last.c.posted_on, last.c.id).where(last.c.id == entry_id).scalar_subquery()
+    return sa.tuple_(entry.c.posted_on, entry.c.id) > place
+
+
+def _sum(session: Session, seen: list[sa.ColumnElement[bool]]) -> int:
+    summed = sa.select(sa.func.coalesce(sa.func.sum(line.c.yen), 0)).join(entry, entry.c.id == line.c.entry_id)
+    return int(session.execute(summed.where(*seen)).scalar_one())
+
+
+def _page(lines: Iterator[BookLine], limit: int | None) -> tuple[tuple[BookLine, ...], bool]:
+    """The first lines, up to the end of the entry with which they are `limit`; whether there are more."""
+    rows: list[BookLine] = []
+    for each in lines:
+        if limit is not None and len(rows) >= limit and each.entry != rows[-1].entry:
+            return tuple(rows), True
+        rows.append(each)
+    return tuple(rows), False
 
 
 def explain_entry(session: Session, entry_id: int) -> EntryExplanation:
@@ -187,13 +248,16 @@ def _seen(as_of: date | None, known_at: datetime | None) -> list[sa.ColumnElemen
     return conditions
 
 
-def _with_balance(session: Session, seen: list[sa.ColumnElement[bool]], opening: int) -> Iterator[BookLine]:
+def _with_balance(
+    session: Session, seen: list[sa.ColumnElement[bool]], opening: int, limit: int | None
+) -> Iterator[BookLine]:
     balance = opening
     query = (
         sa.select(entry, line.c.yen)
         .join(line, line.c.entry_id == entry.c.id)
         .where(*seen)
         .order_by(entry.c.posted_on, entry.c.id, line.c.seq)
+        .limit(None if limit is None else limit + _LINES_OF_ONE)
     )
     for row in session.execute(query):
         balance += row.yen
@@ -239,8 +303,11 @@ def _behind(session: Session, key: str) -> RowBehind | None:
         )
         return _row(session, "revenue_posting", query)
     if word == "demand":
-        whose = sa.func.concat(demand.c.account, ":", demand.c.occasion)
-        return _row(session, "demand", sa.select(demand).where(whose == rest))
+        parts = rest.split(":")  # an account may have colons too
+        whose = [(":".join(parts[:at]), ":".join(parts[at:])) for at in range(1, len(parts))]
+        return _row(
+            session, "demand", sa.select(demand).where(sa.tuple_(demand.c.account, demand.c.occasion).in_(whose))
+        )
     column = _BEHIND.get(word)
     if column is None:
         return None

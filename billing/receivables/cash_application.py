@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.receivables.interest_bookings import book_interest, interest_booked
+from keizoku.billing.receivables.of_account import of_invoices
 from keizoku.billing.receivables.open_items import (
     OpenItem,
     costs_open,
@@ -163,10 +164,12 @@ def apply_money(
 
 def _charged_later(session: Session, rules: Rules, account: str, on: date) -> dict[int, ChargedLater]:
     """Fees that were open on the day and that a card has paid since, as they stood; a charge that was disputed not."""
-    disputed = sa.select(settlement.c.invoice_id).where(settlement.c.account == account, settlement.c.kind == "dispute")
+    disputed = sa.select(settlement.c.invoice_id).where(
+        of_invoices(settlement, account), settlement.c.kind == "dispute"
+    )
     rows = session.execute(
         sa.select(settlement.c.invoice_id, settlement.c.settled_on, settlement.c.yen).where(
-            settlement.c.account == account,
+            of_invoices(settlement, account),
             settlement.c.kind == "card",
             settlement.c.settled_on > on,
             settlement.c.invoice_id.not_in(disputed),

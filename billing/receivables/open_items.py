@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
 
+from keizoku.billing.receivables.of_account import of_contracts
 from keizoku.billing.rules.delinquency import UnpaidFee
 from keizoku.billing.rules.late_interest import Debt, InterestRate, own_rate, total_interest
 from keizoku.billing.rules.payment_method import PastAttempt, days_not_accruing, next_attempt_wanted_on
@@ -127,7 +128,7 @@ def open_items_on(
     """
     as_of = AsOf(on, known_at)
     issued = as_of.has(invoice.c.issued_on, invoice.c.issued_at)
-    query = _query(invoice, _checkpoint_of_each(invoice, as_of), as_of).where(invoice.c.account == account, issued)
+    query = _query(invoice, _checkpoint_of_each(invoice, as_of), as_of).where(of_contracts(invoice, account), issued)
     rows = [row for row in session.execute(query) if row.open_yen or row.accrued_unpaid_yen]
     return _assemble(session, rules, rows, on, as_of)
 

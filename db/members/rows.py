@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -70,6 +70,7 @@ def of_member() -> Mapping[str, sa.ColumnElement[bool]]:
     """Table -> which of its rows are of the member that the parameter `account` names."""
     tables = metadata.tables
     named = {
+        **_found_by_their_parents(),
         "account": tables["account"].c.id == _ACCOUNT,
         "bank_line": tables["bank_line"].c.id.in_(_lines_of_theirs()),
         "claim_reasoning": tables["claim_reasoning"].c.id.in_(
@@ -108,6 +109,42 @@ def of_member() -> Mapping[str, sa.ColumnElement[bool]]:
         ]:
             found[table.name] = sa.or_(*parents)
     return found
+
+
+def _found_by_their_parents() -> dict[str, sa.ColumnElement[bool]]:
+    """Tables without an index on the account: the way over their parents reads as few rows, and no other's."""
+    tables = metadata.tables
+    contracts = _ids(tables["contract"])
+    invoice, settlement, fact = tables["invoice"], tables["settlement"], tables["contract_fact"]
+    bill = invoice.alias("bill")
+    bills = sa.select(bill.c.id).where(bill.c.contract_id == contracts)
+    report, terms = tables["store_report"], _ids(tables["term"])
+    refund, used, credits_ = tables["credit_refund"], tables["credit_application"], _ids(tables["credit"])
+    handover = tables["handover"]
+    sent = handover.alias("sent")
+    letters = [
+        sa.select(sent.c.id)
+        .join(tables[name], tables[name].c.id == sent.c[key])
+        .where(tables[name].c.account == _ACCOUNT)
+        for name, key in (("user_notice", "notice_id"), ("demand", "demand_id"), ("letter", "letter_id"))
+    ]
+    return {
+        "invoice": sa.and_(invoice.c.account == _ACCOUNT, invoice.c.contract_id == contracts),
+        "contract_fact": sa.and_(fact.c.account == _ACCOUNT, fact.c.contract_id == contracts),
+        "settlement": sa.and_(
+            settlement.c.account == _ACCOUNT, settlement.c.invoice_id == sa.any_(sa.func.array(bills.scalar_subquery()))
+        ),
+        "store_report": sa.and_(report.c.account == _ACCOUNT, report.c.term_id == terms),
+        "credit_refund": sa.and_(refund.c.account == _ACCOUNT, refund.c.credit_id == credits_),
+        "credit_application": used.c.credit_id == credits_,
+        "handover": handover.c.id.in_(sa.union_all(*letters)),
+    }
+
+
+def _ids(of: sa.Table) -> sa.CollectionAggregate[Any]:
+    """Any id of the account's rows."""
+    owned = of.alias(f"owned_{of.name}")
+    return sa.any_(sa.func.array(sa.select(owned.c.id).where(owned.c.account == _ACCOUNT).scalar_subquery()))
 
 
 def _lines_of_theirs() -> sa.Select[int]:

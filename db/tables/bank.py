@@ -127,6 +127,7 @@ bank_line = Table(
     CheckConstraint("direction IN ('in', 'out')", name="direction"),
     CheckConstraint("state = 'booked' OR (state IN ('pending', 'cancelled') AND NOT posts)", name="state"),
     Index("ix_bank_line_file", "file_digest"),
+    Index("ix_bank_line_paid_on", "paid_on", "id"),  # the book of the bank, page by page
 )
 
 bank_act = Table(

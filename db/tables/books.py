@@ -15,6 +15,7 @@ from sqlalchemy import (
     Table,
     UniqueConstraint,
 )
+from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import JSONB, TEXT
 
 from keizoku.db.tables.base import day, identity, instant, metadata, text, yen
@@ -31,7 +32,8 @@ entry = Table(
     text("belongs_to", nullable=True),  # the closed month that it is about, where its own day was closed
     instant("recorded_at"),
     UniqueConstraint("event_key"),
-    Index("ix_entry_posted_on", "posted_on"),
+    Index("ix_entry_posted_on", "posted_on", "id"),  # an account of the chart is paged in this order
+    Index("ix_entry_account", "account", "id", postgresql_where=sql("account IS NOT NULL")),
 )
 
 line = Table(

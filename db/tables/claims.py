@@ -44,6 +44,8 @@ claim = Table(
     spans("windows"),
     Index("ix_claim_month_account", "month", "account"),
     Index("ix_claim_account", "account"),
+    Index("ix_claim_received_at", "received_at", "id"),  # the list of all of them, page by page
+    Index("ix_claim_month_received_at", "month", "received_at", "id"),
 )
 
 claim_ruling = Table(

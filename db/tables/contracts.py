@@ -120,6 +120,7 @@ contract = Table(
     Index("ix_contract_renews_on", "renews_on", postgresql_where=sql("ended_on IS NULL AND renews_on IS NOT NULL")),
     Index("ix_contract_account", "account"),
     Index("ix_contract_end_recorded_at", "end_recorded_at", postgresql_where=sql("ended_on IS NOT NULL")),
+    Index("ix_contract_rejected", "account", postgresql_where=sql("rejected_at IS NOT NULL")),
     Index("ix_contract_waiting", "applied_at", postgresql_where=sql("approved_at IS NULL AND rejected_at IS NULL")),
     Index("ix_contract_key", "id", postgresql_where=sql("prepaid_method = 'product_key'")),
 )
@@ -224,4 +225,5 @@ suspension = Table(
         postgresql_where=sql("lifted_at IS NULL"),
     ),
     Index("ix_suspension_account", "account"),
+    Index("ix_suspension_contract_id", "contract_id"),
 )

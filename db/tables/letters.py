@@ -43,6 +43,7 @@ letter = Table(
     CheckConstraint("account <> '' AND occasion <> ''", name="is_of_something"),
     CheckConstraint("jsonb_typeof(facts) = 'object'", name="facts_are_named"),
     Index("ix_letter_account", "account"),
+    Index("ix_letter_written_at", "written_at"),
 )
 
 MAILING_STATES = ("begun", "deferred", "refused")

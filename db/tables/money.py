@@ -231,6 +231,7 @@ demand = Table(
     Column("details", JSONB, nullable=False, server_default=sql("'[]'")),
     Column("calculation", JSONB, nullable=False),
     UniqueConstraint("account", "occasion"),
+    Index("ix_demand_written_at", "written_at"),
     CheckConstraint("interest_yen > 0", name="positive"),
     CheckConstraint("jsonb_typeof(details) = 'array'", name="details_are_listed"),
 )
@@ -252,6 +253,7 @@ user_notice = Table(
     CheckConstraint("jsonb_typeof(details) = 'array'", name="details_are_listed"),
     CheckConstraint(f"kind IN {NOTICE_KINDS}", name="kind"),
     Index("ix_user_notice_account", "account"),
+    Index("ix_user_notice_written_at", "written_at"),  # the list of all of them, page by page
 )
 
 handover = Table(
@@ -395,4 +397,5 @@ review_task = Table(
         postgresql_where=sql(f"kind NOT IN {REOPENED_TASKS} OR closed_at IS NULL"),
     ),
     Index("ix_review_task_open", "id", postgresql_where=sql("closed_at IS NULL")),
+    Index("ix_review_task_account", sql("(detail ->> 'account')")),
 )

@@ -15,7 +15,7 @@ import shlex
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -23,6 +23,7 @@ from keizoku.db.review_tasks import close_tasks
 from keizoku.db.session import Session
 from keizoku.db.tables.money import review_task
 from keizoku.db.tables.people import task_snooze
+from keizoku.scheduler.reports.work_seen import NOTHING_SEEN, WorkSeen
 from keizoku.scheduler.reports.work_sources import DONE, KINDS, SOURCES, Kind
 from keizoku.sla.evidence.unknown_store import unknown_list
 from keizoku.terms.calendar import iso_jst, jst_day
@@ -35,19 +36,6 @@ MAILER_HAS: Final = timedelta(days=1)
 """So long a document may wait for the mailer before it waits for people."""
 LONGEST: Final = 400
 """Letters of a ground or an author that a row keeps at most."""
-
-
-class SentUpTo(NamedTuple):
-    """The ids of notices, demands and letters up to which every document was handed over, which stays so."""
-
-    notices: int = 0
-    demands: int = 0
-    letters: int = 0
-
-
-NOTHING_SENT: Final = SentUpTo()
-_LATE_COMMITS: Final = 100_000
-"""Ids this near the newest may still be committed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,15 +88,16 @@ def waiting_for_people(
     limit: int | None = None,
     after: str = "",
     most_missed: int = MISSED_NIGHTS,
+    seen: WorkSeen = NOTHING_SEEN,
 ) -> list[WorkItem]:
     """What waits for people at `now`, the oldest first; with `snoozed` what was put off, instead.
 
     At most `limit` (None: all), behind the item `after`. Raises Refused where that one does not wait.
     """
-    wanted = _TaskFilter(now, tuple(kinds), account, min_age_days, snoozed=snoozed, most_missed=most_missed)
+    wanted = _TaskFilter(now, tuple(kinds), account, min_age_days, snoozed=snoozed, most_missed=most_missed, seen=seen)
     query, values = wanted.statement(session)
     if after:
-        last = work_item(session, after, now, most_missed)
+        last = work_item(session, after, now, most_missed, seen)
         query += ' AND (since, id COLLATE "C") > (:after_at, :after_id)'
         values |= {"after_at": last.since, "after_id": last.id}
     rows = session.execute(sa.text(f'{query} ORDER BY since, id COLLATE "C" LIMIT :limit'), values | {"limit": limit})
@@ -124,32 +113,16 @@ def waiting_counts(
     min_age_days: int = 0,
     snoozed: bool = False,
     most_missed: int = MISSED_NIGHTS,
-    sent: SentUpTo = NOTHING_SENT,
+    seen: WorkSeen = NOTHING_SEEN,
 ) -> dict[str, int]:
     """How many items of each kind `waiting_for_people` has in all; kinds of which none waits are left out.
 
-    `sent`: documents that need not be looked at again (`sent_up_to`).
+    `seen`: documents and bank lines that need not be looked at again (`work_seen`).
     """
-    wanted = _TaskFilter(now, tuple(kinds), account, min_age_days, snoozed=snoozed, most_missed=most_missed, sent=sent)
+    wanted = _TaskFilter(now, tuple(kinds), account, min_age_days, snoozed=snoozed, most_missed=most_missed, seen=seen)
     query, values = wanted.statement(session)
     counted = f"SELECT kind, count(*) FROM ({query}) AS found GROUP BY kind ORDER BY kind"  # noqa: S608 - our own text
     return {row[0]: row[1] for row in session.execute(sa.text(counted), values)}
-
-
-def sent_up_to(session: Session, known: SentUpTo = NOTHING_SENT) -> SentUpTo:
-    """The same as of now, from what was known before: only what was written since is looked at."""
-    found = []
-    for above, table, column in zip(
-        known, ("user_notice", "demand", "letter"), ("notice", "demand", "letter"), strict=True
-    ):
-        query = f"""
-            SELECT greatest(:above, least(
-                (SELECT coalesce(max(id), 0) - :late FROM {table}),
-                (SELECT min(id) - 1 FROM (SELECT id FROM {table} WHERE id > :above
-                 EXCEPT SELECT {column}_id FROM handover WHERE {column}_id > :above) AS unsent)))
-        """  # noqa: S608 - our own names
-        found.append(session.execute(sa.text(query), {"above": above, "late": _LATE_COMMITS}).scalar_one())
-    return SentUpTo(*found)
 
 
 def waiting_count(session: Session, now: datetime, most_missed: int = MISSED_NIGHTS) -> int:
@@ -157,11 +130,20 @@ def waiting_count(session: Session, now: datetime, most_missed: int = MISSED_NIG
     return sum(waiting_counts(session, now, most_missed=most_missed).values())
 
 
-def work_item(session: Session, item_id: str, now: datetime, most_missed: int = MISSED_NIGHTS) -> WorkItem:
+def work_item(
+    session: Session,
+    item_id: str,
+    now: datetime,
+    most_missed: int = MISSED_NIGHTS,
+    seen: WorkSeen = NOTHING_SEEN,
+) -> WorkItem:
     """One item, whether it was put off or not. Raises Refused for an id under which nothing waits."""
-    query, values = _TaskFilter(now, snoozed=None, most_missed=most_missed).statement(session)
-    named = values | {"id": item_id}
-    row = session.execute(sa.text(f"{query} AND id = :id LIMIT 1"), named).first() if _printed(item_id) else None
+    word = "" if item_id[:1] == "T" and item_id[1:].isdecimal() else item_id.partition(" ")[0]
+    row = None
+    if _printed(item_id) and word in {each.word for each in SOURCES}:
+        wanted = _TaskFilter(now, snoozed=None, most_missed=most_missed, seen=seen, word=word)
+        query, values = wanted.statement(session)
+        row = session.execute(sa.text(f"{query} AND id = :id LIMIT 1"), values | {"id": item_id}).first()
     if row is None:
         raise Refused("task.unknown", f"{item_id[:80]!r}: nothing with this id is waiting", "see `keizoku tasks list`")
     return _item(row, now)
@@ -226,27 +208,34 @@ class _TaskFilter:
     min_age_days: int = 0
     snoozed: bool | None = False
     most_missed: int = MISSED_NIGHTS
-    sent: SentUpTo = NOTHING_SENT
+    seen: WorkSeen = NOTHING_SEEN
+    word: str | None = None
 
     def statement(self, session: Session) -> tuple[str, dict[str, Any]]:
         """The statement up to its conditions, to which more may be added, and its values."""
-        wanted = [each for each in SOURCES if not self.kinds or each.kinds is None or each.kinds & {*self.kinds}]
+        wanted = [
+            each
+            for each in SOURCES
+            if (not self.kinds or each.kinds is None or each.kinds & {*self.kinds}) and self.word in (None, each.word)
+        ]
         union = " UNION ALL ".join(each.query for each in wanted)
         query = f"""
             WITH put_off AS (SELECT DISTINCT ON (task) task, until_on FROM task_snooze ORDER BY task, id DESC)
             SELECT waiting.*, CASE WHEN until_on > :today THEN until_on END AS snoozed_until
-            FROM ({union}) AS waiting LEFT JOIN put_off ON task = waiting.id
+            FROM ({union}) AS waiting (id, kind, account, since, amount_yen, about, detail)
+            LEFT JOIN put_off ON task = waiting.id
             WHERE (CAST(:account AS text) IS NULL OR account = :account) AND since <= :begun_by
             AND (cardinality(CAST(:kinds AS text[])) = 0 OR kind = ANY(:kinds))
             AND (CAST(:snoozed AS boolean) IS NULL OR coalesce(until_on > :today, false) = :snoozed)
         """  # noqa: S608 - our own text
-        unknown = unknown_list(session, None, self.now) if not self.kinds or "unknown_time" in self.kinds else []
+        asked = self.word in (None, "unknown") and (not self.kinds or "unknown_time" in self.kinds)
+        unknown = unknown_list(session, None, self.now) if asked else []
         return query, {
             "account": self.account,
             "today": jst_day(self.now),
             "late": jst_day(self.now) - timedelta(days=self.most_missed),
             "documents_before": self.now - MAILER_HAS,
-            **{f"sent_{name}": up_to for name, up_to in self.sent._asdict().items()},
+            **self.seen.values(),
             "begun_by": self.now - timedelta(days=self.min_age_days) if self.min_age_days else _ALL,
             "kinds": list(self.kinds),
             "snoozed": self.snoozed,

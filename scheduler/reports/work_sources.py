@@ -2,8 +2,10 @@
 
 Every SELECT has the columns id, kind, account, since, amount_yen, about, detail. `id` is what people type. It may use
 :account (NULL: everybody), :now, :today, :late (the last day by which a night should have run), :documents_before,
-:sent_notices, :sent_demands and :sent_letters (ids up to which all were handed over) and :unknown (unknown time as
-JSON). Each reads a partial index of what is open, a table of few rows, or one hash of ids.
+:unknown (unknown time as JSON). Of documents and of bank lines most are done with for good: :sent_notices and the like
+are ids up to which all were handed over but the :unsent_notices and the like; of the lines up to :seen_lines only the
+:open_lines waited, and what happened since to any is an act above :seen_acts. Each reads a partial index of what is
+open, a table of few rows, or what is new.
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ class Source:
 
     query: str
     kinds: frozenset[str] | None
+    word: str = ""
+    """What its ids begin with; empty: T and a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +50,17 @@ _TASKS: Final = """
         UNION ALL SELECT key FROM overpayment_refund WHERE outcome IS NULL))
 """
 _BANK: Final = """
-    SELECT concat('payment ', id), 'bank_unmatched', NULL, recorded_at, yen, concat_ws(', ', payer, reference),
+    SELECT concat('payment ', bank_line.id), 'bank_unmatched', NULL, recorded_at, yen,
+           concat_ws(', ', payer, reference),
            jsonb_build_object('paid_on', paid_on, 'payer', payer, 'reference', reference, 'doubt', doubt,
                               'direction', direction)
-    FROM bank_line LEFT JOIN (
-        SELECT line_id, (array_agg(kind ORDER BY id DESC))[1] AS kind FROM bank_act GROUP BY line_id
-    ) AS acts ON acts.line_id = bank_line.id
+    FROM (
+        SELECT id FROM bank_line WHERE id > :seen_lines
+        UNION SELECT line_id FROM bank_act WHERE id > :seen_acts
+        UNION SELECT unnest(CAST(:open_lines AS bigint[]))
+    ) AS looked_at JOIN bank_line ON bank_line.id = looked_at.id LEFT JOIN LATERAL (
+        SELECT kind FROM bank_act WHERE line_id = looked_at.id ORDER BY id DESC LIMIT 1
+    ) AS acts ON true
     WHERE CASE WHEN acts.kind IS NULL THEN posts ELSE acts.kind IN ('unmatched', 'posted', 'reopened') END
 """
 _ATTEMPTS: Final = """
@@ -83,23 +92,28 @@ _APPLICATIONS: Final = """
            method), jsonb_build_object('plan', plan, 'method', method, 'contract', id)
     FROM contract WHERE approved_at IS NULL AND rejected_at IS NULL
 """
-_DOCUMENTS: Final = """
+
+
+def _unsent(table: str, series: str, kind: str) -> str:
+    return f"""
+        SELECT {kind} AS kind, account, written_at FROM {table}
+        JOIN (SELECT id FROM {table} WHERE id > :sent_{series}s
+              EXCEPT SELECT {series}_id FROM handover WHERE {series}_id > :sent_{series}s
+              UNION SELECT id FROM unnest(CAST(:unsent_{series}s AS bigint[])) AS id
+              WHERE NOT EXISTS (SELECT 1 FROM handover WHERE {series}_id = id)) AS ids USING (id)
+        WHERE written_at < :documents_before
+"""  # noqa: S608 - our own names
+
+
+_DOCUMENTS: Final = f"""
     SELECT concat('documents ', kind), 'documents_unsent', CAST(:account AS text), min(written_at), NULL,
            concat(kind, ' × ', count(*)), jsonb_build_object('kind', kind, 'documents', count(*))
     FROM (
-        SELECT kind, account, written_at FROM user_notice
-        JOIN (SELECT id FROM user_notice WHERE id > :sent_notices
-              EXCEPT SELECT notice_id FROM handover WHERE notice_id > :sent_notices) AS ids USING (id)
-        WHERE written_at < :documents_before
-        UNION ALL
-        SELECT 'demand', account, written_at FROM demand WHERE id > :sent_demands
-        AND written_at < :documents_before AND NOT EXISTS (SELECT 1 FROM handover WHERE demand_id = demand.id)
-        UNION ALL
-        SELECT kind, account, written_at FROM letter WHERE id > :sent_letters
-        AND written_at < :documents_before AND NOT EXISTS (SELECT 1 FROM handover WHERE letter_id = letter.id)
+        {_unsent("user_notice", "notice", "kind")} UNION ALL {_unsent("demand", "demand", "'demand'")}
+        UNION ALL {_unsent("letter", "letter", "kind")}
     ) AS unsent
     WHERE CAST(:account AS text) IS NULL OR account = :account GROUP BY kind
-"""
+"""  # noqa: S608 - our own text
 _EXCEPTIONS: Final = """
     SELECT concat('exception ', month, ' ', found ->> 'exception'), 'reconciliation_exception', NULL, recorded_at,
            (found ->> 'yen')::numeric, concat_ws(' ', month, found ->> 'exception'),
@@ -128,16 +142,16 @@ _NIGHTS: Final = """
 
 SOURCES: Final = (
     Source(_TASKS, None),
-    Source(_BANK, frozenset({"bank_unmatched"})),
-    Source(_ATTEMPTS, frozenset({"attempt_unknown"})),
-    Source(_refunds("credit_refund", "credit"), frozenset({"refund_unknown"})),
-    Source(_refunds("overpayment_refund", "overcharge"), frozenset({"refund_unknown"})),
-    Source(_DISPUTES, frozenset({"dispute_open"})),
-    Source(_APPLICATIONS, frozenset({"application_waiting"})),
-    Source(_DOCUMENTS, frozenset({"documents_unsent"})),
-    Source(_EXCEPTIONS, frozenset({"reconciliation_exception"})),
-    Source(_UNKNOWN, frozenset({"unknown_time"})),
-    Source(_NIGHTS, frozenset({"night_differs", "nights_missed"})),
+    Source(_BANK, frozenset({"bank_unmatched"}), "payment"),
+    Source(_ATTEMPTS, frozenset({"attempt_unknown"}), "attempt"),
+    Source(_refunds("credit_refund", "credit"), frozenset({"refund_unknown"}), "refund"),
+    Source(_refunds("overpayment_refund", "overcharge"), frozenset({"refund_unknown"}), "refund"),
+    Source(_DISPUTES, frozenset({"dispute_open"}), "dispute"),
+    Source(_APPLICATIONS, frozenset({"application_waiting"}), "application"),
+    Source(_DOCUMENTS, frozenset({"documents_unsent"}), "documents"),
+    Source(_EXCEPTIONS, frozenset({"reconciliation_exception"}), "exception"),
+    Source(_UNKNOWN, frozenset({"unknown_time"}), "unknown"),
+    Source(_NIGHTS, frozenset({"night_differs", "nights_missed"}), "night"),
 )
 
 KINDS: Final = {

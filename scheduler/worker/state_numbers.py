@@ -28,7 +28,8 @@ from keizoku.scheduler.clock import database_now
 from keizoku.scheduler.collecting import collected_to
 from keizoku.scheduler.night import run_log
 from keizoku.scheduler.night.schedule import last_night_due
-from keizoku.scheduler.reports.work_list import MISSED_NIGHTS, NOTHING_SENT, sent_up_to, waiting_counts
+from keizoku.scheduler.reports.work_list import MISSED_NIGHTS, waiting_counts
+from keizoku.scheduler.reports.work_seen import NOTHING_SEEN, work_seen
 from keizoku.terms.calendar import jst_day
 
 OUTCOMES = ("succeeded", "declined_soft", "declined_hard", "needs_user", "abandoned", "unknown")
@@ -83,7 +84,7 @@ class StateNumbers(Collector):
         self._one_at_a_time = Lock()
         self._counted: Mapping[str, int] | None = None
         self._count_again_at = 0.0
-        self._sent = NOTHING_SENT
+        self._seen = NOTHING_SEEN
 
     def _waiting(self, session: Session, now: datetime) -> Mapping[str, int] | None:
         """What waits for people, by kind. What it took long to count is told again for a while.
@@ -96,8 +97,8 @@ class StateNumbers(Collector):
             most_missed = MISSED_NIGHTS if self.most_missed is None else self.most_missed
             try:
                 session.exec_driver_sql(_PATIENT)
-                self._sent = sent_up_to(session, self._sent)
-                self._counted = waiting_counts(session, now, most_missed=most_missed, sent=self._sent)
+                self._seen = work_seen(session, self._seen)
+                self._counted = waiting_counts(session, now, most_missed=most_missed, seen=self._seen)
             except sa.exc.DBAPIError:
                 session.rollback()
             finally:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.sql.selectable import LateralFromClause
 
 from keizoku.db.session import Session
 from keizoku.db.tables.claims import award, claim, claim_decision, claim_reasoning, claim_withdrawal
@@ -95,14 +95,14 @@ def withdrawn(at: datetime | None) -> sa.ColumnElement[bool]:
     return found if at is None else found.where(claim_withdrawal.c.recorded_at <= at)
 
 
-def newest_decisions(at: datetime) -> sa.Subquery:
-    """The decision on each claim that held at an instant."""
+def newest_decisions(at: datetime) -> LateralFromClause:
+    """The decision on each claim of the statement around that held at an instant."""
     return (
         sa.select(claim_decision)
-        .where(claim_decision.c.decided_at <= at)
-        .ext(distinct_on(claim_decision.c.claim_id))
-        .order_by(claim_decision.c.claim_id, claim_decision.c.revision.desc())
-        .subquery()
+        .where(claim_decision.c.claim_id == claim.c.id, claim_decision.c.decided_at <= at)
+        .order_by(claim_decision.c.revision.desc())
+        .limit(1)
+        .lateral("newest")
     )
 
 

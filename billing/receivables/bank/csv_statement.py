@@ -137,6 +137,9 @@ def _line(row: MoneyRow, layout: Layout, today: date, account: str) -> Statement
     received, paid = _amount(stands("amount", ""), currency), _amount(stands("amount_out", ""), currency)
     if received and paid:
         raise BadValueError(row.raw[:80], "it has money in and out", "say by the mapping which column is which")
+    if paid < 0 and not stands("balance"):
+        rule = "a payment out below zero, and no balance tells whether it went out or came back"
+        raise BadValueError(_of(row, "amount_out"), rule, "correct the row, or name the column as the amount")
     if paid:
         received = -paid
     elif received and "direction" in row.values:

@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from keizoku.billing.ledger.bank_acts import note_act
 from keizoku.billing.receivables.cash_application import AppliedMoney, apply_money
 from keizoku.billing.receivables.customer_deposits import SentDeposit
+from keizoku.billing.receivables.of_account import of_invoices
 from keizoku.billing.receivables.open_items import lock_accounts
 from keizoku.billing.receivables.rework.received_money import Payment, ReceivedMoney
 from keizoku.billing.receivables.rework.reversal import take_back_receipt, take_back_use
@@ -76,7 +77,7 @@ def later_than(session: Session, account: str, on: date) -> Sequence[_Later]:
     """Receipts, uses of deposits and set-offs of later days that can be worked out again, oldest first."""
     fixed_on = session.execute(
         sa.select(sa.func.max(settlement.c.settled_on)).where(
-            settlement.c.account == account, settlement.c.kind.in_(_FINAL)
+            of_invoices(settlement, account), settlement.c.kind.in_(_FINAL)
         )
     ).scalar_one()
     if fixed_on is not None and fixed_on > on:

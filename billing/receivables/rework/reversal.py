@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.receivables.interest_bookings import book_interest
+from keizoku.billing.receivables.of_account import of_invoices
 from keizoku.billing.receivables.open_items import invoice_due_on
 from keizoku.billing.receivables.settlement import Settled, settle
 from keizoku.db.keys import next_ids
@@ -67,7 +68,7 @@ def take_back_use(session: Session, row: sa.Row[Any], now: datetime) -> int:
     mirror_id = int(session.execute(sa.insert(deposit_use).values(values).returning(deposit_use.c.id)).scalar_one())
     paid = session.execute(
         sa.select(settlement.c.invoice_id, settlement.c.yen).where(
-            settlement.c.account == row.account, settlement.c.kind == "deposit", settlement.c.source_id == row.id
+            of_invoices(settlement, row.account), settlement.c.kind == "deposit", settlement.c.source_id == row.id
         )
     ).all()
     principal = {each.invoice_id: int(each.yen) for each in paid}

@@ -22,6 +22,7 @@ from keizoku.billing.receivables.cash_application import (
     apply_money,
     book_interest_paid,
 )
+from keizoku.billing.receivables.of_account import of_contracts, of_invoices
 from keizoku.billing.receivables.remedies import IS_FREE
 from keizoku.billing.receivables.rework.reversal import reopen_fees, unbook, uncorrect
 from keizoku.billing.rules.late_interest import InterestRate
@@ -114,7 +115,7 @@ def set_offs_after(session: Session, account: str, on: date) -> Sequence[sa.Row[
     """Acts of set-off of later days: their id, and the JST day `set_off_on`."""
     day = sa.cast(sa.func.timezone("Asia/Tokyo", contract_fact.c.occurred_at), sa.Date)
     query = sa.select(contract_fact.c.id, contract_fact.c.account, day.label("set_off_on")).where(
-        contract_fact.c.account == account, contract_fact.c.kind == "set_off", day > on
+        of_contracts(contract_fact, account), contract_fact.c.kind == "set_off", day > on
     )
     return session.execute(query.order_by(contract_fact.c.id)).all()
 
@@ -124,7 +125,7 @@ def take_back_set_off(session: Session, row: sa.Row[Any], now: datetime) -> None
     occasion = f"{_word(_undone(session, row))}:{row.id}"
     settled = session.execute(
         sa.select(settlement.c.invoice_id, sa.func.sum(settlement.c.yen).label("yen"))
-        .where(settlement.c.account == row.account, settlement.c.kind == "set_off", settlement.c.source_id == row.id)
+        .where(of_invoices(settlement, row.account), settlement.c.kind == "set_off", settlement.c.source_id == row.id)
         .group_by(settlement.c.invoice_id)
     ).all()
     posted = session.execute(sa.select(entry.c.id).where(entry.c.event_key == occasion)).first()

@@ -24,6 +24,7 @@ from keizoku.billing.receivables.cash_application import (
     write_marks,
 )
 from keizoku.billing.receivables.interest_bookings import interest_booked_by, write_bookings
+from keizoku.billing.receivables.of_account import of_invoices
 from keizoku.billing.receivables.open_items import OpenItem, by_account, costs_open_by, load_open_items, lock_accounts
 from keizoku.billing.receivables.rework.received_money import ALLOCATION, RECEIPT, Payment, ReceivedMoney
 from keizoku.billing.receivables.settlement import Settled, settle
@@ -91,7 +92,9 @@ def _with_later(session: Session, accounts: Collection[str], on: date) -> frozen
     found = sa.union(
         sa.select(receipt.c.account).where(receipt.c.account == wanted, receipt.c.received_on > on),
         sa.select(deposit_use.c.account).where(deposit_use.c.account == wanted, deposit_use.c.used_on > on),
-        sa.select(settlement.c.account).where(settlement.c.account == wanted, _OF_OTHERS, settlement.c.settled_on > on),
+        sa.select(settlement.c.account).where(
+            of_invoices(settlement, wanted), _OF_OTHERS, settlement.c.settled_on > on
+        ),
     )
     return frozenset(session.scalars(found))
 

@@ -20,17 +20,16 @@ from keizoku.scheduler import cli
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.scheduler.night.schedule import night_at
-from keizoku.scheduler.reports import work_list
+from keizoku.scheduler.reports import work_seen as seen_module
 from keizoku.scheduler.reports.work_list import (
-    SentUpTo,
     done,
-    sent_up_to,
     snooze,
     waiting_count,
     waiting_counts,
     waiting_for_people,
     work_item,
 )
+from keizoku.scheduler.reports.work_seen import NOTHING_SEEN, Series, WorkSeen, seen_by, work_seen
 from keizoku.scheduler.reports.work_sources import KINDS
 from keizoku.scheduler.simulator import Simulator
 from keizoku.scheduler.worker import state_numbers
@@ -130,7 +129,7 @@ def test_what_it_takes_long_to_count_is_told_again_for_a_while(
     """Counting a million contracts at every scrape would cost more than all else that a worker does by day."""
     clock, asked = [100.0], list[int]()
 
-    def slow(session: Session, now: datetime, *, most_missed: int, sent: SentUpTo) -> dict[str, int]:
+    def slow(session: Session, now: datetime, *, most_missed: int, seen: WorkSeen) -> dict[str, int]:
         asked.append(most_missed)
         clock[0] += 2.5
         return {"set_aside": len(asked)}
@@ -175,27 +174,67 @@ def test_what_cannot_be_counted_in_its_time_leaves_the_other_numbers_told(
     assert next(iter(numbers.collect())).samples[0].value == 1
 
 
-def test_documents_up_to_which_all_were_sent_are_not_looked_at_again(
-    services: Services, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_documents_that_were_sent_are_not_looked_at_again(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     session = services.session
-    monkeypatch.setattr(work_list, "_LATE_COMMITS", 0)
+    monkeypatch.setattr(seen_module, "_LATE_COMMITS", 0)
     before = waiting_counts(session, LATER)
     assert before["documents_unsent"] > 0
-    assert sent_up_to(session).notices == session.scalar(sa.text("SELECT min(id) - 1 FROM user_notice"))
+    written = sorted(session.scalars(sa.text("SELECT id FROM user_notice")))
+    first = work_seen(session)
+    assert first.notices == Series(written[-1], tuple(written))
+    assert waiting_counts(session, LATER, seen=first) == before
+    monkeypatch.setattr(seen_module, "MOST_OPEN", 0)  # too many to remember: the place is before the first of them
+    assert work_seen(session).notices == Series(written[0] - 1)
+    assert waiting_counts(session, LATER, seen=work_seen(session)) == before
+    monkeypatch.setattr(seen_module, "MOST_OPEN", 5_000)
     handed = "INSERT INTO handover ({0}_id, handed_at, author, recorded_at) SELECT id, now(), 'm', now() FROM {1}"
     for column, table in (("notice", "user_notice"), ("demand", "demand"), ("letter", "letter")):
         session.execute(sa.text(handed.format(column, table)))
-    sent = sent_up_to(session)
+    assert "documents_unsent" not in waiting_counts(session, LATER, seen=first)
+    sent = work_seen(session, first)
     newest = [
         session.scalar(sa.text(f"SELECT coalesce(max(id), 0) FROM {table}"))
         for table in ("user_notice", "demand", "letter")
     ]
-    assert list(sent) == newest
-    assert sent_up_to(session, sent) == sent
-    assert "documents_unsent" not in waiting_counts(session, LATER, sent=sent)
+    assert [sent.notices, sent.demands, sent.letters] == [Series(each) for each in newest]
+    assert work_seen(session, sent) == sent
+    assert "documents_unsent" not in waiting_counts(session, LATER, seen=sent)
     assert before == {**waiting_counts(session, LATER), "documents_unsent": before["documents_unsent"]}
+    assert seen_by(session) == NOTHING_SEEN  # what this transaction wrote may be taken back
     session.rollback()
+    assert waiting_counts(session, LATER, seen=seen_by(session)) == before
+
+
+def test_lines_of_the_bank_that_were_dealt_with_are_not_looked_at_again(
+    services: Services, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What waits by what was seen is what waits, whatever happens to lines that were seen."""
+    session, billing = services.session, services.billing
+    monkeypatch.setattr(seen_module, "_LATE_LINES", 0)
+    payer = session.scalar(sa.text("SELECT account FROM contract WHERE approved_at IS NOT NULL ORDER BY id LIMIT 1"))
+    seen, waits = NOTHING_SEEN, []
+    ids = list[int]()
+
+    def take(name: str, rows: str) -> None:
+        (tmp_path / name).write_text("date,amount,payer,reference\n" + rows, encoding="utf-8")
+        billing.import_bank(tmp_path / name, author="finance", now=LATER)
+        ids[:] = session.scalars(sa.text("SELECT id FROM bank_line WHERE yen IN (11, 12, 13) ORDER BY id"))
+
+    steps: list[Callable[[], object]] = [
+        lambda: take("a.csv", "2026-04-20,11,SEEN A,\n2026-04-20,12,SEEN B,\n"),
+        lambda: billing.match_payment(ids[0], str(payer), by="finance", ground="known", now=LATER),
+        lambda: take("b.csv", "2026-04-21,13,SEEN C,\n"),
+        lambda: billing.unmatch_payment(ids[0], by="finance", ground="wrong", now=LATER),
+    ]
+    for step in steps:
+        step()
+        by_seen = waiting_counts(session, LATER, kinds=("bank_unmatched",), seen=seen)
+        assert by_seen == waiting_counts(session, LATER, kinds=("bank_unmatched",))
+        seen = work_seen(session, seen)
+        assert waiting_counts(session, LATER, kinds=("bank_unmatched",), seen=seen) == by_seen
+        waits.append(by_seen.get("bank_unmatched", 0))
+    assert [each - waits[0] for each in waits] == [0, -1, 0, 1]
+    assert seen.lines.up_to == ids[-1]
 
 
 def test_an_unanswered_charge_is_one_item_also_when_people_have_its_task(services: Services) -> None:

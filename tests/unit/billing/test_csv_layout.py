@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from keizoku.billing.receivables.bank.csv_statement import read_bank_csv
 from keizoku.billing.receivables.csv_layout import (
     BadValueError,
     Layout,
@@ -168,3 +169,12 @@ def test_a_day_may_stand_in_three_columns_and_names_and_ignored_payers_have_any_
     read = read_money_file(file, COLUMNS, NEEDED, read_layout(layout_file, COLUMNS))
     assert [(row["date"], row["payer"]) for _, row in read.rows] == [("2025-4-1", "ﾔﾏﾀﾞ")]
     assert (read.passed_over, read.findings) == (1, ())
+
+
+def test_a_payment_out_below_zero_is_no_money_received_unless_a_balance_says_so(tmp_path: Path) -> None:
+    file = tmp_path / "bank.csv"
+    named = Layout(columns={"date": "d", "amount": "in", "amount_out": "out", "payer": "p"})
+    file.write_text("d,in,out,p,残高\n2026-11-05,500,,A,\n2026-11-06,,-330,B,\n2026-11-07,,-30,C,1030\n", "utf-8")
+    read = read_bank_csv(file, named, date(2026, 12, 1))
+    assert [each.signed for each in read.statements[0].lines] == [500, 30]
+    assert [(each.line, each.value) for each in read.all_findings] == [(3, "-330")]

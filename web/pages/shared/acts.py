@@ -233,8 +233,11 @@ def _page(
 ) -> Response:
     lang = language_of(request)
     principal, _ = request.state.admitted
-    tell = told_to_member if family.members else told_by
-    told = None if problem is None else tell(problem.to_json(), lang)
+    told = None
+    if problem is not None:
+        said = problem.to_json()
+        acts = request.app.state.operations
+        told = told_to_member(said, lang) if family.members else told_by(said, lang, acts)
     wrong = {}
     if problem is not None:
         names = [str(each["source"]).split(".")[0] for each in problem.findings]

@@ -37,7 +37,8 @@ def as_page(handler: Handler) -> Handler:
         if FAMILIES[home].members:
             text = render("problem.html.j2", request, lang, **_for_member(request, lang, home, problem))
         else:
-            text = render("problem.html.j2", request, lang, problem=told_by(problem, lang), groups=(), principal=None)
+            told_here = told_by(problem, lang, request.app.state.operations)
+            text = render("problem.html.j2", request, lang, problem=told_here, groups=(), principal=None)
         headers = {name: value for name, value in answer.headers.items() if name in _KEPT}
         return page_response(text, answer.status_code, headers)
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from keizoku.billing.closing.contract_liability import contract_liability
 from keizoku.billing.ledger.entry_search import EntryFound, Sought, entries_found
 from keizoku.billing.ledger.manual_entries import reverse as take_back
-from keizoku.billing.ledger.queries import account_book, chart_rows, explain_entry, rule_rows, trial
+from keizoku.billing.ledger.queries import account_book, account_lines, chart_rows, explain_entry, rule_rows, trial
 from keizoku.billing.ledger.reversal_advice import landed, warning
 from keizoku.db.session import one_snapshot
 from keizoku.terms.calendar import Month
@@ -45,12 +45,12 @@ def account(
     after_entry: Annotated[int, Field(ge=0)] = 0,
 ) -> Any:
     """An account's lines with their running balance; `next_after_entry` goes on."""
-    found = account_book(call.session, code, since=since, as_of=as_of, known_at=known_at, customer=customer)
+    seen: dict[str, Any] = {"since": since, "as_of": as_of, "known_at": known_at, "customer": customer}
+    found = account_book(call.session, code, **seen, limit=limit, after_entry=after_entry)
     lines = list(found["lines"])
-    start = next((place + 1 for place, line in enumerate(lines) if line["entry"] == after_entry), 0)
-    page = lines[start : start + limit]
-    more = len(lines) > start + limit
-    return {**found, "lines": page, "next_after_entry": page[-1]["entry"] if more else None}
+    last = lines[-1]["entry"] if lines else 0
+    more = bool(lines) and account_lines(call.session, code, **seen, limit=1, after_entry=last)["lines"]
+    return {**found, "lines": lines, "next_after_entry": last if more else None}
 
 
 @ledger.list("/ledger/entries", command="ledger find", row=EntryFound)

@@ -24,12 +24,14 @@ from keizoku.billing.rules.documents.invoice_document import credit_note_documen
 from keizoku.db.account_reads import noted
 from keizoku.db.tables.documents import INVOICE_KINDS
 from keizoku.scheduler.directories import DirectorySettingsError, naming_of
+from keizoku.scheduler.reports.work_seen import seen_by
 from keizoku.terms.calendar import Month
 from keizoku.terms.refusal import Refused
 from keizoku.web.calls.answers import listed
 from keizoku.web.calls.call import Call, Listing, number_in
 from keizoku.web.calls.operation import Resource
 from keizoku.web.calls.values import Day, Id, Instant, Lang, MonthText, Number, Yen
+from keizoku.web.identity.principal import MEMBER
 
 __all__ = ["documents"]
 
@@ -111,6 +113,7 @@ def reissue(call: Call, *, kind: Kind, number: Number) -> Any:
 @documents.list("/letters", command="notice list", row=dict[str, Any], member=True)
 def letters(call: Call, *, account: Id | None = None, kind: Id | None = None, also_sent: bool = False) -> Listing:
     """Letters that wait for the mailer, in the order in which they were written; or all of them."""
+    all_wait = account is None and not also_sent and call.role != MEMBER
 
     def read(limit: int, after: str) -> Any:
         rows = waiting(
@@ -120,6 +123,7 @@ def letters(call: Call, *, account: Id | None = None, kind: Id | None = None, al
             also_handed_over=also_sent,
             limit=limit,
             after=after,
+            among=seen_by(call.session).unsent() if all_wait else None,
         )
         return [each.to_json() for each in rows]
 

@@ -9,6 +9,7 @@ from pydantic import Field
 from keizoku.scheduler.reports.work_list import WorkItem, waiting_counts, waiting_for_people, work_item
 from keizoku.scheduler.reports.work_list import done as record_done
 from keizoku.scheduler.reports.work_list import snooze as record_snooze
+from keizoku.scheduler.reports.work_seen import seen_by
 from keizoku.web.calls.answers import listed
 from keizoku.web.calls.call import Call, Listing
 from keizoku.web.calls.operation import Resource
@@ -41,6 +42,7 @@ def list_tasks(
             limit=limit,
             after=after,
             most_missed=call.settings.most_missed_nights,
+            seen=seen_by(call.session),
         )
         return [each.to_json() for each in found]
 
@@ -50,13 +52,14 @@ def list_tasks(
 @tasks.question("/task-counts", command="tasks list", answer=dict[str, int])
 def counts(call: Call) -> Any:
     """How many of each kind wait."""
-    return waiting_counts(call.session, call.now, most_missed=call.settings.most_missed_nights)
+    most_missed = call.settings.most_missed_nights
+    return waiting_counts(call.session, call.now, most_missed=most_missed, seen=seen_by(call.session))
 
 
 @tasks.question("/tasks/{task}", command="tasks show", answer=dict[str, Any], version=TASK)
 def show(call: Call, task: Id) -> WorkItem:
     """One of them: what it is, since when, under which clause, and the command that ends it."""
-    return work_item(call.session, task, call.now, call.settings.most_missed_nights)
+    return work_item(call.session, task, call.now, call.settings.most_missed_nights, seen_by(call.session))
 
 
 @tasks.act("/tasks/{task}/done", command="tasks done", answer=TaskAct, version=TASK)

@@ -11,6 +11,7 @@ from keizoku.terms.calendar import Month
 from keizoku.web.calls.values import MonthText
 from keizoku.web.pages.shared.addresses import to
 from keizoku.web.pages.shared.blocks import Act, Block, Cell, Figure, Figures, Line, Page, Prose, Story
+from keizoku.web.pages.shared.kept import worked_out
 from keizoku.web.pages.shared.plain import table_of
 from keizoku.web.pages.shared.view import View
 from keizoku.web.pages.shared.words import word
@@ -92,11 +93,18 @@ def close(view: View, month: MonthText) -> Page:
 def deferred(view: View, month: MonthText) -> Page:
     """What is owed in service at the end of a month, by plan, and when it becomes revenue."""
     say = view.say
-    found = view.ask("ledger.deferred", month=month)
+    owed = worked_out(view, "ledger.deferred", month=month)
+    found = owed.answer or {"closing_yen": None, "plans": []}
     plans = [{key: value for key, value in each.items() if key != "movements"} for each in found["plans"]]
     blocks: list[Block] = [
         Figures([Figure(say("Deferred at the end"), view.yen(found["closing_yen"], to("ledger", "accounts", "2120")))]),
-        table_of(view, say("Deferred revenue by plan"), plans, name="plans", empty=say("Nothing is deferred.")),
+        table_of(
+            view,
+            say("Deferred revenue by plan"),
+            plans,
+            name="plans",
+            empty=owed.note(view) or say("Nothing is deferred."),
+        ),
     ]
     name = words.month(month, view.ja)
     return Page(say("Deferred revenue"), blocks, above=[(say("Month close"), to("close")), (name, to("close", month))])
@@ -104,7 +112,9 @@ def deferred(view: View, month: MonthText) -> Page:
 
 def _summary(view: View, standing: Mapping[str, Any]) -> list[Cell]:
     found = standing["found"]
-    state = view.word("state", "closed" if standing["closed"] else "open", None, "good" if standing["closed"] else "")
+    state = view.word(
+        "month_state", "closed" if standing["closed"] else "open", None, "good" if standing["closed"] else ""
+    )
     if found is None:
         return [state, view.text(view.say("not checked"), tone="soft"), view.number(None), view.text(None)]
     bad = sum(not each["ok"] for each in found["checks"])
@@ -134,7 +144,7 @@ def _lead(view: View, standing: Mapping[str, Any]) -> str:
 def _figures(view: View, month: str, standing: Mapping[str, Any]) -> list[Figure]:
     say, found = view.say, standing["found"]
     state = "closed" if standing["closed"] else "open"
-    figures = [Figure(say("State"), view.word("state", state, tone="good" if standing["closed"] else "warn"))]
+    figures = [Figure(say("State"), view.word("month_state", state, tone="good" if standing["closed"] else "warn"))]
     if found is not None:
         known, held = found["reconciled"], sum(each["ok"] for each in found["checks"])
         waiting = [each for each in known["exceptions"] if each["resolved_by"] is None]

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Annotated, Any, Final
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 
-from keizoku.web.calls.values import Number
+from keizoku.billing.ledger.queries import account_lines
+from keizoku.web.calls.answering import jsonable
+from keizoku.web.calls.values import Day, Number
 from keizoku.web.pages.shared.addresses import to
 from keizoku.web.pages.shared.blocks import Block, Cell, Facts, Figure, Figures, Filters, Input, Page, Prose
+from keizoku.web.pages.shared.kept import worked_out
 from keizoku.web.pages.shared.plain import shown
 from keizoku.web.pages.shared.ranges import range_filters, ranges_asked
 from keizoku.web.pages.shared.view import ROWS, View
@@ -17,6 +21,7 @@ from keizoku.web.pages.staff.navigation import staff
 
 __all__ = ["entries", "entry", "ledger", "ledger_account"]
 
+_DAY: Final[TypeAdapter[date]] = TypeAdapter(Day)
 Code = Annotated[str, Field(pattern="^[0-9]{4}$")]
 
 
@@ -24,7 +29,8 @@ Code = Annotated[str, Field(pattern="^[0-9]{4}$")]
 def ledger(view: View) -> Page:
     """Every account's debit, credit and balance."""
     say, as_of = view.say, view.query.get("as_of", "")
-    found = view.ask("ledger.trial_balance", **({"as_of": as_of} if as_of else {}))
+    trial = worked_out(view, "ledger.trial_balance", **({"as_of": as_of} if as_of else {}))
+    found = trial.answer or {"accounts": []}
     rows = [
         [
             view.code(each["code"], to("ledger", "accounts", each["code"])),
@@ -48,7 +54,15 @@ def ledger(view: View) -> Page:
     ]
     blocks: list[Block] = [
         Filters((Input("as_of", say("As of the end of"), "date", as_of),), say("Show")),
-        view.table(say("Trial balance"), columns, rows, empty=say("Nothing was posted."), name="trial", total=total),
+        view.table(
+            say("Trial balance"),
+            columns,
+            rows,
+            name="trial",
+            note=trial.note(view) if rows else "",
+            empty=trial.note(view) or say("Nothing was posted."),
+            total=total if rows else (),
+        ),
         view.acts(say("What may be done"), [view.act("ledger.post")]),
     ]
     return Page(say("Ledger"), blocks, tabs=_tabs(view, ""))
@@ -62,7 +76,8 @@ def ledger_account(view: View, code: Code) -> Page:
     after = query.get("lines.after", "")
     if after.isdecimal():
         more["after_entry"] = int(after)
-    found = view.ask("ledger.account", code=code, limit=ROWS, **more)
+    whole = worked_out(view, "ledger.account", code=code, limit=ROWS, **more)
+    found = whole.answer or _without_balances(view, code, more)
     lines = found["lines"]
     rows = [
         [
@@ -86,10 +101,20 @@ def ledger_account(view: View, code: Code) -> Page:
         say("Show"),
     )
     following = found["next_after_entry"]
-    table = view.table(say("Lines"), columns, rows, empty=say("Nothing was posted."), name="lines",
+    note = whole.note(view) if whole.answer else say("The balances are being worked out.")
+    table = view.table(say("Lines"), columns, rows, empty=say("Nothing was posted."), name="lines", note=note,
                        next=None if following is None else str(following))  # fmt: skip
-    name = next((each[view.lang] for each in view.ask("ledger.trial_balance")["accounts"] if each["code"] == code), "")
+    name = found[view.lang] if lines else ""
     return Page(f"{code} {name}", [filters, table], above=[(say("Ledger"), to("ledger"))])
+
+
+def _without_balances(view: View, code: str, more: dict[str, Any]) -> dict[str, Any]:
+    """The lines alone: what stood before them is a sum over all the books."""
+    days: dict[str, Any] = {key: _DAY.validate_python(more[key]) for key in ("since", "as_of") if key in more}
+    after, customer = more.get("after_entry", 0), more.get("customer")
+    page = account_lines(view.call.session, code, **days, customer=customer, limit=ROWS, after_entry=after)
+    found: dict[str, Any] = jsonable(page)
+    return found
 
 
 @staff.screen("/ledger/entries", command="ledger find", resource="ledger")
@@ -97,8 +122,15 @@ def entries(view: View) -> Page:
     """Entries by day, sum, account, number and what they were posted for."""
     say, query = view.say, view.query
     late, reference = "late" in query, query.get("reference")
-    found = view.rows("ledger.find", table="entries", **ranges_asked(view), number=view.whole_number("number"),
-                      reference=reference, late_only=late)  # fmt: skip
+    ranges, number = ranges_asked(view), view.whole_number("number")
+    asked = {key: each for key, each in ranges.items() if each not in (None, "")}
+    if late or set(asked) - {"account"}:  # no index gives these in the order of recording
+        looked = worked_out(view, "ledger.find", **asked, **({"late_only": True} if late else {}),
+                            **({"number": number} if number is not None else {}),
+                            **({"reference": reference} if reference else {}))  # fmt: skip
+        found, note = looked.page(view, "entries", "id"), looked.note(view)
+    else:
+        found, note = view.rows("ledger.find", table="entries", **ranges, number=number, reference=reference), ""
     rows = [
         [
             view.code(each["id"], to("ledger", "entries", each["id"])),
@@ -121,7 +153,8 @@ def entries(view: View) -> Page:
         Input("late", say("late ones only"), "checkbox", query.get("late", "")),
     )
     empty = say("No entry is like this. Leave a condition out, or widen the days.")
-    table = view.table("", columns, rows, empty=empty, name="entries", next=found.next)
+    table = view.table("", columns, rows, empty=note or empty, name="entries", next=found.next,
+                       note=note if rows else "")  # fmt: skip
     return Page(say("Ledger"), [filters, table], tabs=_tabs(view, "entries"))
 
 

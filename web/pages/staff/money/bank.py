@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from keizoku.web.pages.shared.addresses import to
 from keizoku.web.pages.shared.blocks import Block, Cell, Figure, Figures, Page
+from keizoku.web.pages.shared.kept import worked_out
 from keizoku.web.pages.shared.plain import table_of
 from keizoku.web.pages.shared.view import ROWS, View
 from keizoku.web.pages.shared.words import named, word
@@ -18,13 +19,20 @@ for _act in ("match", "payout", "fee", "transfer", "other"):
     staff.undone_by[f"bank.{_act}"] = "bank.unmatch"
 
 
+_NOT_YET: Final[dict[str, Any]] = {
+    "ledger_yen": None, "lines_yen": None, "rest_yen": None, "unmet": [], "accounts": [],
+}  # fmt: skip
+
+
 @staff.screen("/bank", command="bank list", resource="bank")
 def bank(view: View) -> Page:
     """What waits to be matched."""
     say = view.say
     waiting = view.rows("bank.list_payments", open_only=True, table="waiting")
-    suggested = view.rows("bank.suggest", table="suggestions")
-    balance = view.ask("bank.balance")
+    compared, control = worked_out(view, "bank.suggest"), worked_out(view, "bank.balance")
+    suggested = compared.page(view, "suggestions", "id")
+    balance: dict[str, Any] = control.answer or _NOT_YET
+    explained = balance["ledger_yen"] - balance["lines_yen"] - balance["rest_yen"] if control.answer else None
     may = view.may("bank.match")
     rows = [
         [
@@ -52,7 +60,8 @@ def bank(view: View) -> Page:
                 Figure(say("Lines of the bank"), view.yen(balance["lines_yen"], to("bank", "statement"))),
                 Figure(
                     say("Explained by what is under way"),
-                    view.yen(balance["ledger_yen"] - balance["lines_yen"] - balance["rest_yen"], "#table-unmet"),
+                    view.yen(explained, "#table-unmet"),
+                    control.note(view),
                 ),
                 Figure(
                     say("Not explained"),
@@ -68,14 +77,14 @@ def bank(view: View) -> Page:
             say("Whose they may be"),
             [*columns, *([say("Match")] if may else [])],
             rows,
-            empty=say("Nothing is suggested."),
+            empty=compared.note(view) or say("Nothing is suggested."),
             name="suggestions",
             next=suggested.next,
             note=say("A click matches at once; the page then offers to undo it.") if may and rows else "",
         ),
         _waiting(view, waiting.data, waiting.next),
         _balances(view, balance),
-        unmet_table(view, balance["unmet"]),
+        unmet_table(view, balance["unmet"], control.note(view)),
     ]
     return Page(say("Bank and matching"), blocks, tabs=bank_tabs(view, ""))
 
@@ -146,7 +155,7 @@ def _balances(view: View, balance: Mapping[str, Any]) -> Block:
     return view.table(say("Balances at the bank"), columns, rows, empty=empty, name="balances")
 
 
-def unmet_table(view: View, unmet: Any) -> Block:
+def unmet_table(view: View, unmet: Any, note: str = "") -> Block:
     """What one side has and the other not, with its age and what to do."""
     say = view.say
     shown = unmet if "file" in view.query else unmet[:ROWS]
@@ -162,10 +171,10 @@ def unmet_table(view: View, unmet: Any) -> Block:
         for each in shown
     ]
     left = len(unmet) - len(shown)
-    note = say("{n} more, the newest, are in the file below", n=left) if left else ""
+    more = say("{n} more, the newest, are in the file below", n=left) if left else ""
     columns = [say("About"), say("What it is"), say("Since"), say("Age"), say("Sum"), say("What to do")]
-    return view.table(say("In one book and not in the other"), columns, rows, empty=say("Books and bank agree."),
-                      name="unmet", note=note)  # fmt: skip
+    return view.table(say("In one book and not in the other"), columns, rows, name="unmet", note=more,
+                      empty=note or say("Books and bank agree."))  # fmt: skip
 
 
 def about_cell(view: View, about: str | None) -> Cell:

@@ -14,6 +14,7 @@ from keizoku.billing.statements.store_files import STORE_FORMATS
 from keizoku.web.calls.values import Number
 from keizoku.web.pages.shared.addresses import to
 from keizoku.web.pages.shared.blocks import Block, Cell, Figure, Figures, Filters, Input, Page, Prose
+from keizoku.web.pages.shared.kept import worked_out
 from keizoku.web.pages.shared.plain import table_of
 from keizoku.web.pages.shared.view import View
 from keizoku.web.pages.shared.words import word
@@ -31,7 +32,11 @@ def statement(view: View) -> Page:
     """Every line of our accounts, and what became of it."""
     say, wanted = view.say, view.query.get("bank_account", "")
     lines = view.rows("bank.statement", table="lines", bank_account=wanted)
-    known = [each["account"] for each in view.ask("bank.balance")["accounts"] if each["account"]]
+    known = [
+        each["account"]
+        for each in (worked_out(view, "bank.balance").answer or {"accounts": []})["accounts"]
+        if each["account"]
+    ]
     fields = (Input("bank_account", say("Our account"), "select", wanted, choices=[(each, each) for each in known]),)
     blocks: list[Block] = [
         *([Filters(fields, say("Show"))] if known else []),

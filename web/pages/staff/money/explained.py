@@ -8,6 +8,7 @@ from typing import Any, Final
 from keizoku.web.calls.values import Id, Number
 from keizoku.web.pages.shared.addresses import to
 from keizoku.web.pages.shared.blocks import Act, Block, Cell, Facts, Figure, Figures, Line, Page, Prose, Story
+from keizoku.web.pages.shared.kept import worked_out
 from keizoku.web.pages.shared.view import View
 from keizoku.web.pages.shared.words import named
 from keizoku.web.pages.staff.money.bank import about_cell, bank_tabs, reasons_of
@@ -24,7 +25,7 @@ def payment(view: View, payment: Number) -> Page:
     say = view.say
     found = view.ask("bank.show_payment", payment=payment)
     waits = found["state"] == "open"
-    suggested = view.rows("bank.suggest", table="suggestions", payment=payment).data if waits else []
+    suggested = (worked_out(view, "bank.suggest", payment=payment).answer or []) if waits else []
     money = view.yen(found["amount"]) if found["currency"] == "JPY" else view.text(f"{found['amount']:,}")
     blocks: list[Block] = [
         Figures(
@@ -254,7 +255,7 @@ def credit(view: View, number: Number) -> Page:
         ),
         *([Prose(say("Another remedy was performed in its place."))] if found["performed_otherwise"] else []),
         Facts(
-            say("How it came about"),
+            say("How the credit came about"),
             [
                 (say("Claim"), view.claim(found["claim"])),
                 (say("Month"), view.month(found["month"], to("sla", found["month"]))),

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from keizoku.web.pages.shared.addresses import to
 from keizoku.web.pages.shared.blocks import Block, Figure, Figures, Filters, Input, Page, Prose
+from keizoku.web.pages.shared.kept import worked_out
 from keizoku.web.pages.shared.plain import table_of
 from keizoku.web.pages.shared.view import View
 from keizoku.web.pages.staff.navigation import staff
@@ -21,7 +22,8 @@ _DAYS: Final = ("announced", "for_new_from", "for_renewals_from")
 def prices(view: View) -> Page:
     """Plans, their prices, and a simulation."""
     say, query = view.say, view.query
-    plans = view.rows("prices.list_plans", table="plans")
+    counted = worked_out(view, "prices.list_plans")
+    plans = counted.page(view, "plans", "plan")
     found = view.rows("prices.list_prices", table="prices")
     asked: dict[str, Any] = {name: query[name] for name in _DAYS if query.get(name)}
     yen = view.whole_number("yen")
@@ -32,7 +34,7 @@ def prices(view: View) -> Page:
     acts = [view.act("prices.add_price", **known) if may else None, view.act("prices.add_plan")]
     blocks: list[Block] = [
         table_of(view, say("Plans"), plans.data, name="plans",
-                 empty=say("There is no plan. Add one, then announce its first price.")),
+                 empty=counted.note(view) or say("There is no plan. Add one, then announce its first price.")),
         _form(view, [each["plan"] for each in plans.data]),
         *(_simulated(view, simulated) if simulated is not None else []),
         view.acts(say("What may be done"), acts),

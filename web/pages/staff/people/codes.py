@@ -9,6 +9,7 @@ from typing import Any, Final
 from keizoku.web.calls.values import Id
 from keizoku.web.pages.shared.addresses import to
 from keizoku.web.pages.shared.blocks import Block, Cell, Figure, Figures, Filters, Input, Page
+from keizoku.web.pages.shared.kept import worked_out
 from keizoku.web.pages.shared.plain import shown
 from keizoku.web.pages.shared.view import Rows, View
 from keizoku.web.pages.shared.words import word
@@ -25,7 +26,7 @@ _BASE_DATES: Final = ((3, 31), (9, 30))
 def codes(view: View) -> Page:
     """Every batch, and what is not used yet."""
     say = view.say
-    batches = {kind: view.rows("codes.list_batches", kind=kind, table=kind) for kind in _KINDS}
+    batches = {kind: worked_out(view, "codes.list_batches", kind=kind).page(view, kind, "batch") for kind in _KINDS}
     keys = batches["product_key"].data
     on = view.query.get("on", "")
     blocks: list[Block] = [

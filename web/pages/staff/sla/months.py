@@ -7,17 +7,19 @@ from datetime import datetime
 from typing import Any
 
 from keizoku.scheduler.reports.sla_report import month_report
+from keizoku.sla.months.history import history_of
 from keizoku.sla.months.month_facts import NoPopulationError
 from keizoku.sla.pictures.on_pages import month_on_page
 from keizoku.sla.rules.claims import claim_deadline
 from keizoku.terms import words
 from keizoku.terms.calendar import Month
 from keizoku.terms.policy import UncoveredDateError
+from keizoku.web.calls.answering import jsonable
 from keizoku.web.calls.values import MonthText
 from keizoku.web.pages.shared.addresses import to
 from keizoku.web.pages.shared.blocks import Act, Block, Figure, Figures, Line, Page, Story
 from keizoku.web.pages.shared.pictures import drawn
-from keizoku.web.pages.shared.view import View
+from keizoku.web.pages.shared.view import ROWS, View
 from keizoku.web.pages.shared.words import named
 from keizoku.web.pages.staff.navigation import staff
 from keizoku.web.pages.staff.sla.claims import claim_table
@@ -90,13 +92,13 @@ def month(view: View, month: MonthText) -> Page:
                 Figure(say("Granted"), view.yen(told["awarded_yen"]), say("{n} accounts", n=told["accounts_awarded"])),
             ]
         ),
+        drawn(say("The picture"), month_on_page(report.service, report.policy, view.lang, sums=True)),
         Story(say("Who can claim"), _who(view, deadline, view.call.now)),
         Story(
             say("What is missing"),
             [Line(each.text(view.lang)) for each in report.waits],
             say("Nothing: what is counted here is final."),
         ),
-        drawn(say("The picture"), month_on_page(report.service, report.policy, view.lang, sums=True)),
         view.table(
             say("Every second of the outages"),
             [say("From"), say("To"), say("Time"), say("Bucket"), say("Clause"), say("Cause"), say("Evidence")],
@@ -144,7 +146,11 @@ def month(view: View, month: MonthText) -> Page:
 def history(view: View, month: MonthText) -> Page:
     """What was known of the month, and when."""
     say = view.say
-    found = view.ask("claims.history", month=month)
+    about = Month.parse(month)
+    view.call.rules.terms.of_month(about)
+    known = history_of(view.call.session, view.call.rules, about, view.call.now)
+    start = view.whole_number("known.after") or 0
+    end = start + ROWS if "file" not in view.query else len(known)
     rows = [
         [
             view.at(each["recorded_at"]),
@@ -155,10 +161,11 @@ def history(view: View, month: MonthText) -> Page:
             view.text(each["author"]),
             view.text(each["ground"]),
         ]
-        for each in found["known"]
+        for each in jsonable([row.to_json() for row in known[start:end]])
     ]
     columns = [say("Recorded"), say("Kind"), say("Subject"), say("Account"), say("Period"), say("By"), say("Ground")]
-    table = view.table("", columns, rows, empty=say("Nothing is known of this month."), name="known")
+    table = view.table("", columns, rows, empty=say("Nothing is known of this month."), name="known",
+                       next=str(end) if end < len(known) else None)  # fmt: skip
     return Page(words.month(month, view.ja), [table], tabs=tabs_of(view, month, "history"),
                 above=[(say("Months under Article 9"), to("sla"))])  # fmt: skip
 
