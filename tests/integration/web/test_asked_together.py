@@ -7,8 +7,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from keizoku.db.asked_together import AskedTogether
 from keizoku.db.session import backend_of, make_engine
+from keizoku.web.calls.asked_together import AskedTogether
 
 DOUBLE = (
     "SELECT asked.name, found.twice, pg_backend_pid() AS pid FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY "
