@@ -55,8 +55,7 @@ def once(
     try:
         with one_transaction(session):
             result = do()
-            values = {"key": key, "act": act, "digest": digest, "result": result, "recorded_at": now}
-            session.execute(sa.insert(act_key).values(**values))
+            note_said(session, key, act, content, result, now)
         session.commit()
     except IntegrityError:
         session.rollback()
@@ -70,6 +69,14 @@ def once(
             session.rollback()
         raise
     return result
+
+
+def note_said(
+    session: Session, key: str, act: str, content: Mapping[str, object], result: object, now: datetime
+) -> None:
+    """Keep what an act returned under its key, in the caller's transaction. KeyFormError."""
+    values = {"key": key, "act": act, "digest": _digest(key, act, content), "result": result, "recorded_at": now}
+    session.execute(sa.insert(act_key).values(**values))
 
 
 def said_before(session: Session, key: str, act: str, content: Mapping[str, object]) -> tuple[Any] | None:

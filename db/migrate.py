@@ -18,10 +18,11 @@ import sqlalchemy as sa
 from sqlalchemy.sql.ddl import ExecutableDDLElement
 
 from keizoku.db.failures import failure_of
+from keizoku.db.locks import try_leader_lock_until_commit
 from keizoku.db.members.views import drop_member_views
 from keizoku.db.releases import OURS, Migrations, Step
 from keizoku.db.schemas import make_schema, schema_of
-from keizoku.db.session import DatabaseError, Session, driver_cursor, try_leader_lock_until_commit
+from keizoku.db.session import DatabaseError, Session, driver_cursor
 from keizoku.db.shape import differences_on
 from keizoku.db.standing import Standing, check_untouched, standing
 

@@ -5,8 +5,8 @@ A connection sees it through its search path, so tables are never written with a
 
 import sqlalchemy as sa
 
-from keizoku.db.schema_name import SCHEMA_NAME
 from keizoku.db.session import DatabaseError, Session
+from keizoku.limits import SCHEMA_NAME
 
 __all__ = ["make_schema", "others", "schema_of"]
 

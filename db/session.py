@@ -7,7 +7,7 @@ message.
 
 import datetime as dt
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import cached_property, lru_cache
 from itertools import chain, count, islice
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -22,17 +22,35 @@ from sqlalchemy.pool import NullPool, QueuePool
 from sqlalchemy.types import UserDefinedType
 
 from keizoku.db.copy_text import CopyText, copy_text, driver_rows
-from keizoku.db.schema_name import SCHEMA_NAME
+from keizoku.limits import SCHEMA_NAME
 
 if TYPE_CHECKING:
     from sqlalchemy.sql.compiler import SQLCompiler
 
 __all__ = [
-    "NO_SPACE", "OLDEST_SERVER", "CopyText", "DatabaseError", "DiskFullError", "RightError", "Rows", "Session",
-    "backend_of", "check_server", "copy_rows", "copy_together", "driver_cursor", "leader_lock", "libpq_address",
-    "lock_is_held",
-    "make_engine", "normalised_url", "numbers", "open_session", "plain_array", "psycopg_of",
-    "release_leader_lock", "server_version", "text_array", "texts", "try_leader_lock", "try_leader_lock_until_commit",
+    "NO_SPACE",
+    "OLDEST_SERVER",
+    "CopyText",
+    "DatabaseError",
+    "DiskFullError",
+    "PreparedQuery",
+    "RightError",
+    "Rows",
+    "Session",
+    "backend_of",
+    "check_server",
+    "copy_rows",
+    "copy_together",
+    "driver_cursor",
+    "libpq_address",
+    "make_engine",
+    "normalised_url",
+    "numbers",
+    "open_session",
+    "plain_array",
+    "server_version",
+    "text_array",
+    "texts",
 ]  # fmt: skip
 
 Session = sa.Connection
@@ -352,63 +370,3 @@ def psycopg_of(session: Session) -> psycopg.Connection[Any]:
     """The driver's connection, whether a transaction is under way or not."""
     connection: psycopg.Connection[Any] = session.connection.driver_connection  # type: ignore[assignment]
     return connection
-
-
-def try_leader_lock(session: Session, name: str) -> bool:
-    """Take the lock of that name in the session's schema, if nobody has it; held until released or closed."""
-    return _call_lock(session, "pg_try_advisory_lock", name)
-
-
-def try_leader_lock_until_commit(session: Session, name: str) -> bool:
-    """The same lock, held until the session's transaction ends."""
-    return _call_lock(session, "pg_try_advisory_xact_lock", name)
-
-
-def release_leader_lock(session: Session, name: str) -> bool:
-    """Give the lock back; False if this session did not have it."""
-    return _call_lock(session, "pg_advisory_unlock", name)
-
-
-@contextmanager
-def leader_lock(session: Session, name: str) -> Iterator[bool]:
-    """Hold that lock inside; False inside: somebody else has it. What the block leaves uncommitted is rolled back."""
-    got = try_leader_lock(session, name)
-    (session.commit if got else session.rollback)()
-    try:
-        yield got
-    finally:
-        if got and not session.closed and not session.invalidated:  # else the lock is gone with its connection
-            with suppress(sa.exc.SQLAlchemyError):
-                session.rollback()
-                release_leader_lock(session, name)
-                session.commit()
-
-
-def _call_lock(session: Session, function: str, name: str) -> bool:
-    call = _LOCK_CALLS[function]
-    try:
-        [row] = (call.rows if session.in_transaction() else call.rows_and_commit)(session, {"name": name})
-    except psycopg.Error as error:  # callers handle a lost connection by this class
-        raise sa.exc.OperationalError(function, None, error) from error
-    return bool(row["done"])
-
-
-def lock_is_held(session: Session, name: str) -> bool:
-    """Whether any session has the lock of that name in this session's schema."""
-    [row] = _IS_HELD.rows(session, {"name": name})
-    return bool(row["held"])
-
-
-LOCK_KEY = "hashtextextended(concat('keizoku/', current_schema(), '/', {name}), 0)"
-_KEY = LOCK_KEY.format(name="CAST(:name AS text)")
-_IS_HELD = PreparedQuery(
-    sa.text(
-        "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND granted "  # noqa: S608
-        "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
-        f"AND (classid\\:\\:bigint << 32 | objid\\:\\:bigint) = {_KEY}) AS held"
-    )
-)
-_LOCK_CALLS = {
-    function: PreparedQuery(sa.text(f"SELECT {function}({_KEY}) AS done"))
-    for function in ("pg_try_advisory_lock", "pg_try_advisory_xact_lock", "pg_advisory_unlock")
-}

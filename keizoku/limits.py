@@ -22,11 +22,13 @@ __all__ = [
     "LONGEST_ID",
     "LONGEST_NAME",
     "LONGEST_RULE",
+    "LONGEST_SCHEMA_NAME",
     "LONGEST_STORED_ID",
     "LONGEST_TEXT",
     "MOST_COLUMNS",
     "MOST_LISTED",
     "MOST_NAMED",
+    "SCHEMA_NAME",
     "STEPS_OF_A_RULE",
     "YEARS",
     "id_flaw",
@@ -44,6 +46,9 @@ LONGEST_NAME: Final = 200
 """Letters of who or whose: an author, a payer, a reference, the name of a file or a calendar."""
 LONGEST_TEXT: Final = 2_000
 """Letters of prose: a ground, what was agreed."""
+LONGEST_SCHEMA_NAME: Final = 63
+SCHEMA_NAME: Final = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+"""Of the schema in which the tables lie: nothing that would need quotes."""
 LONGEST_STORED_ID: Final = LONGEST_ID + 40
 """Letters of a name that we make of an id: UID#start of an occurrence, account-month-number of a claim."""
 MOST_COLUMNS: Final = 1_000

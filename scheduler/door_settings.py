@@ -41,6 +41,12 @@ class DoorSettings(BaseModel):
     refund_limit_yen: int = Field(
         default=0, ge=0, description="over HTTP, a refund of a deposit over so much wants a second person"
     )
+    refund_day_limit_yen: int = Field(
+        default=0,
+        ge=0,
+        description="and a refund with which one person, or all for one account, would come to more than so much in a "
+        "day of Japan does; 0: as for one refund",
+    )
 
     @field_validator("public_url")
     @classmethod

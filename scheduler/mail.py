@@ -31,8 +31,9 @@ from keizoku.billing.documents.rendering import letter_html
 from keizoku.billing.gateway.restored import is_drill
 from keizoku.billing.rules.documents.issuer import Issuer
 from keizoku.billing.rules.documents.letters import Page, PrintedLetter, listed
+from keizoku.db.locks import leader_lock
 from keizoku.db.review_tasks import close_task, open_task
-from keizoku.db.session import Session, leader_lock
+from keizoku.db.session import Session
 from keizoku.scheduler.mail_settings import AddressOf, MailServer, is_address
 from keizoku.terms.calendar import JST
 from keizoku.terms.refusal import Refused

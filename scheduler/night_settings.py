@@ -4,11 +4,28 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Final, Literal
 
 from pydantic import BaseModel, Field, field_validator
 
-__all__ = ["Limit", "NightSettings", "limit_of"]
+from keizoku.terms.decision import Finding
+from keizoku.terms.refusal import Refused
+
+__all__ = ["FIGURES", "FIGURES_IN_YEN", "Limit", "NightSettings", "limit_of"]
+
+FIGURES_IN_YEN: Final = (
+    "terms.terms", "credits.credits", "credits.refunds", "invoices.invoices", "payments.charges", "payments.refunds",
+    "delinquency.demands", "revenue.recognised",
+)  # fmt: skip
+FIGURES: Final = (
+    *FIGURES_IN_YEN, "claims.awards", "delinquency.suspensions", "delinquency.letters",
+    "delinquency.notices.renewal", "delinquency.notices.price", "delinquency.notices.overdue",
+    "delinquency.notices.suspension", "delinquency.notices.resumption", "delinquency.notices.termination",
+    "delinquency.notices.acceleration", "delinquency.notices.set_off", "delinquency.notices.write_off",
+    "delinquency.notices.recalculation",
+)  # fmt: skip
+"""What of a night is counted (`night/figures.py`), by the names that limits are set for."""
 
 LIMIT: Final = re.compile(r"(?P<name>[a-z]+\.[a-z_.]+)=(?P<most>\d{1,15})(?P<yen>yen)?|odd", re.ASCII)
 
@@ -23,12 +40,18 @@ class Limit:
 
 
 def limit_of(written: str) -> Limit:
-    """A limit as it is set: payments.charges=500, payments.charges=1000000yen, odd. Raises ValueError."""
+    """A limit as it is set: payments.charges=500, payments.charges=1000000yen, odd. Raises ValueError, Refused."""
     found = LIMIT.fullmatch(written)
     if found is None:
         raise ValueError(f"{written!r} has to be payments.charges=500, payments.charges=1000000yen or odd")
     if found["name"] is None:
         return Limit("", 0, "number")
+    known = FIGURES_IN_YEN if found["yen"] else FIGURES
+    if found["name"] not in known:
+        near = get_close_matches(found["name"], known, n=1)
+        rule = f"a limit {'in yen ' if found['yen'] else ''}is set for one of {', '.join(known)}"
+        remedy = f"did you mean {near[0]}?" if near else "take the name of what `keizoku night --forecast` shows"
+        raise Refused.of("settings.unknown_name", (Finding("KEIZOKU_NIGHT_LIMITS", None, written, rule, remedy),))
     return Limit(found["name"], int(found["most"]), "yen" if found["yen"] else "number")
 
 

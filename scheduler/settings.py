@@ -24,7 +24,7 @@ from pydantic_settings import (
 )
 
 from keizoku.billing.gateway.port import BANK_NAMES
-from keizoku.db.schema_name import SCHEMA_NAME
+from keizoku.limits import SCHEMA_NAME
 from keizoku.scheduler.addresses import masked
 from keizoku.scheduler.document_settings import DocumentSettings
 from keizoku.scheduler.door_settings import DoorSettings
@@ -222,6 +222,13 @@ class Settings(
         if not all(name.strip() and name.isprintable() for name in names):
             raise ValueError("a name has letters, and no control characters")
         return names
+
+    @field_validator("notices_url")
+    @classmethod
+    def _can_be_fetched(cls, address: str) -> str:
+        if address and not address.startswith(("https://", "http://")):
+            raise ValueError("has to begin with https:// or http://")
+        return address
 
     @field_validator("transfer_payer")
     @classmethod

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Final
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 
 __all__ = ["WebhookSettings"]
+
+_HOST: Final = re.compile(r"[A-Za-z0-9_.-]+(:\d{1,5})?|[0-9A-Fa-f:]+", re.ASCII)
 
 
 class WebhookSettings(BaseModel):
@@ -24,3 +28,11 @@ class WebhookSettings(BaseModel):
     webhook_timeout_seconds: float = Field(
         default=20, ge=1, le=30, description="how long an endpoint has to answer, as a whole"
     )
+
+    @field_validator("webhook_allowed_hosts")
+    @classmethod
+    def _hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        for written in hosts:
+            if not _HOST.fullmatch(written):
+                raise ValueError(f"{written!r} has to be a host as name or name:port, without https://, path or *")
+        return hosts

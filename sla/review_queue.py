@@ -12,6 +12,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from keizoku.db.locks import take_turn
 from keizoku.db.probes import BUSINESS_DATE, NOW
 from keizoku.db.session import Session
 from keizoku.db.tables.evidence import measured_day, month_review, month_to_review, observation_arrival
@@ -41,9 +42,6 @@ _OPEN_REVIEWS = sa.text(
     ORDER BY known.month
     """
 )
-
-
-_QUEUE_LOCK = sa.func.hashtextextended(sa.func.concat("keizoku/", sa.func.current_schema(), "/reviews"), 0)
 
 RECENT_DAYS = 62
 """How far back a night looks for days to measure: the running month and the one whose claims are due."""
@@ -105,7 +103,7 @@ def ask_for_reviews(session: Session, asked: Sequence[tuple[Month, str | None, s
     """The same for many: (month, account or None for every claim, why)."""
     rows = [{"month": str(month), "account": account, "why": why, "recorded_at": now} for month, account, why in asked]
     if rows:
-        session.execute(sa.select(sa.func.pg_advisory_xact_lock(_QUEUE_LOCK)))
+        take_turn(session, "reviews")
         session.execute(sa.insert(month_to_review), rows)
 
 

@@ -6,7 +6,7 @@
 
 A field's name is its key; `Key("for")` gives another where the key is a word of Python, and the key of a field with
 `IF_KNOWN` is left out while it is None. Values are shown as they are, tuples as lists; a field of type `JapanInstant`
-is an instant to a host, and is shown as text in Japan's time.
+is an instant to a host, and is shown as text in Japan's time, also in a list or a mapping of them.
 
     @dataclass(frozen=True, slots=True, eq=False)  # equal to every mapping that shows the same
     class Owed(ReadModel): ...
@@ -93,7 +93,16 @@ def to_json(model: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _in_japan(found: _Field, value: Any) -> Any:
-    return iso_jst(value) if found.in_japan and value is not None else value
+    return _as_text(value) if found.in_japan else value
+
+
+def _as_text(value: Any) -> Any:
+    """Instants in Japan's time, also those of a list or a mapping."""
+    if isinstance(value, Mapping):
+        return {key: _as_text(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_as_text(each) for each in value]
+    return None if value is None else iso_jst(value)
 
 
 def _json(value: object) -> object:

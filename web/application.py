@@ -24,6 +24,7 @@ from keizoku.terms.policy import UncoveredDateError, UnknownReadingError
 from keizoku.terms.refusal import Refused
 from keizoku.web.calls.lean import Lean, LeanFirst
 from keizoku.web.calls.operation import Operation, ProblemForm
+from keizoku.web.calls.paths import IdsInPaths
 from keizoku.web.calls.problems import ProblemError, of_refusal
 from keizoku.web.calls.size_limit import SizeLimit
 from keizoku.web.description import SERVERS, bounded
@@ -42,6 +43,8 @@ _HEADERS: Final = {
     "Referrer-Policy": "no-referrer",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
+_MOST_FINDINGS: Final = 100
+"""Of a call of another form."""
 _log = logging.getLogger("keizoku.web")
 
 
@@ -85,6 +88,7 @@ def make_application(door: Door | None) -> FastAPI:
     if door is not None:
         app.state.lean = Lean(door, operations(), _HEADERS)
         app.add_middleware(LeanFirst, lean=app.state.lean, threads=door.pool)
+    app.add_middleware(IdsInPaths)
     return app
 
 
@@ -129,7 +133,7 @@ async def _of_refused(_: Request, error: Exception) -> Response:
 async def _of_form(_: Request, error: Exception) -> Response:
     """422, with a finding for each field; 400 where the header of the key is missing (the draft's word)."""
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this kind alone
-    found = [_finding(each) for each in error.errors()]
+    found = [_finding(each) for each in error.errors()[:_MOST_FINDINGS]]
     if any(each["source"] == "header.idempotency-key" for each in found):
         return _answer(
             ProblemError(
@@ -149,6 +153,8 @@ async def _of_form(_: Request, error: Exception) -> Response:
 def _finding(error: Mapping[str, Any]) -> dict[str, Any]:
     where = [str(part) for part in error["loc"] if part != "fields"]
     rule = str(error["msg"]).removeprefix("Value error, ")
+    if error["type"] == "json_invalid":
+        rule = f"{rule}: {error['ctx']['error']}"
     value = error.get("input")
     shown = "" if isinstance(value, dict | list) or value is None else ascii(value)[:80]
     return {"source": ".".join(where), "line": None, "value": shown, "rule": rule, "remedy": "correct the field"}

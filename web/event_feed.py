@@ -19,6 +19,7 @@ from keizoku.db.session import Session, numbers
 from keizoku.db.tables.web import event_batch
 from keizoku.terms.calendar import parse_instant
 from keizoku.terms.read_model import JapanInstant, ReadModel
+from keizoku.web.calls.paths import path_part
 
 __all__ = ["Cursor", "Event", "events_at", "newest_cursor", "read_events"]
 
@@ -158,5 +159,5 @@ def _event(row: sa.Row[Any], place: int, item: list[Any]) -> Event:
     account, subject, at = item
     occurred: datetime = row.recorded_at if at is None else parse_instant(at)
     pattern = _ANOTHER.get(row.type) or _LINKS[row.type.partition(".")[0]]
-    link = pattern.format(account=account, subject=subject)
+    link = pattern.format(account=path_part(account), subject=path_part(subject))
     return Event(f"{row.id}-{place}", row.type, account, subject, occurred, row.recorded_at, link)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import sqlalchemy as sa
 
+from keizoku.db.locks import take_turn
 from keizoku.db.tables.web import proposal, proposal_decision
 from keizoku.terms.calendar import iso_jst
 from keizoku.terms.refusal import Refused
@@ -108,7 +109,7 @@ def one_proposal(session: Session, now: datetime, number: int) -> dict[str, Any]
 
 
 def _waiting(call: Call, number: int) -> sa.Row[Any]:
-    call.session.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(f"proposal {number}", 0))))
+    take_turn(call.session, f"proposal/{number}")
     row = call.session.execute(_proposals().where(proposal.c.id == number)).one_or_none()
     if row is None:
         raise Refused("proposal.unknown", f"there is no proposal {number}")

@@ -25,7 +25,8 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from keizoku.db.session import Session, lock_is_held, make_engine, try_leader_lock
+from keizoku.db.locks import lock_is_held, try_leader_lock
+from keizoku.db.session import Session, make_engine
 from keizoku.db.tables.web import job_state
 from keizoku.scheduler.cli.shared.output import explained
 from keizoku.terms.refusal import Refused

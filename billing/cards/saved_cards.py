@@ -18,6 +18,7 @@ from sqlalchemy.dialects.postgresql import insert
 from keizoku.billing.gateway.port import UnansweredError
 from keizoku.billing.gateway.stripe_calls import ACCOUNT, StripeCalls
 from keizoku.billing.receivables.open_items import lock_accounts
+from keizoku.db.roles import want_to_add
 from keizoku.db.session import Session
 from keizoku.db.tables.gateway import card_end, gateway_customer, saved_card
 from keizoku.db.tables.money import payment_attempt
@@ -34,6 +35,7 @@ class CardSetup:
 
 def begin_card(session: Session, calls: StripeCalls, account: str, now: datetime) -> CardSetup:
     """Start to save a card of an account. Commits the customer. Raises Refused where Stripe gives no answer."""
+    want_to_add(session, saved_card)  # before the gateway is asked
     customer_id = _customer(session, calls, account, now)
     params: Any = {
         "customer": customer_id,

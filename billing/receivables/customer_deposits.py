@@ -391,5 +391,16 @@ def _card_settlements(account: str) -> tuple[sa.ColumnElement[bool], ...]:
     return settlement.c.kind == "card", settlement.c.invoice_id.in_(charged)
 
 
+def refunded_on(session: Session, on: date, *, account: str | None = None, person: str | None = None) -> int:
+    """Yen of deposits that were sent back on a day of Japan: for an account, or by a person with all their keys."""
+    use = deposit_use.c
+    where = [use.kind == "refunded", use.used_on == on]
+    if account is not None:
+        where.append(use.account == account)
+    if person is not None:
+        where.append(sa.or_(use.author == person, use.author.startswith(f"{person}:", autoescape=True)))
+    return _sum(session, use.yen, *where)
+
+
 def _sum(session: Session, column: sa.ColumnElement[int], *where: sa.ColumnElement[bool]) -> int:
     return int(session.execute(sa.select(sa.func.coalesce(sa.func.sum(column), 0)).where(*where)).scalar_one())

@@ -20,9 +20,9 @@ from psycopg import sql
 from sqlalchemy.dialects import postgresql
 
 from keizoku.db.members.rows import of_member
-from keizoku.db.schema_name import LONGEST_SCHEMA_NAME
 from keizoku.db.session import Session, driver_cursor
 from keizoku.db.tables import metadata
+from keizoku.limits import LONGEST_SCHEMA_NAME
 
 __all__ = ["MEMBER_SEES", "SEEN_BY_ALL", "drop_member_views", "member_schema", "member_view_statements", "show_rows_of"]
 

@@ -98,10 +98,11 @@ export class Keizoku {
 
 /** A sign-up, a payment, an outage, a claim, a credit; the account at the end. */
 export async function tenCalls(keizoku: Keizoku, account: string): Promise<{ credit_yen: number }> {
+  const part = encodeURIComponent(account); // an id may have letters that paths keep for themselves
   await keizoku.act("/v1/applications", { account, plan: "monthly", method: "card" });
-  await keizoku.act(`/v1/applications/${account}/approve`);
-  const { access } = await keizoku.ask<{ access: boolean }>(`/v1/accounts/${account}/access`);
-  const [invoice] = await keizoku.ask<{ state: string }[]>(`/v1/accounts/${account}/invoices`);
+  await keizoku.act(`/v1/applications/${part}/approve`);
+  const { access } = await keizoku.ask<{ access: boolean }>(`/v1/accounts/${part}/access`);
+  const [invoice] = await keizoku.ask<{ state: string }[]>(`/v1/accounts/${part}/invoices`);
   if (!access || invoice?.state !== "paid") throw new Error("the first month is not paid");
   await keizoku.act("/v1/test/clock", { to: "2026-04-16T09:00:00+09:00" });
   const outage = { from_at: "2026-04-15T10:00:00+09:00", to_at: "2026-04-15T18:00:00+09:00", affected: 500 };
@@ -109,7 +110,7 @@ export async function tenCalls(keizoku: Keizoku, account: string): Promise<{ cre
   await keizoku.act("/v1/test/clock", { to: "2026-05-02T09:00:00+09:00" });
   await keizoku.act("/v1/claims", { account, month: "2026-04" }, `claim-${account}-2026-04`);
   await keizoku.act("/v1/test/clock", { days: 1 });
-  return (await keizoku.ask<{ state: { credit_yen: number } }>(`/v1/accounts/${account}`)).state;
+  return (await keizoku.ask<{ state: { credit_yen: number } }>(`/v1/accounts/${part}`)).state;
 }
 
 async function main(base: string, key: string): Promise<void> {

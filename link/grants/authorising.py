@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets as random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -72,10 +73,11 @@ def begin(link: Link, account: str, wanted: Scope, redirect_uri: str, now: datet
     return Begun(url, state, expires_at)
 
 
-def finish(link: Link, state: str, code: str, now: datetime) -> int:
+def finish(link: Link, state: str, code: str, now: datetime, keep: Callable[[int], None]) -> int:
     """Exchange the partner's code for the first token; the grant's id. Commits. Raises Refused.
 
     A state is taken once, whatever comes of it: a code that was exchanged twice would void the grant.
+    `keep` is given the grant's id in the transaction that makes it.
     """
     session, clock = link.session, uses.Elapsing(now)
     row = session.execute(
@@ -130,6 +132,7 @@ def finish(link: Link, state: str, code: str, now: datetime) -> int:
         .returning(link_grant.c.id)
     ).scalar_one()
     store_tokens(link, [NewToken(grant_id, row.account, 1, answer, asked_at)])
+    keep(grant_id)
     session.commit()
     if old is not None:
         revoke_left(link, old.id, clock)

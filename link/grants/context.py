@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
 
-from keizoku.db.session import Session, leader_lock
+from keizoku.db.locks import leader_lock
+from keizoku.db.session import Session
 from keizoku.link.partner.port import Partner
 from keizoku.link.records.grant_locks import lock_of
 from keizoku.link.sealing.seals import KeyRing

@@ -15,8 +15,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from keizoku.db.locks import leader_lock
 from keizoku.db.review_tasks import open_task
-from keizoku.db.session import Session, leader_lock
+from keizoku.db.session import Session
 from keizoku.db.tables.letters import letter
 from keizoku.db.tables.link.grants import link_grant, link_kept, link_secret, link_token, link_use
 from keizoku.link.grants.context import Link

@@ -21,7 +21,8 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from keizoku.db.session import Session, leader_lock
+from keizoku.db.locks import leader_lock
+from keizoku.db.session import Session
 from keizoku.link.grants.context import Link
 from keizoku.link.grants.generations import CLIENT_REFUSED, Begun, Found, Renewal, begin_all, finish_all
 from keizoku.link.partner.port import PartnerError, PartnerRefusesUsError

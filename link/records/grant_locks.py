@@ -10,7 +10,8 @@ from contextlib import suppress
 
 import sqlalchemy as sa
 
-from keizoku.db.session import LOCK_KEY, Session
+from keizoku.db.locks import LOCK_KEY
+from keizoku.db.session import Session
 
 __all__ = ["let_go", "lock_of", "try_locks"]
 

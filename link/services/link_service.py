@@ -11,7 +11,7 @@ Each act is committed; what cannot be done is Refused in one line. No act touche
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import Literal
 
@@ -55,9 +55,17 @@ class LinkService(ConditionDesk, StopDesk):
             raise Refused("link.redirect", "the customer comes back to an https:// address")
         return authorising.begin(self._with_tokens(by), account, wanted, redirect_uri, now)
 
-    def finish(self, state: str, code: str, *, by: str = "keizoku", now: datetime) -> int:
-        """The customer is back with the partner's code: the grant's id."""
-        return authorising.finish(self._with_tokens(by), state, code, now)
+    def finish(
+        self,
+        state: str,
+        code: str,
+        *,
+        by: str = "keizoku",
+        now: datetime,
+        keep: Callable[[int], None] = lambda _: None,
+    ) -> int:
+        """The customer is back with the partner's code: the grant's id, given to `keep` in the grant's transaction."""
+        return authorising.finish(self._with_tokens(by), state, code, now, keep)
 
     def renew(self, account: str, *, only_if_due: bool = False, by: str = "keizoku", now: datetime) -> Renewal:
         """Renew the account's token now, whether or not it is due."""

@@ -24,7 +24,7 @@ from keizoku.billing.gateway.port import (
     UnansweredError,
 )
 from keizoku.db.act_keys import rehearsal
-from keizoku.db.session import leader_lock
+from keizoku.db.locks import leader_lock
 from keizoku.scheduler.night import run_log
 from keizoku.scheduler.night.figures import Figure, OddFigure, figures_of, last_figures, odd_among
 from keizoku.scheduler.night.limits import check_not_too_early

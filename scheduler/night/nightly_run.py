@@ -27,7 +27,8 @@ from keizoku.billing.closing.integrity_audit import FULL_AUDIT, AuditBaseline
 from keizoku.billing.closing.integrity_audit import audit as audit_billing
 from keizoku.billing.contracts import renewal_stage
 from keizoku.db.fence import Fence, is_of_stage
-from keizoku.db.session import Session, leader_lock, one_snapshot
+from keizoku.db.locks import leader_lock
+from keizoku.db.session import Session, one_snapshot
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.clock import check_gateway_clock
 from keizoku.scheduler.night import ranges, run_log, set_aside

@@ -20,7 +20,8 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from keizoku.db.session import DatabaseError, Session, make_engine, try_leader_lock
+from keizoku.db.locks import try_leader_lock
+from keizoku.db.session import DatabaseError, Session, make_engine
 from keizoku.pacing import awake_or_not
 
 LOCK = "worker"

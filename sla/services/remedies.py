@@ -14,6 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from keizoku.db.locks import take_turn
 from keizoku.db.roles import want_to_add
 from keizoku.db.tables.claims import alternative_consent, alternative_outcome, claim_late_grant, claim_withdrawal
 from keizoku.db.tables.claims import claim as claim_table
@@ -172,8 +173,7 @@ class RemedyService(EvidenceService):
 
         No lock of a row: that would want more of the database than the right to add rows.
         """
-        name = sa.func.concat("keizoku/", sa.func.current_schema(), "/remedy/", row.month, "/", row.account)
-        self._session.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(name, 0))))
+        take_turn(self._session, f"remedy/{row.month}/{row.account}")
 
     def _is_withdrawn(self, row: sa.Row[Any]) -> bool:
         found = sa.select(sa.exists().where(claim_withdrawal.c.claim_id == row.id))

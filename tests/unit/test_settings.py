@@ -5,8 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from keizoku.db.tables.letters import NOTICE_KINDS
+from keizoku.scheduler.night import figures
+from keizoku.scheduler.night_settings import FIGURES, FIGURES_IN_YEN, limit_of
 from keizoku.scheduler.settings import Settings, SettingsError, load_settings
 from keizoku.terms.discretion import Discretion
+from keizoku.terms.refusal import Refused
 
 
 @pytest.fixture(autouse=True)
@@ -144,3 +148,64 @@ def test_stripe_needs_a_key_and_a_file_wins_over_the_key_itself(
     file.write_text(" \n")
     with pytest.raises(SettingsError, match="holds no key"):
         load_settings().stripe_key()
+
+
+FREE_MEMBERS = {
+    "screening_grounds", "hard_decline_codes",  # the operator's and the gateway's own words
+    "bank_accounts",  # a file of another account is a finding
+    "backup_stores", "backup_recipients",  # read by libraries that only a backup loads
+}  # fmt: skip
+BAD_MEMBERS = {
+    "night_limits": "payment.charges=500",
+    "webhook_allowed_hosts": "https://shop.example",
+    "readings": "no_such=x",
+    "related_terms": "base",
+    "retry_after_days": "-1",
+    "issuer_changes": "soon/a/b",
+    "issuer_registrations": "T1",
+    "processor_bank_names": "a\tb",
+    "link_needs_rulings": "9.9",
+    "link_lapse_notice_days": "-1",
+}
+
+
+def test_a_list_takes_no_member_that_means_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    lists = {name for name, each in Settings.model_fields.items() if str(each.annotation).startswith(("tuple", "dict"))}
+    assert lists == FREE_MEMBERS | BAD_MEMBERS.keys()
+    for name, value in BAD_MEMBERS.items():
+        with monkeypatch.context() as patch:
+            patch.setenv(f"KEIZOKU_{name.upper()}", value)
+            with pytest.raises((SettingsError, Refused), match=f"KEIZOKU_{name.upper()}"):
+                load_settings().rules()
+
+
+@pytest.mark.parametrize(
+    ("limit", "rule", "remedy"),
+    [
+        ("payment.charges=500", "one of terms.terms, credits.credits, ", "did you mean payments.charges?"),
+        ("claims.awards=5yen", "in yen is set for one of terms.terms, ", "take the name of what "),
+    ],
+)
+def test_a_limit_of_nights_names_what_a_night_counts(
+    monkeypatch: pytest.MonkeyPatch, limit: str, rule: str, remedy: str
+) -> None:
+    monkeypatch.setenv("KEIZOKU_NIGHT_LIMITS", f"odd,{limit}")
+    with pytest.raises(Refused) as refused:
+        load_settings()
+    assert refused.value.code == "settings.unknown_name"
+    (finding,) = refused.value.findings
+    assert (finding.source, finding.value) == ("KEIZOKU_NIGHT_LIMITS", limit)
+    assert rule in finding.rule
+    assert str(refused.value).startswith(f"KEIZOKU_NIGHT_LIMITS: {limit}: ")
+    assert finding.remedy.startswith(remedy)
+
+
+def test_a_limit_can_be_set_for_all_that_a_night_counts() -> None:
+    counted = {
+        f"{each.stage}.{each.what}{kind}": each.yen != "0"
+        for each in figures._KINDS
+        for kind in ([f".{kind}" for kind in NOTICE_KINDS] if each.kind else [""])
+    } | {"revenue.recognised": True}
+    assert set(FIGURES) == counted.keys()
+    assert set(FIGURES_IN_YEN) == {name for name, yen in counted.items() if yen}
+    assert [limit_of(f"{name}=1").name for name in FIGURES] == list(FIGURES)

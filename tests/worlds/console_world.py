@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from fastapi import Request
 
-from keizoku.db.session import try_leader_lock
+from keizoku.db.locks import try_leader_lock
 from keizoku.web.calls.problems import ProblemError
 from keizoku.web.identity.principal import Principal, Role
 from keizoku.web.jobs import Job, Jobs, night_job

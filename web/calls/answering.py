@@ -15,15 +15,16 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast, runtime_checkable
 
-import sqlalchemy as sa
 from fastapi import Request, Response
 from pydantic_core import to_jsonable_python
 
 from keizoku.db.account_reads import accounts_read
-from keizoku.db.act_keys import KeyTakenError, once, said_before
+from keizoku.db.act_keys import KeyTakenError, note_said, once, said_before
+from keizoku.db.locks import try_leader_lock_until_commit
 from keizoku.terms.read_model import to_json as mapping_to_json
 from keizoku.web.calls.call import Call, Listing, door_of, no_cursor
 from keizoku.web.calls.problems import ProblemError
@@ -97,15 +98,25 @@ def done(operation: Operation, given: Mapping[str, Any]) -> tuple[Any, int, bool
             write_entry(call.session, Entry.of(operation, call.who, call.now, account, BEGUN, began))
             call.session.commit()
 
+        key = _key_of(call, given["idempotency_key"])
+
+        def keep(answer: Any) -> None:
+            note_said(call.session, key, operation.name, content, answer, call.now)
+            write_entry(call.session, Entry.of(operation, call.who, call.now, account, 200, began))
+
         def do() -> Any:
             if operation.version is not None:
                 check_version(call, operation.version, arguments[operation.version.in_path], given.get("if_match"))
-            done = propose(operation, call, content, account) if second else perform(operation, call, arguments)
+            done = (
+                propose(operation, call, content, account)
+                if second
+                else perform(operation, replace(call, keep=keep), arguments)
+            )
             write_entry(call.session, Entry.of(operation, call.who, call.now, account, 202 if second else 200, began))
             return done
 
         with _kept_apart(operation, call, arguments):
-            answer, fresh = _done_once(operation, call, given["idempotency_key"], content, do)
+            answer, fresh = _done_once(operation, call, key, content, do)
         if operation.then is not None and not second:
             operation.then(call, answer, **arguments)
     if call.reveal and fresh:
@@ -133,10 +144,15 @@ def perform(operation: Operation, call: Call, arguments: Mapping[str, Any]) -> A
     return jsonable(operation.handler(call, **arguments))
 
 
-def _done_once(operation: Operation, call: Call, written: str, content: Mapping[str, Any], do: Any) -> tuple[Any, bool]:
+def _key_of(call: Call, written: str) -> str:
+    """A key of one caller's own."""
+    told = f"{call.principal.whose}\n{written}"
+    return f"http:{hashlib.sha256(told.encode()).hexdigest()}"
+
+
+def _done_once(operation: Operation, call: Call, key: str, content: Mapping[str, Any], do: Any) -> tuple[Any, bool]:
     """(the answer, whether it was done just now)."""
-    holder = hashlib.sha256(f"{call.principal.whose}\n{written}".encode()).hexdigest()
-    key, fresh = f"http:{holder}", False
+    fresh = False
 
     def act() -> Any:
         nonlocal fresh
@@ -145,8 +161,7 @@ def _done_once(operation: Operation, call: Call, written: str, content: Mapping[
         return answer
 
     session = call.session
-    held = session.execute(sa.select(sa.func.pg_try_advisory_xact_lock(sa.func.hashtextextended(key, 0)))).scalar_one()
-    if not held:
+    if not try_leader_lock_until_commit(session, key):
         raise ProblemError(
             409,
             "idempotency.running",

@@ -46,6 +46,8 @@ class Call:
     approver: str | None = None
     """Who approved it, where it wanted a second person: the act is then the proposer's, on their word."""
     on_behalf: str | None = None
+    keep: Callable[[Any], None] = lambda _: None
+    """Of an act that commits on its way and cannot be done again: its key and its answer, in its last transaction."""
     reveal: dict[str, Any] = field(default_factory=dict)
     """What is in the first answer and kept nowhere: secrets that are shown once."""
 

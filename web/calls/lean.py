@@ -124,6 +124,8 @@ class Lean:
         if scope["type"] != "http" or scope["method"] != "GET" or scope["query_string"]:
             return None
         path = scope["path"]
+        if b"%2f" in scope.get("raw_path", b"").lower():  # a slash of an id: the long way knows it from one of the path
+            return None
         for pattern, operation in self._ways:
             way = pattern.fullmatch(path)
             if way is not None:

@@ -316,11 +316,13 @@ _PROBLEM: Final = "#/components/schemas/Problem"
 _PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
     status: {"description": said, "content": {"application/problem+json": {"schema": {"$ref": _PROBLEM}}}}
     for status, said in (
+        (400, "A header is missing, or stands twice."),
         (401, "No key, or one that is not taken."),
         (403, "The key may not do this."),
         (404, "There is no such thing."),
         (409, "The rules refuse it."),
         (412, "It was changed since you looked."),
+        (415, "The body is coded, or of another charset."),
         (422, "The call has another form."),
     )
 }  # fmt: skip

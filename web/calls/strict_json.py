@@ -11,8 +11,11 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final, NoReturn
 
 from fastapi import Request, Response
-from fastapi.routing import APIRoute
 
+from keizoku.web.calls.paths import PathRoute
+from keizoku.web.calls.problems import ProblemError
+
+_ONCE: Final = ("authorization", "content-type", "host", "idempotency-key", "if-match")
 __all__ = ["StrictRoute", "strict_json"]
 
 LONGEST_NUMBER: Final = 40
@@ -33,7 +36,7 @@ def strict_json(content: bytes) -> Any:
         raise json.JSONDecodeError("nested too deeply", "", 0) from None
 
 
-class StrictRoute(APIRoute):
+class StrictRoute(PathRoute):
     """A route whose bodies are read so."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -41,9 +44,28 @@ class StrictRoute(APIRoute):
         handler = super().get_route_handler()
 
         async def strictly(request: Request) -> Response:
+            _want_readable(request)
             return await handler(_StrictRequest(request.scope, request.receive))
 
         return strictly
+
+
+def _want_readable(request: Request) -> None:
+    """Raises ProblemError for a head that can be read in two ways, and for a body that does not come as it is."""
+    for name in _ONCE:
+        if len(request.headers.getlist(name)) > 1:
+            raise ProblemError(400, "header.twice", "A header stands twice.", name, "send it once")
+    coding = request.headers.get("content-encoding", "identity").strip().lower()
+    if coding not in ("", "identity"):
+        raise ProblemError(
+            415, "body.coding", "The body is coded.", f"Content-Encoding: {ascii(coding)[:60]}", "send it as it is"
+        )
+    _, _, more = request.headers.get("content-type", "").lower().partition("charset=")
+    charset = more.partition(";")[0].strip(' "')
+    if charset not in ("", "utf-8", "utf8"):
+        raise ProblemError(
+            415, "body.charset", "The body is of another charset.", f"charset={ascii(charset)[:60]}", "send UTF-8"
+        )
 
 
 class _StrictRequest(Request):

@@ -9,14 +9,14 @@ themselves, so it changes with each of them, also where the answer comes back to
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 
 from keizoku.billing.receivables.open_items import lock_accounts
+from keizoku.db.locks import take_turn, turn
 from keizoku.db.tables import metadata
 from keizoku.web.calls.problems import ProblemError
 
@@ -43,23 +43,14 @@ def tag_of(session: Session, kind: Versioned, name: str) -> str:
     return f'"{hashlib.sha256("|".join([kind.word, *map(str, found)]).encode()).hexdigest()[:32]}"'
 
 
-@contextmanager
-def held(session: Session, kind: Versioned, name: str) -> Iterator[None]:
+def held(session: Session, kind: Versioned, name: str) -> AbstractContextManager[None]:
     """Acts on the same thing wait, over several transactions: for an act that commits on the way."""
-    key = _key(kind, name)
-    session.execute(sa.select(sa.func.pg_advisory_lock(key)))
-    try:
-        yield
-    finally:
-        if not (session.closed or session.invalidated):  # else the lock is gone with the connection
-            session.rollback()
-            session.execute(sa.select(sa.func.pg_advisory_unlock(key)))
-            session.rollback()
+    return turn(session, _lock_of(kind, name))
 
 
 def check_version(call: Call, kind: Versioned, name: str, wanted: str | None) -> None:
     """Wait for acts on the same thing, then hold it against `If-Match`. Raises ProblemError 412."""
-    call.session.execute(sa.select(sa.func.pg_advisory_xact_lock(_key(kind, name))))
+    take_turn(call.session, _lock_of(kind, name))
     if wanted is None or wanted.strip() == "*":
         return
     if kind is CONTRACT:
@@ -76,8 +67,8 @@ def check_version(call: Call, kind: Versioned, name: str, wanted: str | None) ->
         )
 
 
-def _key(kind: Versioned, name: str) -> sa.ColumnElement[int]:
-    return sa.func.hashtextextended(f"version {kind.word} {name}", 0)
+def _lock_of(kind: Versioned, name: str) -> str:
+    return f"version/{kind.word}/{name}"
 
 
 def _contract() -> sa.Select[Any]:

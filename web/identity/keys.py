@@ -18,6 +18,7 @@ from typing import Final, cast
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
+from keizoku.db.locks import take_turn
 from keizoku.db.session import Session
 from keizoku.db.tables.web import api_key, api_key_end, http_request
 from keizoku.limits import name_flaw
@@ -88,7 +89,7 @@ def new_key(
             )
     if expires_at is not None and expires_at <= now:
         raise Refused("api_key.unfit", f"a key that ends at {expires_at:%Y-%m-%d %H:%M %Z} is over already")
-    session.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(f"api_key {name}", 0))))
+    take_turn(session, f"api_key/{name}")
     alive = [each for each in key_list(session) if each.name == name and each.lives(now)]
     if len(alive) >= MOST_ALIVE:
         numbers = ", ".join(str(each.id) for each in alive)

@@ -26,8 +26,9 @@ from typing import TYPE_CHECKING, Any, Final
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from keizoku.db.locks import leader_lock
 from keizoku.db.review_tasks import open_task
-from keizoku.db.session import Session, leader_lock
+from keizoku.db.session import Session
 from keizoku.db.tables.web import webhook_delivery, webhook_place, webhook_waiting
 from keizoku.terms.refusal import Refused
 from keizoku.web.event_feed import Cursor, Event, events_at, read_events

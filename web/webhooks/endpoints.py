@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import sqlalchemy as sa
 
+from keizoku.db.locks import take_turn
 from keizoku.db.session import Session
 from keizoku.db.tables.web import (
     EVENT_TYPES,
@@ -189,8 +190,7 @@ def replay(session: Session, number: int, after: Cursor) -> EndpointRow:
 def endpoint_of(session: Session, number: int, *, lock: bool = False) -> EndpointRow:
     """One endpoint. Refused where there is none of the number."""
     if lock:
-        key = sa.func.hashtextextended(f"webhook endpoint {number}", 0)
-        session.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
+        take_turn(session, f"webhook/{number}")
     found = session.execute(_endpoints().where(webhook_endpoint.c.id == number)).one_or_none()
     if found is None:
         raise Refused("webhook.unknown", f"there is no endpoint {number}", "`keizoku webhook list` has them")

@@ -40,7 +40,8 @@ from keizoku.billing.rules.bank.identity import tell_apart
 from keizoku.billing.rules.bank.names import is_fee
 from keizoku.billing.rules.bank.packed_lines import PackedLines, PackedRows, fields_of, line_of_fields, packed
 from keizoku.billing.rules.bank.statement import Direction, Statement, StatementFile, StatementLine
-from keizoku.db.session import Session, leader_lock
+from keizoku.db.locks import leader_lock
+from keizoku.db.session import Session
 from keizoku.db.writer import BackgroundWriter
 from keizoku.gc_pause import gc_paused
 from keizoku.terms.calendar import jst_day

@@ -9,9 +9,10 @@ import pytest
 import sqlalchemy as sa
 
 from keizoku.db.embedded import EmbeddedServer
+from keizoku.db.locks import try_leader_lock
 from keizoku.db.migrate import create_all
 from keizoku.db.releases import OURS
-from keizoku.db.session import make_engine, try_leader_lock
+from keizoku.db.session import make_engine
 from keizoku.scheduler import cli
 
 BY_HAND = (

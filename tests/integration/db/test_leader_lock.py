@@ -1,14 +1,16 @@
-"""A leader lock that is held for a block: one at a time, nothing half-written left, and gone with its connection."""
+"""Locks by name: one at a time, nothing half-written left, gone with their connection, and each of one schema."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
-from keizoku.db.session import leader_lock
+from keizoku.db.locks import leader_lock, take_turn, try_leader_lock, try_leader_lock_until_commit, turn
 
 pytestmark = pytest.mark.database
 
@@ -49,3 +51,45 @@ def test_a_connection_that_is_lost_is_told_as_such(engine_for_schema: Callable[[
             work()
         with leader_lock(second, "night") as held:
             assert held
+
+
+ELSEWHERE = {
+    "billing/closing/month_close.py", "billing/ledger/posting.py", "db/migrate.py", "db/tables/guards.py",
+    "db/tables/web/events.py", "link/records/grant_locks.py", "scheduler/scenario/kept_schema.py",
+    "scheduler/scenario/scratch_schema.py",
+}  # fmt: skip
+"""Locks that are shared, taken by a trigger, many in one statement, or before there is a schema."""
+
+
+def test_who_waits_is_let_in_when_the_other_is_done_and_another_schema_never_waits(
+    engine_for_schema: Callable[[], sa.Engine],
+) -> None:
+    engine, other = engine_for_schema(), engine_for_schema()
+    with engine.connect() as first, other.connect() as elsewhere, engine.connect() as second:
+        second.exec_driver_sql("SET lock_timeout = '200ms'")
+        second.commit()
+        take_turn(first, "thing/1")
+        with turn(first, "thing/2"):
+            first.commit()  # thing/1 is given back, thing/2 is not
+            take_turn(second, "thing/1")
+            second.rollback()
+            with pytest.raises(OperationalError, match="lock timeout"):
+                take_turn(second, "thing/2")
+            second.rollback()
+            assert not try_leader_lock_until_commit(second, "thing/2")
+            second.rollback()
+            take_turn(elsewhere, "thing/2")
+            assert try_leader_lock(elsewhere, "thing/2")
+        take_turn(second, "thing/2")
+
+
+def test_a_lock_is_taken_in_its_one_home() -> None:
+    root = Path(__file__).parents[3]
+    rooms = ("billing", "db", "keizoku", "link", "scheduler", "sla", "terms", "web")
+    found = {
+        str(file.relative_to(root))
+        for room in rooms
+        for file in (root / room).rglob("*.py")
+        if re.search(r"\bpg_(try_)?advisory_", file.read_text(encoding="utf-8"))
+    }
+    assert found == {"db/locks.py", *ELSEWHERE}

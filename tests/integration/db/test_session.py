@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
+from keizoku.db.locks import release_leader_lock, try_leader_lock
 from keizoku.db.programs import MAJOR
 from keizoku.db.session import (
     OLDEST_SERVER,
@@ -24,10 +25,8 @@ from keizoku.db.session import (
     make_engine,
     normalised_url,
     one_snapshot,
-    release_leader_lock,
     server_version,
     texts,
-    try_leader_lock,
 )
 from keizoku.db.writer import AlternatingSessions, BackgroundWriter
 from tests.conftest import SERVER_MAJOR, SERVER_URL

@@ -15,9 +15,10 @@ import pytest
 import sqlalchemy as sa
 
 from keizoku.db.failures import failure_of
+from keizoku.db.locks import try_leader_lock
 from keizoku.db.migrate import plan, upgrade
 from keizoku.db.releases import OURS, Migrations
-from keizoku.db.session import DatabaseError, libpq_address, open_session, try_leader_lock
+from keizoku.db.session import DatabaseError, libpq_address, open_session
 from keizoku.db.shape import shape_of
 from keizoku.db.standing import check_current, check_untouched, standing
 from tests.worlds.next_release import VERSION, columns_of, next_release, with_a_remark

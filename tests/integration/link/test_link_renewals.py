@@ -13,7 +13,8 @@ import pytest
 import sqlalchemy as sa
 import structlog
 
-from keizoku.db.session import Session, release_leader_lock, try_leader_lock
+from keizoku.db.locks import release_leader_lock, try_leader_lock
+from keizoku.db.session import Session
 from keizoku.db.tables.letters import letter
 from keizoku.db.tables.link.grants import link_grant, link_token, link_use
 from keizoku.db.tables.restoration import restoration

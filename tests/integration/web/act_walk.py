@@ -8,11 +8,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
 import sqlalchemy as sa
 
 from keizoku.db.tables.money import review_task
 from keizoku.web.identity.browser import Site
 from tests.integration.web.conftest import House
+from tests.integration.web.more_acts import MORE_ACTS, MORE_FOUND, prepare_more
 from tests.worlds.link_world import key_file_in
 from tests.worlds.role_walk import leave_unanswered
 
@@ -116,11 +118,10 @@ ACTS: Final[tuple[tuple[str, str, Any], ...]] = (
     ),
     ("terms.service_change", "/operator-acts/service-change", {"what": "new", **G}),
     ("terms.disclosure", "/accounts/a0/disclosures", {"recipient": "court", "what": "name", **G}),
-    ("endpoints.add", "/endpoints", {"name": "shop", "url": "https://shop.example/hooks"}),
+    ("endpoints.add", "/endpoints", {"name": "shop", "url": "http://localhost:9/hooks"}),
     ("endpoints.change", "/endpoints/{endpoint}/change", {"types": ["invoice.paid"], **G}),
     ("endpoints.rotate", "/endpoints/{endpoint}/rotate", {}),
     ("endpoints.replay", "/endpoints/{endpoint}/replay", {"after": "0-0"}),
-    ("endpoints.switch", "/endpoints/{endpoint}/switch", {"on": False, **G}),
     ("links.record", "/links/new2/facts", {"fact": "partner_account_opened"}),
     ("links.record", "/links/new2/facts", {"fact": "rules_consented", "rules": "2026-01"}),
     ("links.rule", "/links/new2/rulings", {"clause": "4.3", "met": True, **G}),
@@ -139,6 +140,8 @@ ACTS: Final[tuple[tuple[str, str, Any], ...]] = (
         "/links/new2/load-rulings",
         {"outcome": "allowed", "from_at": "2026-04-01T00:00:00+09:00", "to_at": "2026-04-02T00:00:00+09:00", **G},
     ),
+    *MORE_ACTS,
+    ("endpoints.switch", "/endpoints/{endpoint}/switch", {"on": False, **G}),
     ("nights.run", "/nights", {"on": "2026-05-07"}),
 )  # fmt: skip
 """(operation, path, what is sent)."""
@@ -151,14 +154,15 @@ FOUND: Final = {
     "proposal": "SELECT max(id) FROM proposal",
     "endpoint": "SELECT max(id) FROM webhook_endpoint",
     "attempt": "SELECT id FROM payment_attempt WHERE key = 'unanswered'",
-    "first_line": "SELECT min(id) FROM bank_line",
-    "second_line": "SELECT max(id) FROM bank_line",
+    "first_line": "SELECT id FROM bank_line WHERE yen = 77",
+    "second_line": "SELECT id FROM bank_line WHERE yen = 78",
     "by_hand": "SELECT max(entry_id) FROM manual_entry",
     "task": "SELECT min(id) FROM review_task WHERE kind = 'small_rest'",
+    **MORE_FOUND,
 }
 
 
-def make_ready(house: House, folder: Path) -> None:
+def make_ready(house: House, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the acts want beside the small world: keys, a site, what waits for an answer, a second worker."""
     house.door.settings = house.door.settings.model_copy(update={"webhook_key_file": key_file_in(folder)})
     house.door.site = Site("https://billing.example")
@@ -167,4 +171,5 @@ def make_ready(house: House, folder: Path) -> None:
         task = {"kind": "small_rest", "subject": "a6", "detail": {}, "opened_at": house.now}
         session.execute(sa.insert(review_task).values(**task))
         session.commit()
+    prepare_more(house, folder, monkeypatch)
     house.keys["second"] = house.key("worker", name="second")

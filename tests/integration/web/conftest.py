@@ -39,6 +39,8 @@ class House:
     client: TestClient
     keys: dict[str, str] = field(default_factory=dict)
     now: datetime = NOW
+    known: dict[str, str] = field(default_factory=dict)
+    """What only we know of this house: codes, states."""
 
     def key(self, role: str, *scopes: str, name: str = "") -> str:
         """A key of a role, with these scopes (none: all)."""

@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
+import json
+import re
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from keizoku.db.tables.contracts import contract_fact
+from keizoku.db.tables.gateway import gateway_cursor
 from keizoku.db.tables.web import http_request
+from keizoku.web.application import operations
+from keizoku.web.calls.lean import Lean
+from keizoku.web.calls.paths import path_part
+from keizoku.web.calls.problems import ProblemError
+from keizoku.web.protocol import DoorProtocol
 from tests.integration.web.conftest import House
+from tests.worlds.listening import listening
+
+ODD_IDS = (
+    "team/u1", "x/access", "a%2Fb", "50%", "a?b#c", "a b", "..", ".", "~1", "a;b,c=d&e+f", "利用者/一", "é" * 200,
+)  # fmt: skip
 
 
 def test_a_question_is_answered_from_the_read_model(house: House) -> None:
@@ -24,6 +43,15 @@ def test_a_question_is_answered_from_the_read_model(house: House) -> None:
             "findings": [],
         },
     )
+
+
+def test_when_the_gateway_last_told_of_something_is_shown_in_japans_time(house: House) -> None:
+    with house.engine.connect() as session:
+        session.execute(pg_insert(gateway_cursor).values(name="events", seen_to=house.now).on_conflict_do_nothing())
+        session.commit()
+    told = house.get("/v1/gateway-news")
+    assert told["asked"]
+    assert all(each.endswith("+09:00") for each in told["asked"].values())
 
 
 def test_a_list_goes_on_by_its_cursor_to_the_end(house: House) -> None:
@@ -137,3 +165,48 @@ def test_stripes_calls_are_refused_where_no_endpoint_is_set(house: House) -> Non
     assert house.client.get("/v1/nowhere").headers["content-type"] == "application/problem+json"
     large = house.client.post("/v1/webhooks/stripe", content=b" " * 2_000_000)
     assert (large.status_code, large.json()["type"]) == (413, "/v1/problems/size")
+
+
+def test_an_id_of_any_letters_stands_in_the_path_of_every_operation(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[str, dict[str, str]]] = []
+
+    def admit(operation: Any, request: Any) -> None:
+        seen.append((operation.name, dict(request.path_params)))
+        raise ProblemError(403, "seen", "Seen.", "so far and no further")
+
+    monkeypatch.setattr(house.door, "admit", admit)
+    monkeypatch.setattr(Lean, "begin", lambda *_: None)
+    for each in (each for each in operations() if each.in_path):
+        for odd in ("".join(ODD_IDS[:-1]), "..", "x/access"):
+            path = "/v1" + re.sub(r"\{\w+\}", path_part(odd).replace("\\", r"\\"), each.path)
+            assert house.client.request(each.method, path).status_code == 403
+            assert seen.pop() == (each.name, dict.fromkeys(each.in_path, odd))
+
+
+def test_a_user_whose_id_has_letters_of_paths_is_served_as_any_other(house: House) -> None:
+    place = house.get("/v1/events/newest")["next"]
+    with listening(house.client.app, lifespan="off", http=DoorProtocol) as port:  # by the bytes that a client sends
+        for odd in ODD_IDS:
+            part = path_part(odd)
+            assert house.act("/v1/applications", {"account": odd, "plan": "monthly", "method": "card"})[0] == 200
+            answer = {"account": odd, "access": True, "state": "active"}
+            for _ in range(2):  # by the long way, and by the short one
+                asked = httpx.get(
+                    f"http://127.0.0.1:{port}/v1/accounts/{part}/access",
+                    headers={"Authorization": f"Bearer {house.keys['worker']}"},
+                )
+                assert (asked.status_code, asked.json()) == (200, answer)
+            assert house.get(f"/v1/accounts/{part}")["account"] == odd
+    events = [each for each in house.get("/v1/events", limit=200, after=place)["data"] if each["account"] in ODD_IDS]
+    assert {each["account"] for each in events} == set(ODD_IDS)
+    for each in events:
+        assert house.ask("GET", each["link"])[0] == 200
+
+
+@pytest.mark.parametrize("part", ["a%EE%80%80b", "a%FFb", "a%00b", "%20", "é" * 201, "a%2F%EE%80%80"])
+def test_a_part_of_a_path_that_is_no_id_is_refused(house: House, part: str) -> None:
+    status, told = house.ask("GET", f"/v1/accounts/{quote(part, safe='%')}/access")
+    assert (status, told["type"]) == (422, "/v1/problems/form")
+    assert json.dumps(told).isascii()

@@ -365,6 +365,12 @@ def test_what_a_path_keeps_for_itself_is_carried_through_it(house: House) -> Non
     with seated(house, "finance") as client:
         page = client.get(to("accounts", "a/../b"))
         assert (page.status_code, "a/../b" in page.text) == (404, True)
+        for odd in ("q?#%2F/x", "利用者/二"):
+            house.act("/v1/applications", {"account": odd, "plan": "monthly", "method": "card"})
+            page = client.get(to("accounts", odd))
+            [back] = re.findall(r'href="(/console/language/[^"]+)"', page.text)  # leads back to this very page
+            here = client.get(back, follow_redirects=False).headers["location"]
+            assert (page.status_code, here) == (200, to("accounts", odd))
 
 
 def test_the_way_back_leads_to_us_alone(house: House) -> None:

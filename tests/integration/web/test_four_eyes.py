@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -118,6 +119,33 @@ def test_a_refund_over_the_limit_wants_a_second_person_and_one_below_does_not(ho
     assert house.act(path, {"yen": 1_000, "ground": "asked for"}, key="small")[0] == 200
     for yen in ({"yen": 1_001}, {}):
         assert house.act(path, {**yen, "ground": "asked for"})[0] == 202
+
+
+def test_many_small_refunds_of_one_person_or_for_one_account_want_a_second_person_too(house: House) -> None:
+    more = {"refund_limit_yen": 1_000, "refund_day_limit_yen": 0}
+    house.door.settings = house.door.settings.model_copy(update=more)
+    for account in ("a7", "a8"):
+        house.act("/v1/applications", {"account": account, "plan": "monthly", "method": "card"})
+        house.act(f"/v1/accounts/{account}/payments", {"yen": 5_000, "via": "bank"})
+    for name in ("one", "two", "three"):
+        house.keys[name] = house.key("worker", name=name)
+    house.keys["one again"] = house.key("worker", name="one")
+
+    def refund(who: str, account: str, yen: int) -> int:
+        return house.ask(
+            "POST", f"/v1/accounts/{account}/deposit/refund", who, json={"yen": yen, "ground": "asked for"},
+            headers={"Idempotency-Key": uuid.uuid4().hex},
+        )[0]  # fmt: skip
+
+    assert [refund("one", "a7", 600), refund("one", "a7", 400), refund("one", "a8", 1)] == [200, 200, 202]
+    assert [refund("one again", "a8", 1), refund("two", "a7", 1), refund("two", "a8", 300)] == [202, 202, 200]
+    house.door.settings = house.door.settings.model_copy(update={"refund_day_limit_yen": 1_500})
+    assert [refund("two", "a7", 500), refund("two", "a8", 1_000), refund("three", "a7", 1)] == [200, 202, 202]
+    house.now += timedelta(days=1)
+    assert [refund("one", "a8", 1_000), refund("one again", "a8", 500), refund("one", "a8", 1)] == [200, 200, 202]
+    with ThreadPoolExecutor(4) as at_once:
+        done = list(at_once.map(lambda _: refund("three", "a7", 500), range(4)))
+    assert sorted(done) == [200, 200, 200, 202]
 
 
 def test_the_database_refuses_an_approval_by_its_author_and_any_change(house: House) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import socket
 import time
@@ -89,6 +90,34 @@ def test_a_body_that_is_no_good_json_gets_one_problem(
     assert (got, headers["content-type"], told["type"]) == (status, "application/problem+json", f"/v1/problems/{kind}")
     assert len(told["detail"]) < 500
     assert "\n" not in told["detail"]
+
+
+@pytest.mark.parametrize(
+    ("body", "more", "status", "kind"),
+    [
+        (gzip.compress(b'{"ground": "' + b"a" * 20_000_000 + b'"}'), "Content-Encoding: gzip", 415, "body.coding"),
+        (b'{"ground": "a"}', "Content-Encoding: br", 415, "body.coding"),
+        ('{"ground": "a"}'.encode("utf-16"), "X-A: b", 422, "form"),
+        (b'{"ground": "a"}', "Idempotency-Key: another", 400, "header.twice"),
+        (b'{"ground": "a"}', "Authorization: Bearer another", 400, "header.twice"),
+        (b'{"ground": "a"}', "If-Match: a\r\nIf-Match: b", 400, "header.twice"),
+        (b"{" + b",".join(b'"k%d": 1' % each for each in range(50_000)) + b"}", "X-A: b", 422, "form"),
+    ],
+)
+def test_what_can_be_read_in_two_ways_or_grows_is_not_read(
+    house: House, port: int, body: bytes, more: str, status: int, kind: str
+) -> None:
+    got, headers, told = say(port, post(house, body, more))
+    assert (got, headers["content-type"], told["type"]) == (status, "application/problem+json", f"/v1/problems/{kind}")
+    assert int(headers["content-length"]) < 30_000
+
+
+def test_a_body_of_another_charset_is_not_read(house: House, port: int) -> None:
+    sent = post(house, '{"ground": "あ"}'.encode("cp932"))
+    got, _, told = say(port, sent.replace(b"application/json", b"application/json; charset=shift_jis"))
+    assert (got, told["type"], told["detail"]) == (415, "/v1/problems/body.charset", "charset='shift_jis'")
+    got, _, told = say(port, post(house, b'{"ground": "a", "ground": "b"}'))
+    assert told["findings"][0]["rule"] == "JSON decode error: the key 'ground' is there twice"
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from keizoku.db.session import try_leader_lock
+from keizoku.db.locks import try_leader_lock
 from keizoku.db.tables.web import http_request
 from keizoku.scheduler.settings import Settings
 from keizoku.web.identity.keys import end_key, new_key

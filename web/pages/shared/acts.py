@@ -26,6 +26,7 @@ from keizoku.terms import words
 from keizoku.terms.refusal import Refused
 from keizoku.web.calls.answering import done
 from keizoku.web.calls.call import door_of
+from keizoku.web.calls.paths import PathRoute
 from keizoku.web.calls.problems import ProblemError, of_refusal
 from keizoku.web.calls.uploads import Uploaded
 from keizoku.web.identity.browser import FORM_FIELD
@@ -59,7 +60,7 @@ _KEY: Final = "idempotency_key"
 
 def acts_router(family: Screens) -> APIRouter:
     """The router of all acts, for a family of pages."""
-    router = APIRouter(prefix=f"{family.home}/acts", include_in_schema=False)
+    router = APIRouter(prefix=f"{family.home}/acts", include_in_schema=False, route_class=PathRoute)
 
     @router.get("/{name}")
     def show(request: Request, name: str) -> Response:

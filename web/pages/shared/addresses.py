@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 from typing import Final
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
+
+from keizoku.web.calls.paths import path_part
 
 __all__ = [
     "CONSOLE", "HOMES", "MEMBER_PAGES", "back_to", "home_of", "of_segment", "segment", "to", "to_in",
@@ -35,14 +37,14 @@ def home_of(path: str) -> str | None:
 
 
 def segment(part: object) -> str:
-    """A value as one part of a path; ~1 stands for a slash and ~2 for dots alone, which paths keep for themselves."""
-    text = str(part).replace("~", "~0").replace("/", "~1")
-    return quote(text if text.strip(".") else text.replace(".", "~2"), safe="~")
+    """A value as one part of a path; ~2 stands for dots alone, which browsers take out of one however it is escaped."""
+    text = str(part).replace("~", "~0")
+    return path_part(text if text.strip(".") else text.replace(".", "~2"))
 
 
 def of_segment(text: str) -> str:
     """The value again."""
-    return text.replace("~2", ".").replace("~1", "/").replace("~0", "~")
+    return text.replace("~2", ".").replace("~0", "~")
 
 
 def with_query(path: str, **query: object) -> str:

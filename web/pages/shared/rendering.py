@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from keizoku.scheduler.reports.templates import HERE as REPORTS
 from keizoku.terms.rendering import Lang
+from keizoku.web.calls.paths import written_path
 from keizoku.web.pages.shared.addresses import CONSOLE, home_of, with_query
 from keizoku.web.pages.shared.assets import address_of
 from keizoku.web.pages.shared.words import say, word
@@ -67,7 +68,7 @@ def render(template: str, request: Request, lang: Lang, *, at: str = "", **more:
     query, home = query_of(request), home_of(request.url.path)
 
     def here(**changed: object) -> str:
-        return with_query(at or request.url.path, **{**query, **changed})
+        return with_query(at or written_path(request), **{**query, **changed})
 
     def switch(other: str) -> str:
         return here(lang=other) if home is None else with_query(f"{home}/language/{other}", back=here())
@@ -76,7 +77,7 @@ def render(template: str, request: Request, lang: Lang, *, at: str = "", **more:
     return Markup(  # noqa: S704 - the templates escape what they are given
         found.render(
             say=partial(_say, lang), word=lambda kind, value: word(kind, value, lang), lang=lang, here=here,
-            query=query, home=home or CONSOLE, path=request.url.path, asset=address_of, switch=switch, **more,
+            query=query, home=home or CONSOLE, path=written_path(request), asset=address_of, switch=switch, **more,
         )
     )  # fmt: skip
 

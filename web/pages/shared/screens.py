@@ -23,6 +23,7 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import ValidationError
 
 from keizoku.web.calls.operation import Operation
+from keizoku.web.calls.paths import PathRoute, written_path
 from keizoku.web.calls.problems import ProblemError
 from keizoku.web.pages.shared.addresses import CONSOLE, of_segment
 from keizoku.web.pages.shared.blocks import Act, Block, Page, Table
@@ -94,7 +95,7 @@ class Screens:
 
     def __post_init__(self) -> None:
         FAMILIES[self.home] = self
-        self.router = APIRouter(prefix=self.home, include_in_schema=False)
+        self.router = APIRouter(prefix=self.home, include_in_schema=False, route_class=PathRoute)
 
     def sitting(self, request: Request) -> SignedIn:
         """How those are known who sit at these pages."""
@@ -103,7 +104,7 @@ class Screens:
 
     def looking(self, call: Call, request: Request) -> View:
         """What a screen is given by a call."""
-        where = str(request.url.path) + (f"?{request.url.query}" if request.url.query else "")
+        where = written_path(request) + (f"?{request.url.query}" if request.url.query else "")
         token = self.sitting(request).token(request)
         operations = request.app.state.operations
         return self.view(call, request, language_of(request), operations, query_of(request), token, where)

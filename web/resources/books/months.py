@@ -18,7 +18,7 @@ from keizoku.billing.closing.month_close import MonthAct, acts, close_month, clo
 from keizoku.billing.closing.month_standing import MonthStanding, standing_of
 from keizoku.billing.closing.reconciliation_run import keep_for_people, reconcile_month
 from keizoku.db.roles import want_to_add
-from keizoku.db.tables.closing import month_act, reconciliation_result
+from keizoku.db.tables.closing import exception_resolution, month_act, reconciliation_result
 from keizoku.terms.calendar import Month
 from keizoku.web.calls.answers import listed
 from keizoku.web.calls.call import Call, Listing, whole
@@ -81,6 +81,7 @@ def begin_close(call: Call, month: MonthText) -> Any:
 @months.act("/months/{month}/reconcile", command="reconcile resolve", answer=dict[str, Any], repeat="again")
 def reconcile(call: Call, month: MonthText) -> Any:
     """Hold a month's books against the gateway's and the bank's; what differs becomes tasks."""
+    want_to_add(call.session, reconciliation_result)  # before the gateway is asked
     found = reconcile_month(call.session, call.services.gateway, Month.parse(month), call.now)
     keep_for_people(call.session, found, call.now)
     return found.shown()
@@ -89,6 +90,7 @@ def reconcile(call: Call, month: MonthText) -> Any:
 @months.act("/months/{month}/exceptions/resolve", command="reconcile resolve", answer=dict[str, Any], version=MONTH)
 def resolve(call: Call, month: MonthText, *, exception: Id, ground: Ground, lines: Legs | None = None) -> Any:
     """People explain a difference, with the entry that it needs."""
+    want_to_add(call.session, exception_resolution)  # before the gateway is asked
     found = reconcile_month(call.session, call.services.gateway, Month.parse(month), call.now)
     posted = reconciliation_run.resolve(
         call.session, found, exception, call.author, ground, call.now, lines=lines or None

@@ -120,7 +120,10 @@ def begin(call: Call, account: Id, *, scope: ScopeName, back: Url) -> Any:
 @links.act("/links/finish", command="link finish", answer=Granted, repeat="again", member=True)
 def finish(call: Call, *, state: Word, code: Word) -> Any:
     """The customer came back from the partner with these; each state is taken once, within 15 minutes."""
-    return {"grant": call.services.link.finish(state, code, by=call.author, now=call.now)}
+    made = call.services.link.finish(
+        state, code, by=call.author, now=call.now, keep=lambda grant: call.keep({"grant": grant})
+    )
+    return {"grant": made}
 
 
 @links.act("/links/{account}/renew", command="link renew", answer=Renewed, repeat="again")

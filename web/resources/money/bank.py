@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import Field
 
@@ -32,6 +32,8 @@ LineAct = listed("BankLineAct", payment=int, state=str)
 RuleAct = listed("PayerRuleAct", rule=int, state=str)
 Booked = listed("BankLineBooked", payment=int, entry=int)
 TakenBack = listed("BankImportTakenBack", number=int, lines=int)
+KINDS: Final = {"ordinary": "1", "current": "2", "savings": "4", "other": "9"}
+"""Of a bank account, as the bank's own file has them."""
 TransferAct = listed("TransferOutAct", transfer=int, state=str)
 
 
@@ -125,7 +127,9 @@ def forget(call: Call, rule: Number, *, ground: Ground) -> Any:
     return {"rule": rule, "state": "withdrawn"}
 
 
-@bank.question("/accounts/{account}/bank-references", command="bank references", answer=dict[str, Any], member=True)
+@bank.question(
+    "/accounts/{account}/bank-references", command="bank references", answer=list[dict[str, Any]], member=True
+)
 def references(call: Call, account: Id) -> Any:
     """What the payer can state with a transfer: the account's reference, and one for each open invoice."""
     return references_of(call.session, account)
@@ -226,10 +230,10 @@ def propose(
     number: Annotated[str, Field(pattern="^[0-9]{1,7}$")],
     holder: Id,
     ground: Ground,
-    kind: Annotated[str, Field(pattern="^(ordinary|current|savings)$")] = "ordinary",
+    kind: Annotated[str, Field(pattern=f"^({'|'.join(KINDS)})$")] = "ordinary",
 ) -> Any:
     """Propose to send a deposit, or a part, to its payer's bank account; another person approves it."""
-    to = BankAccount(bank_code, branch, kind, number, holder)
+    to = BankAccount(bank_code, branch, KINDS[kind], number, holder)
     made = call.billing.propose_transfer(account, yen, to, by=call.principal.person, ground=ground, now=call.now)
     return {"transfer": made, "state": "proposed"}
 

@@ -24,8 +24,9 @@ from keizoku.billing.accounts.read_models import UnknownCharge
 from keizoku.billing.cards.dispute_choices import disputes
 from keizoku.billing.documents.interest_demands import demand_of, demands
 from keizoku.billing.gateway.refunds import failed_refunds, unknown_refunds
-from keizoku.billing.receivables.customer_deposits import deposit_of, deposits
+from keizoku.billing.receivables.customer_deposits import deposit_of, deposits, refunded_on
 from keizoku.billing.receivables.known_accounts import want_account
+from keizoku.db.locks import take_turn
 from keizoku.web.calls.answers import listed
 from keizoku.web.calls.call import Call, Listing, number_in, whole
 from keizoku.web.calls.operation import Resource
@@ -168,11 +169,16 @@ def list_deposits(call: Call) -> Listing:
 
 
 def _over_the_limit(call: Call, arguments: Mapping[str, Any]) -> bool:
-    yen = arguments["yen"]
+    """Whether it is too much for one refund, or with the others of this day for one person or one account."""
+    take_turn(call.session, "refunds")  # of two at once, the second sees the first
+    account, yen = arguments["account"], arguments["yen"]
     if yen is None:
-        held = deposit_of(call.session, arguments["account"])
+        held = deposit_of(call.session, account)
         yen = held.sent_yen + held.card_yen
-    return int(yen) > call.settings.refund_limit_yen
+    most = call.settings.refund_limit_yen
+    own = refunded_on(call.session, call.today, person=call.principal.person)
+    theirs = refunded_on(call.session, call.today, account=account)
+    return int(yen) > most or max(own, theirs) + int(yen) > (call.settings.refund_day_limit_yen or most)
 
 
 @payments.act(
@@ -186,7 +192,7 @@ def refund_deposit(
     yen: Annotated[Yen, Field(ge=1)] | None = None,
     through: Through = "card",
 ) -> Any:
-    """A deposit was sent back, all of it or `yen`. Over `refund_limit_yen` another person approves it."""
+    """A deposit was sent back, all of it or `yen`. Another person approves what is over a limit."""
     sent = call.billing.refund_deposit(account, yen, by=call.author, ground=ground, now=call.now, through=through)
     return {"account": account, "refunded": sent.yen, "by_bank": sent.by_bank_yen, "to_card": sent.to_card_yen}
 
