@@ -9,7 +9,7 @@ from keizoku.web.pages.shared.addresses import to
 from keizoku.web.pages.shared.blocks import Block, Cell, Figure, Figures, Page
 from keizoku.web.pages.shared.kept import worked_out
 from keizoku.web.pages.shared.plain import table_of
-from keizoku.web.pages.shared.view import View
+from keizoku.web.pages.shared.view import MOST_IN_A_FILE, ROWS, View
 from keizoku.web.pages.shared.words import named, word
 from keizoku.web.pages.staff.navigation import staff
 
@@ -156,8 +156,10 @@ def _balances(view: View, balance: Mapping[str, Any]) -> Block:
 
 
 def unmet_table(view: View, unmet: Any, note: str = "") -> Block:
-    """What one side has and the other not, with its age and what to do."""
-    say = view.say
+    """What one side has and the other not, with its age and what to do; a page of it, or all for a file."""
+    say, start = view.say, view.whole_number("unmet.after") or 0
+    whole = "file" in view.query and view.query.get("table") == "unmet"
+    end = MOST_IN_A_FILE if whole else start + ROWS
     rows = [
         [
             about_cell(view, each["about"]),
@@ -167,10 +169,11 @@ def unmet_table(view: View, unmet: Any, note: str = "") -> Block:
             view.yen(each["yen"]),
             view.text(word("unmet_remedy", each["what"], view.lang)),
         ]
-        for each in unmet
+        for each in unmet[0 if whole else start : end]
     ]
     columns = [say("About"), say("What it is"), say("Since"), say("Age"), say("Sum"), say("What to do")]
     return view.table(say("In one book and not in the other"), columns, rows, name="unmet",
+                      next=str(end) if end < len(unmet) else None,
                       empty=note or say("Books and bank agree."))  # fmt: skip
 
 
