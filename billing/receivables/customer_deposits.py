@@ -364,24 +364,11 @@ class DepositUse:
 
 def use_deposit(session: Session, use: DepositUse, now: datetime, *, used_on: date | None = None) -> int:
     """Note a use of a deposit, on its day (default: today); its id. Does not commit."""
-    return int(
-        session.execute(
-            sa.insert(deposit_use)
-            .values(
-                account=use.account,
-                kind=use.kind,
-                origin=use.origin,
-                through=use.through,
-                yen=use.yen,
-                used_on=used_on or jst_day(now),
-                author=use.by,
-                ground=use.ground,
-                credit_id=use.credit_id,
-                recorded_at=now,
-            )
-            .returning(deposit_use.c.id)
-        ).scalar_one()
-    )
+    added = sa.insert(deposit_use).values(
+        account=use.account, kind=use.kind, origin=use.origin, through=use.through, yen=use.yen,
+        used_on=used_on or jst_day(now), author=use.by, ground=use.ground, credit_id=use.credit_id, recorded_at=now,
+    )  # fmt: skip
+    return int(session.execute(added.returning(deposit_use.c.id)).scalar_one())
 
 
 def _card_settlements(account: str) -> tuple[sa.ColumnElement[bool], ...]:
