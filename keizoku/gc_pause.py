@@ -19,3 +19,11 @@ def gc_paused() -> Iterator[None]:
     finally:
         if was_at_work:
             gc.enable()
+
+
+def collect_young() -> int:
+    """Look through what came since the last time, inside a pause: statements that are built anew hold on to themselves.
+
+    Where few of the facts are alive this takes milliseconds. How many objects went.
+    """
+    return gc.collect(1)

@@ -43,7 +43,7 @@ from keizoku.billing.rules.bank.statement import Direction, Statement, Statement
 from keizoku.db.locks import leader_lock
 from keizoku.db.session import Session
 from keizoku.db.writer import BackgroundWriter
-from keizoku.gc_pause import gc_paused
+from keizoku.gc_pause import collect_young, gc_paused
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.decision import Finding
 from keizoku.terms.money import tax_included_yen
@@ -257,7 +257,10 @@ class _Run:
         with self._told:
             self.matched.extend(matched)
             self._refused(refused)
-        return len(matched)
+        taken = len(matched)
+        del matched, refused
+        collect_young()
+        return taken
 
     def _refused(self, refused: Sequence[RefusedLine]) -> None:
         for fresh, finding in refused:

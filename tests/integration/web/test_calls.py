@@ -51,7 +51,7 @@ def test_when_the_gateway_last_told_of_something_is_shown_in_japans_time(house: 
         session.commit()
     told = house.get("/v1/gateway-news")
     assert told["asked"]
-    assert all(each.endswith("+09:00") for each in told["asked"].values())
+    assert all(each["until"].endswith("+09:00") for each in told["asked"])
 
 
 def test_a_list_goes_on_by_its_cursor_to_the_end(house: House) -> None:

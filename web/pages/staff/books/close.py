@@ -112,7 +112,9 @@ def deferred(view: View, month: MonthText) -> Page:
 
 def _summary(view: View, standing: Mapping[str, Any]) -> list[Cell]:
     found = standing["found"]
-    state = view.word("state", "closed" if standing["closed"] else "open", None, "good" if standing["closed"] else "")
+    state = view.word(
+        "month_state", "closed" if standing["closed"] else "open", None, "good" if standing["closed"] else ""
+    )
     if found is None:
         return [state, view.text(view.say("not checked"), tone="soft"), view.number(None), view.text(None)]
     bad = sum(not each["ok"] for each in found["checks"])
@@ -142,7 +144,7 @@ def _lead(view: View, standing: Mapping[str, Any]) -> str:
 def _figures(view: View, month: str, standing: Mapping[str, Any]) -> list[Figure]:
     say, found = view.say, standing["found"]
     state = "closed" if standing["closed"] else "open"
-    figures = [Figure(say("State"), view.word("state", state, tone="good" if standing["closed"] else "warn"))]
+    figures = [Figure(say("State"), view.word("month_state", state, tone="good" if standing["closed"] else "warn"))]
     if found is not None:
         known, held = found["reconciled"], sum(each["ok"] for each in found["checks"])
         waiting = [each for each in known["exceptions"] if each["resolved_by"] is None]
@@ -193,7 +195,12 @@ def _checks(view: View, checks: Sequence[Mapping[str, Any]]) -> Block:
     rows = [
         [
             view.text(word("check", each["name"], view.lang), _CHECKED_AT.get(each["name"])),
-            view.text(say("holds") if each["ok"] else say("does not hold"), tone="good" if each["ok"] else "bad"),
+            Cell(
+                say("holds") if each["ok"] else say("does not hold"),
+                int(each["ok"]),
+                kind="state",
+                tone="good" if each["ok"] else "bad",
+            ),
             view.told("close_said", each["found"]),
             view.told("close_said", each["remedy"]),
         ]
@@ -246,7 +253,8 @@ def _side(view: View, side: Mapping[str, Any] | None) -> Cell:
     kind, _, key = str(side["ref"]).partition(":")
     pages = {"entry": ("ledger", "entries"), "payment": ("bank",), "line": ("bank",), "receipt": ("receipts",)}
     where = to(*pages[kind], key) if kind in pages and key.isdecimal() else None
-    text = f"{word('side', side['where'], view.lang)} {side['ref']} · {view.yen(side['yen'])} · {side['on']}"
+    name = key if where else side["ref"]
+    text = f"{word('side', side['where'], view.lang)} {name} · {view.yen(side['yen'])} · {side['on']}"
     return view.text(text, where)
 
 

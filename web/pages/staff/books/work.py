@@ -64,12 +64,20 @@ def job(view: View, job: JobId) -> Page:
     outcome = _outcome(view, found)
     blocks: list[Block] = [
         running,
-        *([Prose(outcome, "bad" if state == "failed" or outcome.startswith("broken") else "good")] if outcome else []),
+        *(
+            [Prose(outcome, "bad" if state == "failed" or found["said"].startswith(_BAD) else "good")]
+            if outcome
+            else []
+        ),
         *([Acts(say("What it made"), files)] if files else []),
         Acts("", [back]),
     ]
     title = f"{word('job', kind, view.lang)} {words.month(about, view.ja) if len(about) == 7 else about}"
     return Page(title, blocks, above=[(say("Month close"), to("close"))] if len(about) == 7 else [])
+
+
+_BAD: Final = ("broken", "checks do not hold")
+"""How a job that was done begins to say that what it looked at is not well."""
 
 
 def _back(view: View, kind: str, about: str) -> Act:

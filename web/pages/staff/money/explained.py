@@ -98,7 +98,7 @@ def receipt(view: View, number: Number) -> Page:
     """A payment of an account: where each yen went, and what an earlier or a later one changed."""
     say = view.say
     found = view.ask("payments.receipt", number=number)
-    back = found["taken_back_by"]
+    back, line = found["taken_back_by"], found["bank_payment"]
     sums = {kind: sum(each["yen"] for each in found["parts"] if each["kind"] == kind) for kind in _PARTS}
     blocks: list[Block] = [
         Figures(
@@ -144,10 +144,7 @@ def receipt(view: View, number: Number) -> Page:
                 *_entries(view, found["entries"]),
             ],
         ),
-        view.acts(
-            say("What may be done"),
-            [_undo(view, found["bank_payment"]) if not found["taken_back_by"] else None],
-        ),
+        *([view.acts(say("What may be done"), [_undo(view, line)])] if line and not back else []),
     ]  # fmt: skip
     return Page(say("Receipt {number}", number=number), blocks, above=_above(view, found["account"]))
 
@@ -258,7 +255,7 @@ def credit(view: View, number: Number) -> Page:
         ),
         *([Prose(say("Another remedy was performed in its place."))] if found["performed_otherwise"] else []),
         Facts(
-            say("How it came about"),
+            say("How the credit came about"),
             [
                 (say("Claim"), view.claim(found["claim"])),
                 (say("Month"), view.month(found["month"], to("sla", found["month"]))),
@@ -303,6 +300,10 @@ def refund(view: View, refund: Id) -> Page:
     found = view.ask("payments.refund", key=refund)
     outcome = found["outcome"] or "unknown"
     why = found["failed_code"] or found["code"] or ""
+    acts = [
+        view.act("payments.nothing_refunded", key=found["refund"]) if outcome == "unknown" else None,
+        view.act("payments.refund_dealt_with", refund=found["refund"]) if found["failed_on"] else None,
+    ]
     blocks: list[Block] = [
         Figures(
             [
@@ -325,13 +326,7 @@ def refund(view: View, refund: Id) -> Page:
                 (say("Came back on"), view.day(found["failed_on"], tone="bad")),
             ],
         ),
-        view.acts(
-            say("What may be done"),
-            [
-                view.act("payments.nothing_refunded", key=found["refund"]) if outcome == "unknown" else None,
-                view.act("payments.refund_dealt_with", refund=found["refund"]) if found["failed_on"] else None,
-            ],
-        ),
+        *([view.acts(say("What may be done"), acts)] if outcome == "unknown" or found["failed_on"] else []),
     ]
     return Page(say("Refund"), blocks, above=_above(view, found["account"]))
 

@@ -182,7 +182,12 @@ def money(view: View, account: Id) -> Page:
             say("Demands for interest"),
             [say("Number"), say("Day"), say("New"), say("In all")],
             [
-                [view.code(e["id"]), view.day(e["demanded_on"]), view.yen(e["new_yen"]), view.yen(e["total_yen"])]
+                [
+                    view.code(e["id"], to("demands", e["id"])),
+                    view.day(e["demanded_on"]),
+                    view.yen(e["new_yen"]),
+                    view.yen(e["total_yen"]),
+                ]
                 for e in demands.data
             ],
             empty=say("No interest was demanded."),

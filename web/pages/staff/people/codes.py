@@ -137,6 +137,7 @@ def _unused(view: View, on: str) -> list[Block]:
                 Figure(
                     say("To be deposited"), view.yen(found["deposit_yen"], tone="warn" if found["deposit_yen"] else "")
                 ),
+                Figure(say("Used, their terms not begun"), view.yen(found["terms_yen"])),
                 Figure(say("In the books (2125)"), view.yen(found["ledger_yen"], to("ledger", "accounts", "2125"))),
                 Figure(say("Not explained"), view.yen(off, tone="bad" if off else "good")),
             ]
