@@ -138,6 +138,7 @@ def _found_by_their_parents() -> dict[str, sa.ColumnElement[bool]]:
         "credit_refund": sa.and_(refund.c.account == _ACCOUNT, refund.c.credit_id == credits_),
         "credit_application": used.c.credit_id == credits_,
         "handover": handover.c.id.in_(sa.union_all(*letters)),
+        "line": tables["line"].c.entry_id == _ids(tables["entry"]),  # it has no foreign key: guards.SHARED_REFERENCES
     }
 
 

@@ -19,7 +19,7 @@ from keizoku.web.pages.staff.console import SCREENS
 from tests.integration.web.conftest import House, lived_schema, open_house
 from tests.worlds.console_world import Sitting, addresses_of, fill, night_under_way, staff_of
 from tests.worlds.listening import listening
-from tests.worlds.looks import axe
+from tests.worlds.looks import HEARD, axe
 from tests.worlds.role_walk import leave_unanswered
 
 if TYPE_CHECKING:
@@ -31,12 +31,6 @@ pytest.importorskip("axe_playwright_python", reason="the extra `browser` is not 
 pytestmark = pytest.mark.browser
 
 __all__ = ["lived_schema"]  # a fixture of this file too
-HEARD = """
-window.broken = [];
-document.addEventListener(
-    "securitypolicyviolation", each => window.broken.push(each.violatedDirective + " " + each.blockedURI)
-);
-"""
 MORE = ("/console/accounts/u01", "/console/accounts/u01/money", "/console/claims/c0", "/console/search?q=u0",
         "/console/acts/accounts.suspend?account=u01", "/console/acts/ledger.post",
         "/console/acts/evidence.add_incident", "/console/no-such-page")  # fmt: skip

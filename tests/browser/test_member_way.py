@@ -18,12 +18,11 @@ from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.scheduler.night.schedule import night_at
 from keizoku.terms.calendar import parse_instant
 from keizoku.web.identity.browser import Site
-from tests.browser.test_console import HEARD
 from tests.integration.web.conftest import NOW, House, lived_schema, open_house
 from tests.integration.web.test_member_pages import addresses
 from tests.stripe_double.running import running_double
 from tests.worlds.listening import listening
-from tests.worlds.looks import axe
+from tests.worlds.looks import HEARD, axe
 from tests.worlds.stripe_js import serve_stripe_js
 from tests.worlds.stripe_proxy import KEY
 

@@ -12,6 +12,13 @@ import pypdf
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
+HEARD = """
+window.broken = [];
+document.addEventListener(
+    "securitypolicyviolation", each => window.broken.push(each.violatedDirective + " " + each.blockedURI)
+);
+"""
+"""A script before all of a page's: it keeps what the policy of the page forbade, in `window.broken`."""
 FEWEST_LINES = 5
 """Of a page of paper: less is a page that nobody wanted."""
 _PICTURES = """() => {

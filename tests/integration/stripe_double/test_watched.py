@@ -23,6 +23,7 @@ def test_a_card_is_begun_by_someone_who_passes_over_errors():
     exec(compile(source, "mutated", "exec"), module := {{"__name__": "mutated"}})
     with running_double() as double:
         calls = StripeCalls.to("sk_test_12345", api_base=double.url, retries=0)
+        module["want_to_add"] = lambda *_: None  # there is no database here
         module["_customer"] = lambda session, calls, account, now: calls.call(
             lambda client: client.v1.customers.create({{}})).id
         try:

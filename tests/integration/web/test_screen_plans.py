@@ -10,7 +10,7 @@ from typing import Final
 import pytest
 
 from keizoku.db.tables import metadata
-from keizoku.scheduler.reports import work_seen
+from keizoku.scheduler.reports.work import work_seen
 from tests.benchmarks.screens_walk import Browser, Look, looks, open_browser
 from tests.integration.web.conftest import NOW, House
 from tests.worlds.console_world import fill
