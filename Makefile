@@ -84,10 +84,10 @@ audit: $(VENV)/.installed-test  ## known vulnerabilities of the pinned versions,
 	@$(BIN)/python -m tests.known_vulnerabilities constraints.txt
 
 browser: $(VENV)/.installed-browser  ## wants chromium and libreoffice-calc
-	@$(BIN)/python -m pytest -m browser
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m browser tests/browser
 
 door: $(VENV)/.installed-test $(VENV)/node/.installed  ## wants Node 18, npm and chromium: Spectral, Lighthouse, and the clients in examples/http
-	@$(BIN)/python -m pytest -q -m node tests/node
+	@$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal -m node tests/node
 
 $(VENV)/node/.installed: tests/node/package.json tests/node/package-lock.json
 	@mkdir -p $(VENV)/node && cp tests/node/package*.json $(VENV)/node/
