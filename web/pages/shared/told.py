@@ -39,19 +39,15 @@ def told_by(
 ) -> Mapping[str, Any]:
     """A problem for the staff in the language of a page. `operations`: whose acts a remedy's commands are."""
     kind = str(problem["type"]).rpartition("/")[2]
-    findings = [
-        {"source": word("field", each["source"].rpartition(".")[2], lang), **_rest(each, lang)}
-        for each in problem["findings"]
-    ]
     if lang == "en":
-        return {**problem, "findings": findings, "kind": kind}
+        return {**problem, "findings": _findings_of(problem, lang), "kind": kind}
     facts = _facts_of(str(problem["detail"] or ""))
     return {
         **problem,
         "title": _gist(kind, "ja"),
         "detail": say("About: {facts}", "ja", facts="、".join(facts)) if facts else "",
         "remedy": _remedy_of(str(problem["remedy"] or ""), operations or {}),
-        "findings": findings,
+        "findings": _findings_of(problem, lang),
         "kind": kind,
     }
 
@@ -94,15 +90,11 @@ def told_to_member(problem: Mapping[str, Any], lang: Lang) -> Mapping[str, Any]:
     known = every_word().get(_MEMBER, {}).get(kind)
     place = 1 if lang == "ja" else 0
     title, remedy = known[place].split("|") if known is not None else (_gist(kind, lang), say("Ask us, please.", lang))
-    findings = [
-        {"source": word("field", each["source"].rpartition(".")[2], lang), **_rest(each, lang)}
-        for each in problem["findings"]
-    ]
     return {
         "title": title.strip(),
         "detail": "",
         "remedy": remedy.strip(),
-        "findings": findings,
+        "findings": _findings_of(problem, lang),
         "kind": "",
         "clause": "",
     }
@@ -115,6 +107,14 @@ def _gist(kind: str, lang: Lang) -> str:
     except LookupError:
         return word("problem", kind, lang)
     return found.ja if lang == "ja" else found.en
+
+
+def _findings_of(problem: Mapping[str, Any], lang: Lang) -> list[dict[str, Any]]:
+    """What was wrong with which field, in words."""
+    return [
+        {"source": word("field", each["source"].rpartition(".")[2], lang), **_rest(each, lang)}
+        for each in problem["findings"]
+    ]
 
 
 def _rest(finding: Mapping[str, Any], lang: Lang) -> dict[str, Any]:
