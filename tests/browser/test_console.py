@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import os
-import uuid
 from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
@@ -60,14 +59,9 @@ def console(house_of_console: House) -> Iterator[str]:
     """The address of a console at which a worker sits, with hostile names on every screen."""
     house = house_of_console
 
-    def upload(path: str, content: bytes) -> int:
-        headers = {"Content-Type": "application/octet-stream", "Idempotency-Key": uuid.uuid4().hex}
-        return house.ask("POST", path, content=content, headers=headers)[0]
-
-    house.door.settings = house.door.settings.model_copy(update={"issuer_name": "Example KK"})
     with house.engine.connect() as session:
         leave_unanswered(session)
-    fill(house.act, upload)
+    fill(house)
     house.door.signed_in = Sitting(staff_of("worker"))
     with listening(house.client.app, lifespan="off") as port:
         yield f"http://127.0.0.1:{port}"

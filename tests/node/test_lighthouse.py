@@ -9,7 +9,6 @@ import json
 import os
 import shutil
 import subprocess
-import uuid
 from collections.abc import Iterator, Mapping
 
 import pytest
@@ -35,13 +34,7 @@ FEW = ("/console", "/console/acts/accounts.suspend?account=a0")
 def served(lived_schema: tuple[sa.Engine, str]) -> Iterator[tuple[House, str]]:
     """A house with hostile names, and its address on loopback."""
     with open_house(*lived_schema) as house:
-
-        def upload(path: str, content: bytes) -> int:
-            headers = {"Content-Type": "application/octet-stream", "Idempotency-Key": uuid.uuid4().hex}
-            return house.ask("POST", path, content=content, headers=headers)[0]
-
-        house.door.settings = house.door.settings.model_copy(update={"issuer_name": "Example KK"})
-        fill(house.act, upload)
+        fill(house)
         with listening(house.client.app, lifespan="off") as port:
             yield house, f"http://127.0.0.1:{port}"
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from fastapi import Request
@@ -21,6 +21,7 @@ from keizoku.web.pages.shared.addresses import segment
 
 if TYPE_CHECKING:
     from keizoku.web.calls.operation import Operation
+    from tests.integration.web.conftest import House
 
 __all__ = [
     "HOSTILE",
@@ -79,11 +80,12 @@ KNOWN: Final[Mapping[str, str]] = {
 """What stands in the paths of screens, in the world of tests/worlds/role_walk.py and what `fill` adds."""
 
 
-def fill(act: Callable[[str, Mapping[str, object]], tuple[int, Any]], upload: Callable[[str, bytes], int]) -> None:
+def fill(house: House) -> None:
     """Hostile names on every screen: an account that applied and was approved, a claim, an outage, money, codes.
 
-    `act` makes a call of the API as the worker, `upload` sends a file; both are done by another person than `staff_of`.
+    All is done by another person than `staff_of`.
     """
+    house.door.settings = house.door.settings.model_copy(update={"issuer_name": "Example KK"})
     plan = {"plan": "monthly", "method": "app_store"}
     outage = {"from_at": "2026-04-20T10:00:00+09:00", "to_at": "2026-04-20T12:00:00+09:00", "affected": 90_000}
     named = quote(HOSTILE, safe="")
@@ -103,11 +105,11 @@ def fill(act: Callable[[str, Mapping[str, object]], tuple[int, Any]], upload: Ca
         ("/v1/operator-acts/service-change", {"what": HOSTILE, "ground": HOSTILE}),
     ]  # fmt: skip
     for path, body in calls:
-        status, told = act(path, body)
+        status, told = house.act(path, body)
         assert status < 300 or told["type"].rpartition("/")[2] in DONE_BEFORE, (path, told)
     payer = HOSTILE.replace('"', '""')
     lines = f'date,amount,payer,reference\n2026-05-01,71,"{payer}",\n2026-05-02,500,YAMADA,"{payer}"\n'
-    assert upload("/v1/bank-imports?name=bank.csv", lines.encode()) == 200
+    assert house.upload("/v1/bank-imports?name=bank.csv", lines.encode())[0] == 200
 
 
 DONE_BEFORE: Final = frozenset({"application.none_waiting", "contract.exists"})

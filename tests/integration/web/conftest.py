@@ -57,6 +57,11 @@ class House:
         headers = {"Idempotency-Key": key or uuid.uuid4().hex}
         return self.ask("POST", path, role, json=body or {}, headers=headers)
 
+    def upload(self, path: str, content: bytes) -> Any:
+        """POST of a file as the worker; (status, body)."""
+        headers = {"Content-Type": "application/octet-stream", "Idempotency-Key": uuid.uuid4().hex}
+        return self.ask("POST", path, content=content, headers=headers)
+
     def ask(self, method: str, path: str, role: str = "worker", **more: Any) -> tuple[int, Any]:
         """Any call as a role; (status, body)."""
         headers = {"Authorization": f"Bearer {self.keys[role]}", **more.pop("headers", {})}

@@ -35,14 +35,9 @@ from tests.worlds.role_walk import leave_unanswered
 def full(house: House) -> House:
     """The house with hostile names in it."""
 
-    def upload(path: str, content: bytes) -> int:
-        headers = {"Content-Type": "application/octet-stream", "Idempotency-Key": uuid.uuid4().hex}
-        return house.ask("POST", path, content=content, headers=headers)[0]
-
-    house.door.settings = house.door.settings.model_copy(update={"issuer_name": "Example KK"})
     with house.engine.connect() as session:
         leave_unanswered(session)
-    fill(house.act, upload)
+    fill(house)
     return house
 
 
@@ -50,7 +45,7 @@ HIDDEN = re.compile(r'name="(\w+)" value="([^"]*)"')
 
 
 @contextmanager
-def seated(house: House, role: Role | None, lang: str = "en", name: str = "") -> Iterator[TestClient]:
+def seated(house: House, role: Role | None = "worker", lang: str = "en", name: str = "") -> Iterator[TestClient]:
     """A browser at which somebody of this role sits."""
     house.door.signed_in = Sitting(staff_of(role, name) if role else None)
     house.client.cookies.set("kz_lang", lang)
@@ -60,10 +55,13 @@ def seated(house: House, role: Role | None, lang: str = "en", name: str = "") ->
         house.client.cookies.clear()
 
 
-def send(client: TestClient, act: str, step: str, **fields: str) -> tuple[int, str]:
-    """A form as a browser sends it; (status, page)."""
+def send(
+    client: TestClient, act: str, step: str, sent: tuple[str, bytes] | None = None, **fields: str
+) -> tuple[int, str]:
+    """A form as a browser sends it, with its file; (status, page or where it leads)."""
     told = {"form_token": TOKEN, "idempotency_key": uuid.uuid4().hex, "step": step, **fields}
-    answer = client.post(f"/console/acts/{act}", data=told, follow_redirects=False)
+    more = {} if sent is None else {"files": {"file": (*sent, "text/csv")}}
+    answer = client.post(f"/console/acts/{act}", data=told, follow_redirects=False, **more)  # type: ignore[arg-type]
     return answer.status_code, answer.headers.get("location", answer.text)
 
 

@@ -5,9 +5,6 @@ from __future__ import annotations
 import re
 import tempfile
 import time
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,14 +13,12 @@ from starlette.testclient import TestClient
 
 from keizoku.db.tables.bank import bank_line, money_import
 from keizoku.db.tables.money import credit, demand, receipt
-from keizoku.web.identity.principal import Role
 from keizoku.web.kept_files import KEPT_S, MOST_KEPT, KeptFiles
 from tests.integration.web.conftest import House
-from tests.worlds.console_world import TOKEN, Sitting, staff_of
+from tests.integration.web.test_console import HIDDEN, seated, send
 from tests.worlds.role_walk import leave_unanswered
 
 BANK = b"date,amount,payer,reference\n2026-05-02,500,YAMADA TARO,\n2026-05-03,77,NOBODY,\n2026-13-01,5,X,\n"
-HIDDEN = re.compile(r'name="(\w+)" value="([^"]*)"')
 
 
 @pytest.fixture(scope="module")
@@ -32,27 +27,6 @@ def money(house: House) -> House:
     with house.engine.connect() as session:
         leave_unanswered(session)
     return house
-
-
-@contextmanager
-def seated(house: House, role: Role = "worker", lang: str = "en", name: str = "") -> Iterator[TestClient]:
-    """A browser at which somebody of this role sits."""
-    house.door.signed_in = Sitting(staff_of(role, name))
-    house.client.cookies.set("kz_lang", lang)
-    try:
-        yield house.client
-    finally:
-        house.client.cookies.clear()
-
-
-def send(
-    client: TestClient, act: str, step: str, sent: tuple[str, bytes] | None = None, **fields: str
-) -> tuple[int, str]:
-    """A form as a browser sends it, with its file; (status, page or where it leads)."""
-    told = {"form_token": TOKEN, "idempotency_key": uuid.uuid4().hex, "step": step, **fields}
-    more = {} if sent is None else {"files": {"file": (*sent, "text/csv")}}
-    answer = client.post(f"/console/acts/{act}", data=told, follow_redirects=False, **more)  # type: ignore[arg-type]
-    return answer.status_code, answer.headers.get("location", answer.text)
 
 
 def test_a_bank_file_is_shown_before_it_is_taken_and_can_be_taken_back(money: House) -> None:

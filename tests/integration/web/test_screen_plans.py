@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import uuid
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -81,14 +80,9 @@ def monkeypatch_module() -> Iterator[pytest.MonkeyPatch]:
 def browser(house: House, monkeypatch_module: pytest.MonkeyPatch) -> Iterator[Browser]:
     """Somebody of the staff and a member at the small world, whose tables are said to be large."""
 
-    def upload(path: str, content: bytes) -> int:
-        headers = {"Content-Type": "application/octet-stream", "Idempotency-Key": uuid.uuid4().hex}
-        return house.ask("POST", path, content=content, headers=headers)[0]
-
     for late in ("_LATE_COMMITS", "_LATE_LINES"):
         monkeypatch_module.setattr(work_seen, late, 0)
-    house.door.settings = house.door.settings.model_copy(update={"issuer_name": "Example KK"})
-    fill(house.act, upload)
+    fill(house)
     large = [table for table in metadata.sorted_tables if table.name not in SMALL]
     as_of_a_million(house.engine, house.door.schema, large)
     with open_browser(house.engine.url, house.door.schema, house.door.prefix, NOW, "u01") as browser:
