@@ -199,7 +199,7 @@ def test_an_outage_says_what_the_month_would_become_before_it_is_saved(house: Ho
     outage = {"incident": "i9", "from_at": "2026-05-03T10:00", "to_at": "2026-05-03T14:00", "affected": "900000",
               "ground": "the log"}  # fmt: skip
     with seated(house, "worker", "ja") as client:
-        status, page = send(client, "evidence.add_incident", "look", **outage)
+        status, page = send(client, "evidence.add_incident", "look", None, **outage)
         told = " ".join(re.sub("<[^>]*>", " ", page).split())
         assert status == 200
         assert "使用不能時間 (2026年5月) 0秒 4時間" in told
